@@ -50,7 +50,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   "cli/report/json": [["json_fields.ts"], ["files"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES]],
-  compat: [["twindb"]],
+  compat: [["twindb", "dachs"]],
   engine: [[OTHER_FILES], ["engine_urls.ts"], ["client"], ["files", "mysql", "postgresql", "stream", "tar"], [
     "built_in.ts",
   ]],
