@@ -6,7 +6,7 @@ import type { ClientMachine } from "../client/machine.ts";
 import { outputOf } from "./program_output.ts";
 
 /** The programs that are used. */
-export type PostgresqlProgram = "psql" | "pg_dump" | "pg_dumpall" | "pg_restore";
+type PostgresqlProgram = "psql" | "pg_dump" | "pg_dumpall" | "pg_restore";
 
 /** A program and its version. */
 export interface VersionedProgram {
@@ -17,7 +17,7 @@ export interface VersionedProgram {
 }
 
 /** The version of a program. */
-export interface ClientVersion {
+interface ClientVersion {
   /** As in 15 of 15.18. Before version 10 it had two numbers, of which this is the first. */
   readonly major: number;
   /** As in 18 of 15.18. */
@@ -25,8 +25,8 @@ export interface ClientVersion {
 }
 
 /**
- * The first program, along PATH and then from the newest version that Debian keeps apart, whose major version is at
- * least `major`. Throws `SourceError` that names the package if there is none.
+ * The program of the major version `major`, else the first one of a newer version, along PATH and then from the newest
+ * version that Debian keeps apart. What newer programs write or say an older server may not understand. Throws `SourceError` that names the package if there is none.
  */
 export async function findProgram(
   name: PostgresqlProgram,
@@ -46,12 +46,15 @@ export async function findProgram(
   const folders = [...(environment.PATH ?? "").split(delimiter), ...apart].filter((one) => one !== "");
   findClientProgram(program, folders.join(delimiter)); // Throws if there is none at all.
   let newest: ClientVersion | undefined;
+  let fitting: VersionedProgram | undefined;
   for (const path of new Set(folders.flatMap((folder) => programIn(program, folder)))) {
     const version = parseVersion(await outputOf({ program: path, args: ["--version"], env: environment, signal }));
     if (version === undefined) continue;
-    if (version.major >= major) return { path, version };
+    if (version.major === major || major === 0) return { path, version };
+    if (version.major > major) fitting ??= { path, version };
     if (newest === undefined || version.major > newest.major) newest = version;
   }
+  if (fitting !== undefined) return fitting;
   const own = newest === undefined ? "tells no version" : `is of version ${newest.major}`;
   throw new SourceError(
     `${name} ${own}, but version ${major} or a newer one is needed; Debian and apt.postgresql.org have it in the ` +

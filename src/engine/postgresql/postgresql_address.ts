@@ -21,7 +21,7 @@ export interface PostgresqlAddress {
 }
 
 /** One of the hosts of an address. */
-export interface PostgresqlHost {
+interface PostgresqlHost {
   /** A name, an IP address without brackets, or the folder of a socket; null for the default. */
   readonly host: string | null;
   /** Null for the default. */
@@ -29,7 +29,7 @@ export interface PostgresqlHost {
 }
 
 /** A URL taken apart. */
-export interface PostgresqlUrl {
+interface PostgresqlUrl {
   /** The address. */
   readonly address: PostgresqlAddress;
   /** The parameters that are not libpq's, with their values: each was divided at commas before it was decoded. */
@@ -62,10 +62,18 @@ export function parsePostgresqlUrl(
   return { address: { user, password, hosts, database, parameters }, parameters: others };
 }
 
-/** One port may stand for all hosts. */
+const ENCODE = "write / @ ? : and % in a user or password as %2F %40 %3F %3A and %25";
+
+/**
+ * One port may stand for all hosts. The rest of a password that has an `@` would be taken for a host; only a socket
+ * without a file may begin with one.
+ */
 function parseHosts(scheme: string, host: string | null, port: string | null): PostgresqlHost[] {
   if (host === null && port === null) return [];
   const hosts = (host ?? "").split(",");
+  if (hosts.some((name) => name.includes("@", 1))) {
+    throw new UsageError(`${scheme}: Not an address of a server: a host has an @; ${ENCODE}`);
+  }
   const ports = (port ?? "").split(",").map((digits) => parsePort(scheme, digits));
   if (ports.length !== 1 && ports.length !== hosts.length) {
     throw new UsageError(
@@ -81,8 +89,7 @@ function parsePort(scheme: string, digits: string): number | null {
   const port = /^[0-9]{1,5}$/.test(digits) ? Number(digits) : 0;
   if (port >= 1 && port <= 65_535) return port;
   throw new UsageError(
-    `${scheme}: Not an address of a server: a port is malformed; write / @ ? : and % in a user or password as ` +
-      "%2F %40 %3F %3A and %25",
+    `${scheme}: Not an address of a server: a port is malformed; ${ENCODE}`,
   );
 }
 

@@ -2,7 +2,7 @@
  * Asks a PostgreSQL server, by the client programs that are installed. They find `~/.pgpass`, service files and their
  * variables as ever; a password of the URL reaches them by a password file of its own, which nobody else may read.
  */
-import { AgentError } from "../../base/errors.ts";
+import { AgentError, SourceError } from "../../base/errors.ts";
 import { Child, type ChildRequest } from "../child.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import { PrivateFolder } from "../client/private_folder.ts";
@@ -20,6 +20,8 @@ import { reasonIn } from "./remarks.ts";
 /** How long a server may take to answer a client that connects, in seconds, if nobody says otherwise. */
 const CONNECT_SECONDS = 30;
 const DEFAULT_PORT = "5432";
+/** The first version of psql that prints comma-separated values. */
+const FIRST_PSQL = 12;
 
 /** How a statement is run. */
 export interface QueryOptions {
@@ -30,7 +32,7 @@ export interface QueryOptions {
 }
 
 /** What came instead of rows. */
-export interface Refusal {
+interface Refusal {
   /** What failed, where and why, in one line without secrets. */
   readonly message: string;
 }
@@ -72,6 +74,11 @@ export class PostgresqlClient implements AsyncDisposable {
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<PostgresqlClient> {
     const psql = await findProgram("psql", machine, { signal });
+    if (psql.version.major < FIRST_PSQL) {
+      throw new SourceError(
+        `psql ${psql.version.major} is too old: install the package postgresql-client-${FIRST_PSQL}, or newer`,
+      );
+    }
     if (address.password === null) {
       return new PostgresqlClient(address, { machine, psql, folder: null, passwordFile: null });
     }

@@ -81,6 +81,8 @@ class OpenPostgresqlTarget implements OpenTarget {
   readonly #made = new Set<string>();
   readonly #problems: string[] = [];
   #hasLeftGlobals = false;
+  /** Whether the backup is one of chosen schemas, `public` among them. */
+  #hasPublicSchema = false;
   #dumps = 0;
   #running: StreamLoad | undefined;
 
@@ -107,6 +109,7 @@ class OpenPostgresqlTarget implements OpenTarget {
   async beginLevel({ position, options }: RestoredLevel): Promise<void> {
     if (options === null) return;
     this.#dumpedMajor = dumpedMajor(position);
+    this.#hasPublicSchema = Array.isArray(options.schemas) && options.schemas.includes("public");
     const dumped = this.#dumped = dumpedDatabases(position);
     const [first] = dumped;
     const names = dumped.map(({ name }) => name).join(", ");
@@ -146,7 +149,11 @@ class OpenPostgresqlTarget implements OpenTarget {
           `one, as in agent get SERIES --file ${path} | psql ${database}`,
       );
     }
-    const make = () => database === null ? Promise.resolve() : this.#make(database, dumped);
+    const make = async () => {
+      if (database === null) return;
+      await this.#make(database, dumped);
+      await this.#makeRoom(database);
+    };
     return this.#load({ database, isGlobals: false, make });
   }
 
@@ -192,6 +199,13 @@ class OpenPostgresqlTarget implements OpenTarget {
       );
     }
     this.#made.add(name);
+  }
+
+  /** The dump of chosen schemas makes `public` as it makes others, though every new database has it. */
+  async #makeRoom(database: string): Promise<void> {
+    if (!this.#hasPublicSchema || this.#filled.has(database)) return;
+    // Where an extension is in it, it stays, and the load says so.
+    await this.#client.tryQuery("DROP SCHEMA IF EXISTS public", { database, signal: this.#run.signal });
   }
 
   #foreign(path: string): AgentError {

@@ -7,7 +7,7 @@ import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 
 /** A URI taken apart. */
-export interface PostgresqlUri {
+interface PostgresqlUri {
   /** The parameters of libpq by name, decoded; `host` and `port` are lists with commas, as libpq has them. */
   readonly connection: ReadonlyMap<string, string>;
   /** All other parameters with their values: each was divided at commas before it was decoded. */

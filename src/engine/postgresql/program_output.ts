@@ -5,7 +5,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import { Child } from "../child.ts";
 
 /** What is run. */
-export interface ProgramRun {
+interface ProgramRun {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -17,7 +17,7 @@ Deno.test("psql is known to restrict commands since certain versions", () => {
   assert.ok(!([[9, 6], [12, 30], [13, 21], [14, 18], [15, 13], [16, 9], [17, 5]] as const).some(known));
 });
 
-Deno.test("the first program that is new enough is taken; if there is none, the package is named", async () => {
+Deno.test("the program of the server's version is taken, else the first newer one; if there is none, the package is named", async () => {
   await using directory = new TestDirectory();
   for (const [folder, version] of [["a", "13.4"], ["b", "15.1"], ["c", "17.2"]]) {
     directory.write(`${folder}/pg_dump`, `#!/bin/sh\necho 'pg_dump (PostgreSQL) ${version}'\n`);
@@ -28,6 +28,7 @@ Deno.test("the first program that is new enough is taken; if there is none, the 
   const find = (major: number, folders = apart) => findProgram("pg_dump", machine, { major, apart: folders });
   assert.deepEqual(await find(0), { path: directory.at("a/pg_dump"), version: { major: 13, minor: 4 } });
   assert.equal((await find(14)).path, directory.at("c/pg_dump"));
+  assert.equal((await find(15)).path, directory.at("b/pg_dump"), "that of the server goes before a newer one");
   await assert.rejects(
     find(18),
     new SourceError(

@@ -16,7 +16,7 @@ Deno.test("errors of psql have their line, state and context", async () => {
       'psql:<stdin>:99: ERROR:  invalid "two"\nLINE 1: x\nCONTEXT:  COPY z, line 1\npsql:<stdin>:100: error: backslash ' +
       "commands are restricted\n",
   );
-  const error = { task: null, isDrop: false, state: null };
+  const error = { task: null, isHarmless: false, state: null };
   assert.deepEqual(errors, [
     { ...error, line: 14, state: "42710", reason: 'role "x" already exists' },
     { ...error, line: 99, reason: 'invalid "two" (COPY z, line 1)' },
@@ -27,10 +27,13 @@ Deno.test("errors of psql have their line, state and context", async () => {
 Deno.test("an error of pg_restore is grave unless it only could not drop", async () => {
   const drop = "pg_restore: error: could not execute query: ERROR:  cannot drop\n" +
     "Command was: ALTER TABLE IF EXISTS ONLY public.p DROP CONSTRAINT IF EXISTS k;\n\n";
+  const setting = "pg_restore: error: could not execute query: ERROR:  unrecognized configuration parameter\n" +
+    "Command was: SET transaction_timeout = 0;\n";
+  assert.equal((await remarksOf(setting)).grave, null);
   const remarks = await remarksOf(`pg_restore: while PROCESSING TOC:\n${drop}`);
   const grave = () => remarks.grave;
   assert.equal(grave(), null);
-  assert.deepEqual(remarks.errors.map(({ isDrop }) => isDrop), [true]);
+  assert.deepEqual(remarks.errors.map(({ isHarmless }) => isHarmless), [true]);
   await remarks.take(new TextEncoder().encode("pg_restore: error: could not execute query: ERROR:  there\n"));
   assert.equal(grave(), null);
   await remarks.take(new TextEncoder().encode("Command was: CREATE TABLE public.t (\n    i int\n);\n"));

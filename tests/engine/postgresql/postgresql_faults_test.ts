@@ -94,6 +94,7 @@ programTest({
       ["postgresql://h/a?format=tar", /^postgresql: "format" is one of plain, custom$/],
       ["postgresql://h/a?owner=no", /^postgresql: "owner" is only for get --into; leave it out$/],
       ["postgresql://u:SECRET/SECRET@h/a", /write \/ and @ in its name as %2F/],
+      ["postgresql://u:SEC@SECRET@h/x", /a host has an @; write .* in a user or password/],
       ["postgresql://u:SECRET/x", /a port is malformed; write .* in a user or password/],
       ["postgresql://h1:1,h2:2,h3/a?port=1,2", /it has 3 hosts and 2 ports/],
     ] as const;

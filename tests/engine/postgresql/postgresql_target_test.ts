@@ -29,8 +29,14 @@ programTest({
     }
     await server.query("CREATE ROLE backup LOGIN; GRANT pg_read_all_data TO backup");
     await server.query("REVOKE CONNECT ON DATABASE closed FROM PUBLIC");
+    await server.query(
+      "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+    );
     const { manifest, problems, notes } = await scene.put("/", { user: "backup" });
-    deepEqual(problems, [`the database "closed": the user may not connect; GRANT CONNECT ON DATABASE to the user`]);
+    deepEqual(problems, [
+      'the database "postgres": subscriptions not dumped because current user is not a superuser',
+      `the database "closed": the user may not connect; GRANT CONNECT ON DATABASE to the user`,
+    ]);
     deepEqual(notes.filter((note) => note.includes("roles")).length, 1);
     deepEqual(manifest.files.map(({ path }) => path), [
       "databases/a %22b%22%2Fc.custom",

@@ -26,8 +26,8 @@ export interface LoadPurpose {
   readonly place: string;
   /** Whether everything is undone if it fails. */
   readonly isOneTransaction: boolean;
-  /** Whether what could not be dropped may stay: pg_restore then goes on by itself, and is stopped at any other error. */
-  readonly mayFailToDrop: boolean;
+  /** Whether pg_restore goes on by itself after errors, and is stopped at the first one that is not harmless. */
+  readonly toleratesHarmless: boolean;
   /** What to say about an error besides. */
   readonly hintFor: (error: string) => string;
   /** Takes the errors at which psql did not stop; throws nothing. */
@@ -50,7 +50,7 @@ export class DumpLoad implements TargetStream {
   async write(bytes: Uint8Array): Promise<void> {
     const { script, child, remarks } = this.#loader;
     const passed = script === null ? bytes.slice() : script.push(bytes);
-    const isOver = this.#isCancelled || this.#purpose.mayFailToDrop && remarks.grave !== null;
+    const isOver = this.#isCancelled || this.#purpose.toleratesHarmless && remarks.grave !== null;
     if (isOver || passed.length > 0 && !await child.write(passed)) await this.#fail();
   }
 
@@ -60,9 +60,9 @@ export class DumpLoad implements TargetStream {
     if (last.length > 0 && !await child.write(last)) await this.#fail();
     await child.closeInput();
     const { code } = await child.exit();
-    const hasOnlyNotDropped = this.#purpose.mayFailToDrop && code === 1 && remarks.grave === null &&
+    const hasOnlyHarmless = this.#purpose.toleratesHarmless && code === 1 && remarks.grave === null &&
       remarks.errors.length > 0;
-    if (this.#isCancelled || code !== 0 && !hasOnlyNotDropped) await this.#fail();
+    if (this.#isCancelled || code !== 0 && !hasOnlyHarmless) await this.#fail();
     await this.#drained;
     await child.stop();
     this.#purpose.takeErrors(remarks.errors, script);
@@ -77,8 +77,8 @@ export class DumpLoad implements TargetStream {
 
   async #fail(): Promise<never> {
     const { name, child, remarks, script } = this.#loader;
-    const { into, place, isOneTransaction, mayFailToDrop, hintFor } = this.#purpose;
-    if (mayFailToDrop) await child.stop();
+    const { into, place, isOneTransaction, toleratesHarmless, hintFor } = this.#purpose;
+    if (toleratesHarmless) await child.stop();
     await child.closeInput();
     const { code, signal } = await child.exit();
     await child.stop();

@@ -11,8 +11,11 @@ const ENTRY = /^\S+: from TOC entry \d+; \d+ \d+ (.*)$/;
 /** What follows such an error. Only its beginning is kept: behind it there may be data. */
 const COMMAND = /^Command was: ([^('$;]{1,120})/;
 
-/** What pg_restore does to make room (`--clean`). */
-const DROP = /^(?:DROP |ALTER TABLE IF EXISTS .* DROP )/;
+/**
+ * What pg_restore does to make room (`--clean`): whatever is made in that place tells whether there was any need. And a
+ * setting of version 17 that older servers do not have, which is the default there anyway.
+ */
+const HARMLESS = /^(?:DROP |ALTER TABLE IF EXISTS .* DROP |SET transaction_timeout = 0)/;
 
 /** An error of the server or a program. */
 export interface LoadError {
@@ -20,8 +23,8 @@ export interface LoadError {
   readonly line: number | null;
   /** What pg_restore was about to do, such as `CREATE TABLE public.orders`; null if it does not say. */
   readonly task: string | null;
-  /** Whether it only could not make room: what is made in that place tells whether there was any need. */
-  readonly isDrop: boolean;
+  /** Whether pg_restore may go on: it could not make room, or set what the server does not know. */
+  readonly isHarmless: boolean;
   /** The state of SQL, such as 42710, if psql was told to print it; null if not. */
   readonly state: string | null;
   /** The reason, in one line. */
@@ -50,10 +53,10 @@ export class LoadRemarks {
     return this.#last === null ? this.#errors : [...this.#errors, this.#last];
   }
 
-  /** The first error that is not one of making room; null if there is none so far. */
+  /** The first error that is not harmless; null if there is none so far. */
   get grave(): LoadError | null {
     if (this.#grave !== null) return this.#grave;
-    return this.#last === null || this.#last.isDrop || this.#awaitsCommand ? null : this.#last;
+    return this.#last === null || this.#last.isHarmless || this.#awaitsCommand ? null : this.#last;
   }
 
   /** Takes a piece of standard error. */
@@ -73,7 +76,7 @@ export class LoadRemarks {
     else if (DETAIL.test(line)) {
       this.#last = { ...this.#last, reason: `${this.#last.reason} (${clean(line.replace(DETAIL, ""))})` };
     } else if (command !== undefined) {
-      this.#last = { ...this.#last, task: clean(command), isDrop: DROP.test(command) };
+      this.#last = { ...this.#last, task: clean(command), isHarmless: HARMLESS.test(command) };
       this.#awaitsCommand = false;
     }
   }
@@ -81,14 +84,14 @@ export class LoadRemarks {
   #begin(line: string): void {
     const last = this.#last;
     if (last !== null && this.#errors.length < MOST.errors) this.#errors.push(last);
-    if (last !== null && !last.isDrop) this.#grave ??= last;
+    if (last !== null && !last.isHarmless) this.#grave ??= last;
     const [, number] = /^\S*psql:[^:]*:(\d+): /.exec(line) ?? [];
     const [, state, reason] = /(?:ERROR|FATAL|PANIC): {2}(?:([0-9A-Z]{5}): )?(.*)$/.exec(line) ??
       [null, undefined, line.replace(/^.*?: error: /, "")];
     this.#last = {
       line: number === undefined ? null : Number(number),
       task: number === undefined ? this.#entry : null,
-      isDrop: false,
+      isHarmless: false,
       state: state ?? null,
       reason: clean(reason!),
     };

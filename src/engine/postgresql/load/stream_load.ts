@@ -6,7 +6,7 @@ import { UsageError } from "../../../base/errors.ts";
 import { PrivateFolder } from "../../client/private_folder.ts";
 import type { TargetStream } from "../../engine.ts";
 import type { TakeWords } from "../../words.ts";
-import { canRestrict, findProgram } from "../client_versions.ts";
+import { canRestrict, findProgram, type VersionedProgram } from "../client_versions.ts";
 import { DumpLoad, type Loader, type LoadPurpose, whereOf } from "./dump_load.ts";
 import { type LoadError, LoadRemarks } from "./load_remarks.ts";
 import { PlainScript } from "./plain_script.ts";
@@ -87,15 +87,15 @@ export class StreamLoad implements TargetStream {
   }
 
   async #beginArchive(): Promise<DumpLoad> {
-    const { client, options, signal, onStderr } = this.#tools;
+    const { client, options, server, onStderr } = this.#tools;
     const { isFilled } = this.#place;
     const database = this.#named();
-    const program = await findProgram("pg_restore", client.machine, { signal });
+    const program = await this.#pgRestore();
     await this.#place.make();
     // What a table inherits, and drops with another one, cannot be dropped by itself; pg_restore tries.
-    const mayFailToDrop = isFilled && !options.singleTransaction;
+    const toleratesHarmless = (isFilled || program.version.major > server.major) && !options.singleTransaction;
     const args = [
-      ...mayFailToDrop ? [] : ["--exit-on-error"],
+      ...toleratesHarmless ? [] : ["--exit-on-error"],
       ...isFilled ? ["--clean", "--if-exists"] : [],
       ...options.singleTransaction ? ["--single-transaction"] : [],
       ...options.owner ? [] : ["--no-owner", "--no-privileges"],
@@ -105,8 +105,16 @@ export class StreamLoad implements TargetStream {
     const child = client.start(program, args, { database, stdin: "piped", stderr });
     return this.#judged({ name: "pg_restore", child, remarks, script: null }, {
       isOneTransaction: options.singleTransaction,
-      mayFailToDrop,
+      toleratesHarmless,
     });
+  }
+
+  /** That of the server, if it is there; an older one may do. */
+  async #pgRestore(): Promise<VersionedProgram> {
+    const { client: { machine }, server: { major }, signal } = this.#tools;
+    return await findProgram("pg_restore", machine, { major, signal }).catch(() =>
+      findProgram("pg_restore", machine, { signal })
+    );
   }
 
   async #beginScript(head: string): Promise<DumpLoad> {
@@ -129,7 +137,7 @@ export class StreamLoad implements TargetStream {
     const child = client.start(client.psql, args, { database, stdin: "piped", stderr });
     return this.#judged({ name: "psql", child, remarks, script }, {
       isOneTransaction: options.singleTransaction && !isCluster,
-      mayFailToDrop: false,
+      toleratesHarmless: false,
     });
   }
 
@@ -172,7 +180,7 @@ export class StreamLoad implements TargetStream {
     throw new UsageError("The dump is that of one database, whose name it leaves to you: postgresql://HOST/DATABASE");
   }
 
-  #judged(loader: Loader, how: Pick<LoadPurpose, "isOneTransaction" | "mayFailToDrop">): DumpLoad {
+  #judged(loader: Loader, how: Pick<LoadPurpose, "isOneTransaction" | "toleratesHarmless">): DumpLoad {
     const { onProblem } = this.#tools;
     const { database, isGlobals } = this.#place;
     return new DumpLoad(loader, {
@@ -195,6 +203,9 @@ export class StreamLoad implements TargetStream {
       const version = dumpedMajor ?? "of the server that was dumped";
       return `; the dump was made by a newer pg_dump: install postgresql-client ${version}`;
     }
+    if (/unrecognized configuration parameter/.test(error)) {
+      return `; the dump was made for a newer server than this one of version ${major}: dump with ?format=custom`;
+    }
     if (/No space left on device|could not extend file/.test(error)) {
       return `; make room on the disk of the server ${placeOf(address)}`;
     }
@@ -210,8 +221,8 @@ export class StreamLoad implements TargetStream {
   }
 }
 
-function isProblem({ state, isDrop }: LoadError): boolean {
-  return state !== IS_THERE && !isDrop;
+function isProblem({ state, isHarmless }: LoadError): boolean {
+  return state !== IS_THERE && !isHarmless;
 }
 
 /** Letters and digits that nobody can guess: the name of a folder that the system chose. */
