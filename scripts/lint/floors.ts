@@ -51,9 +51,13 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES]],
   compat: [["twindb", "dachs"]],
-  engine: [[OTHER_FILES], ["engine_urls.ts"], ["client"], ["files", "mysql", "postgresql", "stream", "tar"], [
+  engine: [[OTHER_FILES], ["engine_urls.ts"], ["client"], ["files", "mysql", "postgresql", "stream", "tar"], ["tables"], [
     "built_in.ts",
   ]],
+  "engine/tables": [[OTHER_FILES], ["mysql", "postgresql", "sqlite"], ["table_servers.ts"], [
+    "tables_source.ts",
+    "tables_target.ts",
+  ], ["tables_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
