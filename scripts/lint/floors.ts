@@ -70,7 +70,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   guard: [[OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
-  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"]],
+  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"], ["tables"]],
   "ops/session": [["session_chunks.ts", "session_limits.ts", "source_ground.ts"], ["tree"], [OTHER_FILES], ["reader"]],
   "ops/restore": [["make_folders.ts"], ["files"], [OTHER_FILES]],
   "ops/restore/files": [["decision.ts", "entry.ts", "target_calls.ts", "zero_ids.ts"], ["target"], [OTHER_FILES]],

@@ -1,5 +1,5 @@
 /** Writes dump files of DaCHS as a stream. A header of tar has the size of what follows, so it must be known before. */
-import type { ByteSource, StreamSink } from "../../base/byte_source.ts";
+import type { StreamSink } from "../../base/byte_source.ts";
 import { AgentError } from "../../base/errors.ts";
 import { tarEnd, tarHeader, tarPadding } from "../../format/archive/tar_header.ts";
 import { formatTimestamp } from "../../format/time.ts";
@@ -36,23 +36,23 @@ export class DumpWriter {
   }
 
   /**
-   * Adds a table. Throws `UsageError` for a name that is not one word, `AgentError` if the content has another size, and
-   * what reading and writing throw.
+   * Adds a table, whose rows `fill` writes. Throws `UsageError` for a name that is not one word, `AgentError` if there
+   * are more or fewer bytes than were said, and what filling and writing throw.
    */
-  async add({ number, id, format, size, modifiedMs }: WrittenTable, content: Pick<ByteSource, "read">): Promise<void> {
+  async add({ number, id, format, size, modifiedMs }: WrittenTable, fill: (sink: StreamSink) => Promise<unknown>) {
     const member = memberName(number, format);
     this.#entries.push({ member, id: indexWord(id) });
     await this.#header(member, size, modifiedMs);
-    const buffer = new Uint8Array(128 * 1024);
     let left = size;
-    for (;;) {
-      const read = await content.read(buffer);
-      if (read === null) break;
-      left -= read;
-      if (left < 0) break;
-      await this.#write(buffer.subarray(0, read));
-    }
-    if (left !== 0) throw new AgentError(`The table ${id} changed its size while it was written into the dump file`);
+    const changed = () => new AgentError(`The table ${id} changed its size while it was written into the dump file`);
+    await fill({
+      write: async (bytes) => {
+        left -= bytes.length;
+        if (left < 0) throw changed();
+        await this.#write(bytes);
+      },
+    });
+    if (left !== 0) throw changed();
     await this.#write(tarPadding(size));
   }
 
@@ -83,7 +83,7 @@ export class DumpWriter {
   async #write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
     this.#bytes += bytes.length;
-    await this.#guarded(() => this.#writer.write(bytes.slice()));
+    await this.#guarded(() => this.#writer.write(new Uint8Array(bytes)));
   }
 
   /** What the sink throws is the reason, not what the compressor says then. */

@@ -42,6 +42,8 @@ export interface TableReader {
   define(table: TableName): Promise<TableDefinition>;
   /** Why the user may not read a table; null if that is allowed. */
   refusal(table: TableName): Promise<string | null>;
+  /** Whether it has no rows. */
+  isEmpty(table: TableName): Promise<boolean>;
   /** The rows. Its `ended` throws `SourceError`. */
   rows(table: TableName, format: TableFormat): JudgedSource;
   /** The guard that judges rows. */

@@ -1,5 +1,6 @@
 /** Tests of dump files of DaCHS: those that Python's tarfile makes are read, and those that are made are read by it. */
 import { deepEqual, equal, rejects } from "node:assert/strict";
+import type { StreamSink } from "../../../src/base/byte_source.ts";
 import { concatBytes } from "../../../src/base/bytes.ts";
 import { IntegrityError } from "../../../src/base/errors.ts";
 import { dumpedTables, scanDump } from "../../../src/compat/dachs/read_dump.ts";
@@ -30,15 +31,8 @@ async function written(
 }
 
 function contentOf(bytes: Uint8Array) {
-  let rest = bytes;
-  return {
-    read(target: Uint8Array): Promise<number | null> {
-      if (rest.length === 0) return Promise.resolve(null);
-      const count = Math.min(rest.length, target.length, 7);
-      target.set(rest.subarray(0, count));
-      rest = rest.subarray(count);
-      return Promise.resolve(count);
-    },
+  return async (sink: StreamSink) => {
+    for (let at = 0; at < bytes.length; at += 7) await sink.write(bytes.subarray(at, at + 7));
   };
 }
 

@@ -14,7 +14,7 @@ import { type TableFormat, type TableName, tableSql, tableText } from "../table_
 import type { FoundTable, TableReader } from "../table_server.ts";
 import { Catalogue, listColumns } from "./catalogue.ts";
 import { defineTable } from "./definition_of.ts";
-import { commands, inSnapshot, PSQL } from "./session.ts";
+import { ask, commands, inSnapshot, PSQL } from "./session.ts";
 
 /** A snapshot of a database. */
 export class PostgresqlReader implements TableReader {
@@ -76,6 +76,10 @@ export class PostgresqlReader implements TableReader {
   refusal(table: TableName): Promise<string | null> {
     const isReadable = this.#catalogue.relation(table)?.isReadable ?? false;
     return Promise.resolve(isReadable ? null : `the user may not read it: GRANT SELECT ON ${tableText(table)}`);
+  }
+
+  async isEmpty(table: TableName): Promise<boolean> {
+    return (await ask(this.#client, `SELECT 1 FROM ${tableSql(table)} LIMIT 1`, this.#asking)).length === 0;
   }
 
   rows(table: TableName, format: TableFormat): JudgedSource {

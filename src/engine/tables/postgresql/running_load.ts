@@ -47,8 +47,9 @@ export class RunningLoad {
     await this.#run.folder.write(this.#run.commit, "COMMIT;\n");
     await child.closeInput();
     const { success } = await child.exit();
-    if (success && !this.#isCancelled) return null;
-    return reasonIn(child.lastLines, placeOf(this.#run.client.address));
+    const reason = reasonIn(child.lastLines, placeOf(this.#run.client.address));
+    await child.stop();
+    return success && !this.#isCancelled ? null : reason;
   }
 
   /** Ends it. What was not committed is rolled back by the server. */
