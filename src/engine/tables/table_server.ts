@@ -10,6 +10,10 @@ import type { TableFormat, TableName } from "./table_name.ts";
 export interface FoundTable extends TableName {
   /** What asked for it, in the user's own words; its own name if it came out of a collection. */
   readonly id: string;
+  /** Whether its rows are in other tables, its partitions. */
+  readonly isPartitioned: boolean;
+  /** Whether it came out of a collection. */
+  readonly isOfCollection: boolean;
 }
 
 /** A database with tables, by its address. Nothing is connected. */
@@ -32,7 +36,7 @@ export interface TableReader {
   readonly facts: JsonObject;
   /**
    * The tables of these names, patterns, or DaCHS's ids (`myres/q#main`; `myres/q` are all of one descriptor). Each table
-   * comes once. A collection has no views. Throws `UsageError` for a name that is not there, with the nearest one, for
+   * comes once. A collection has no views, but partitioned tables beside their partitions. Throws `UsageError` for a name that is not there, with the nearest one, for
    * a view, and for a collection without tables.
    */
   find(ids: readonly string[]): Promise<FoundTable[]>;
@@ -58,6 +62,8 @@ export interface TableToLoad {
   readonly format: TableFormat;
   /** What is made; null for a table whose rows alone are replaced. */
   readonly definition: TableDefinition | null;
+  /** Whether rows come. Nothing may be written if not. */
+  readonly hasRows: boolean;
 }
 
 /** A database that takes tables. */

@@ -74,7 +74,8 @@ export async function createDump(
   const reader = await server.read(options);
   using _stopping = onAbort(options.signal, () => void reader.close());
   try {
-    const tables = await reader.find(ids);
+    // A partitioned table has its rows on disk in its partitions, which a collection has as well.
+    const tables = (await reader.find(ids)).filter((table) => !(table.isPartitioned && table.isOfCollection));
     for (const { id } of tables) indexWord(id);
     if (definitions !== undefined) await requireDefined(reader, tables, definitions);
     if (onDefinitions !== undefined) {

@@ -107,7 +107,7 @@ async function loadTables(
       result.failed.push({ id, reason: `its rows in the dump file are not whole: ${problem}` });
       continue;
     }
-    const load = loader.begin({ table: name, format, definition: null });
+    const load = loader.begin({ table: name, format, definition: null, hasRows: true });
     for (;;) {
       signal.throwIfAborted();
       const read = await content.read(buffer);

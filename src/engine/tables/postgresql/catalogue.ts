@@ -104,8 +104,8 @@ export class Catalogue {
     const pattern = parsePattern(id);
     const fitting = this.#relations.filter((relation) => fits(relation, pattern, USUAL_SCHEMA));
     if (!isCollection(pattern)) return [this.#single(pattern, fitting)];
-    const tables = fitting.filter(({ kind }) => kind === "r");
-    if (tables.length > 0) return tables.map((table) => ({ ...named(table), id: tableText(table) }));
+    const tables = fitting.filter(({ kind }) => kind === "r" || kind === "p");
+    if (tables.length > 0) return tables.map((table) => ofCollection(table, tableText(table)));
     throw new UsageError(`No table fits ${JSON.stringify(id)}${this.#hint(pattern)}`);
   }
 
@@ -117,7 +117,7 @@ export class Catalogue {
       const what = relation.kind === "f" ? "a foreign table" : "a view";
       throw new UsageError(`${tableText(relation)} is ${what}, and has no rows of its own: name the tables behind it`);
     }
-    return { ...named(relation), id: pattern.text };
+    return { ...ofCollection(relation, pattern.text), isOfCollection: false };
   }
 
   /** The tables of a resource descriptor: as DaCHS's own table says, or those of the schema of its directory. */
@@ -129,7 +129,7 @@ export class Catalogue {
     const found = tables.flatMap((one) => {
       const relation = this.relation(one);
       const isWanted = relation?.kind === "r" && (wanted === undefined || relation.name === wanted);
-      return isWanted ? [{ ...named(relation), id: `${descriptor}#${relation.name}` }] : [];
+      return isWanted ? [ofCollection(relation, `${descriptor}#${relation.name}`)] : [];
     });
     if (found.length > 0) return found;
     const hint = didYouMean(id, tables.map(({ name }) => `${descriptor}#${name}`)) || "; see the name";
@@ -168,8 +168,8 @@ async function describedTables(
   });
 }
 
-function named({ schema, name }: TableName): TableName {
-  return { schema, name };
+function ofCollection({ schema, name, kind }: Relation, id: string): FoundTable {
+  return { schema, name, id, isPartitioned: kind === "p", isOfCollection: true };
 }
 
 /** A table as an SQL text that names it for `::regclass`. */

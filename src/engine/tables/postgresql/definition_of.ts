@@ -119,6 +119,9 @@ interface TableFacts {
   readonly rights: readonly Right[];
 }
 
+/** The planner may look at it before it looks whether the relation is a sequence. */
+const LAST_VALUE = "CASE s.relkind WHEN 'S' THEN pg_sequence_last_value(s.oid) END";
+
 async function factsOf(client: PostgresqlClient, table: TableName, options: AskOptions): Promise<TableFacts> {
   const [facts] = await ask<TableFacts>(
     client,
@@ -126,11 +129,11 @@ async function factsOf(client: PostgresqlClient, table: TableName, options: AskO
       (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0)
         AS "foreignKeys",
       COALESCE((SELECT json_agg(json_build_object('schema', n.nspname, 'name', s.relname,
-          'last', pg_sequence_last_value(s.oid)::text) ORDER BY s.relname)
+          'last', ${LAST_VALUE}::text) ORDER BY s.relname)
         FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
         JOIN pg_namespace n ON n.oid = s.relnamespace
         WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
-          AND d.deptype IN ('a', 'i') AND pg_sequence_last_value(s.oid) IS NOT NULL), '[]') AS sequences,
+          AND d.deptype IN ('a', 'i') AND ${LAST_VALUE} IS NOT NULL), '[]') AS sequences,
       ${rightsOf("c")} AS rights
     FROM pg_class c WHERE c.oid = ${relationText(table)}::regclass`,
     options,

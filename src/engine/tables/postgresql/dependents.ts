@@ -32,6 +32,7 @@ export interface Dependents {
 interface ForeignKey extends TableName {
   readonly constraint: string;
   readonly definition: string;
+  readonly comment: string | null;
 }
 
 interface View extends TableName {
@@ -78,7 +79,7 @@ export async function dependentsOf(
     client,
     `SELECT
       COALESCE((SELECT json_agg(json_build_object('schema', n.nspname, 'name', c.relname, 'constraint', k.conname,
-          'definition', pg_get_constraintdef(k.oid)) ORDER BY k.oid)
+          'definition', pg_get_constraintdef(k.oid), 'comment', obj_description(k.oid, 'pg_constraint')) ORDER BY k.oid)
         FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE ${of(OTHERS)}), '[]') AS "foreignKeys",
       COALESCE((SELECT json_agg(json_build_object('schema', n.nspname, 'name', c.relname,
@@ -98,9 +99,12 @@ export async function dependentsOf(
   return {
     check: checkStatement(of(DIGEST), digest),
     keysDown: foreignKeys.map((key) => `${alter(key)} DROP CONSTRAINT ${quotedName(key.constraint)}`),
-    keysBack: foreignKeys.map((key) =>
-      `${alter(key)} ADD CONSTRAINT ${quotedName(key.constraint)} ${key.definition}`
-    ),
+    keysBack: foreignKeys.flatMap((key) => [
+      `${alter(key)} ADD CONSTRAINT ${quotedName(key.constraint)} ${key.definition}`,
+      ...key.comment === null
+        ? []
+        : [`COMMENT ON CONSTRAINT ${quotedName(key.constraint)} ON ${tableSql(key)} IS ${quotedText(key.comment)}`],
+    ]),
     viewsDown: views.map((view) => `DROP ${view.isMaterialized ? "MATERIALIZED " : ""}VIEW ${tableSql(view)}`),
     viewsBack: await viewsBack(client, views, options),
     triggersOff: triggers.map(({ trigger }) => `${own} DISABLE TRIGGER ${quotedName(trigger)}`),

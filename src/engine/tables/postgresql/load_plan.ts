@@ -1,10 +1,10 @@
 /** The statements that load one PostgreSQL table, before and after its rows, all within one transaction. */
 import { AgentError } from "../../../base/errors.ts";
 import { type PostgresqlClient, quotedName, quotedText } from "../../postgresql/postgresql_client.ts";
-import type { TableDefinition } from "../definition.ts";
+import { columnDifferences, type TableDefinition } from "../definition.ts";
 import { tableSql, tableText } from "../table_name.ts";
 import type { TableToLoad } from "../table_server.ts";
-import type { Catalogue } from "./catalogue.ts";
+import { type Catalogue, listColumns } from "./catalogue.ts";
 import { type Dependents, dependentsOf } from "./dependents.ts";
 import { SETTINGS } from "./session.ts";
 
@@ -12,7 +12,7 @@ import { SETTINGS } from "./session.ts";
 export interface LoadPlan {
   /** Before the rows. */
   readonly before: readonly string[];
-  /** The statement that takes the rows. */
+  /** The statement that takes the rows, if there are any. */
   readonly copy: string;
   /** After the rows, without the end of the transaction. */
   readonly after: readonly string[];
@@ -36,16 +36,14 @@ export interface PlanTools {
 
 /** Plans a load. Throws `AgentError` that says why the table cannot be loaded. */
 export async function planLoad(load: TableToLoad, tools: PlanTools): Promise<LoadPlan> {
-  const { table, format, definition } = load;
+  const { table, format, definition, hasRows } = load;
   const { client, catalogue, major, signal } = tools;
   const existing = catalogue.relation(table);
   if (existing !== undefined && existing.kind !== "r" && existing.kind !== "p") {
     throw new AgentError(`${tableText(table)} is a view there, and no table`);
   }
   if (definition === null && existing === undefined) throw new AgentError(`there is no table ${tableText(table)}`);
-  if (definition !== null && existing?.kind === "p") {
-    throw new AgentError(`${tableText(table)} is partitioned there: its partitions would be dropped with it`);
-  }
+  if (definition !== null && existing?.kind === "p") return await keepPartitioned(definition, tools);
   const dependents = existing === undefined ? null : await dependentsOf(client, table, { major, signal });
   const statements = definition === null
     ? refilled(load, dependents!)
@@ -54,10 +52,20 @@ export async function planLoad(load: TableToLoad, tools: PlanTools): Promise<Loa
   const taken = existing === undefined ? [] : [`LOCK TABLE ${tableSql(table)} IN ACCESS EXCLUSIVE MODE`, dependents!.check];
   return {
     before: [...begin, ...taken, ...statements.before],
-    copy: `COPY ${tableSql(table)} FROM STDIN (FORMAT ${format})`,
+    copy: hasRows ? `COPY ${tableSql(table)} FROM STDIN (FORMAT ${format})` : NO_ROWS,
     after: [...statements.after, `ANALYZE ${tableSql(table)}`],
   };
 }
+
+/** A partitioned table stays as it is: its partitions would be dropped with it, even those that no backup has. */
+async function keepPartitioned(definition: TableDefinition, { client, signal }: PlanTools): Promise<LoadPlan> {
+  const [columns] = await listColumns(client, [definition], { signal });
+  const [difference] = columnDifferences(definition, definition.columns, columns!);
+  if (difference !== undefined) throw new AgentError(`${difference}; it is partitioned, and stays as it is`);
+  return { before: ["BEGIN"], copy: NO_ROWS, after: [] };
+}
+
+const NO_ROWS = "SELECT 1";
 
 type Statements = Pick<LoadPlan, "before" | "after">;
 
@@ -101,6 +109,6 @@ function made(
 }
 
 async function hasSchema({ client, signal }: PlanTools, schema: string): Promise<boolean> {
-  const rows = await client.query(`SELECT FROM pg_namespace WHERE nspname = ${quotedText(schema)}`, { signal });
+  const rows = await client.query(`SELECT 1 FROM pg_namespace WHERE nspname = ${quotedText(schema)}`, { signal });
   return rows.length > 0;
 }
