@@ -59,6 +59,7 @@ import {
   verifiedFilesMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
+import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 
 /** One kind of message. */
@@ -98,6 +99,13 @@ export const RESULTS: readonly Message[] = [
   },
   { title: "An MD5 sum", commands: ["show --md5sums"], about: "One for each stream.", schema: md5Message },
   { title: "A SHA-256 sum", commands: ["show --sha256sums"], about: "One for each stream.", schema: sha256Message },
+  { title: "A table", commands: ["show --tables"], about: "One for each table of a dump.", schema: tableMessage },
+  {
+    title: "Restored tables",
+    commands: ["get --table", "get --skip-table", "get --schema-only", "get --data-only"],
+    about: "One; on standard error if the dump itself is on standard output.",
+    schema: restoredTablesMessage,
+  },
   {
     title: "A restored stream",
     commands: ["get"],

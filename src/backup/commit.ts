@@ -6,7 +6,7 @@ import { freeBuffer } from "../base/bytes.ts";
 import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
 import { sha256, sha256Hex } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/tree/file_mode.ts";
-import { digestListPath, partName, sidecarPath } from "../format/manifest/series.ts";
+import { digestListPath, partName, sidecarPath, tableListPath } from "../format/manifest/series.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { makeNode, type Node } from "../format/tree/node.ts";
 import type { Snapshot } from "../format/snapshot.ts";
@@ -32,6 +32,12 @@ export interface WrittenItem {
   readonly properties?: EntryProperties | undefined;
 }
 
+/** A list that goes beside the manifest and is stored already. */
+interface WrittenList {
+  readonly content: StreamContent;
+  readonly summary: { readonly size: number };
+}
+
 /** The tree of a files backup, which is stored already. */
 interface WrittenFiles {
   readonly root: BlobId;
@@ -41,7 +47,7 @@ interface WrittenFiles {
     readonly directories: { readonly new: number; readonly changed: number; readonly unmodified: number };
   };
   /** The list of digests. */
-  readonly list: { readonly content: StreamContent; readonly summary: { readonly size: number } };
+  readonly list: WrittenList;
   /** The earlier backup of the series, and its tree. */
   readonly own: { readonly backup: Backup; readonly root: BlobId } | null;
 }
@@ -58,6 +64,8 @@ interface CommitRequest {
   readonly inherited?: readonly Node[];
   /** The tree of a files backup, which has no items. */
   readonly tree?: WrittenFiles;
+  /** The list of tables. */
+  readonly tables?: WrittenList;
   /** The commit fills in its `bytesStored`. */
   readonly manifest: Manifest;
   /** The backup that this one continues; undefined for a level 0. */
@@ -184,17 +192,20 @@ async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rf
     content,
   };
   const own = [dirNode(request, { name: last, modified, subtree: seriesTree }), fileNode(request, sidecar)];
-  let nodes = request.tree === undefined ? own : [...own, await digestListNode(request, last, request.tree)];
+  const { tree, tables } = request;
+  if (tree !== undefined) own.push(await listNode(request, digestListPath(last), tree.list));
+  if (tables !== undefined) own.push(await listNode(request, tableListPath(last), tables));
+  let nodes = own;
   for (const name of names.reverse()) {
     nodes = [dirNode(request, { name, modified, subtree: await saveTree(writer, encodeTree(nodes)) })];
   }
   return await saveTree(writer, encodeTree(nodes));
 }
 
-/** The node of the list of digests. It changes with the list alone, and a long one is stored in parts like a stream. */
-async function digestListNode(request: CommitRequest, name: string, { list }: WrittenFiles): Promise<Node> {
+/** The node of a list. It changes with the list alone, and a long one is stored in parts like a stream. */
+async function listNode(request: CommitRequest, name: string, list: WrittenList): Promise<Node> {
   const { content: stored, summary: { size } } = list;
-  const fields = { name: digestListPath(name), modified: request.manifest.started };
+  const fields = { name, modified: request.manifest.started };
   if ("content" in stored) return fileNode(request, { ...fields, size, content: stored.content });
   const parts = partNodes(request, stored.parts, fields.modified);
   return dirNode(request, { ...fields, subtree: await saveTree(request.writer, encodeTree(parts)) });
@@ -299,14 +310,14 @@ function changesOf({ manifest, parent, tree }: CommitRequest, modified: Rfc3339)
 }
 
 /** All files in the tree of the snapshot, those beside the series' directory included. */
-function totalsOf({ manifest: { files, tree }, tree: written }: CommitRequest, manifestBytes: number) {
-  const list = written?.list.content;
-  const listFiles = list === undefined ? 0 : "parts" in list ? list.parts.length : 1;
+function totalsOf({ manifest: { files, tree, tables }, ...written }: CommitRequest, manifestBytes: number) {
+  const listFiles = [written.tree?.list, written.tables].flatMap((list) => list ?? [])
+    .reduce((sum, { content }) => sum + ("parts" in content ? content.parts.length : 1), 0);
   return {
     totalFilesProcessed: files.reduce((sum, { parts = 1 }) => sum + parts, 1 + listFiles + (tree?.files ?? 0)),
     totalBytesProcessed: files.reduce(
       (sum, { size }) => sum + size,
-      manifestBytes + (tree?.bytes ?? 0) + (tree?.digests.size ?? 0),
+      manifestBytes + (tree?.bytes ?? 0) + (tree?.digests.size ?? 0) + (tables?.size ?? 0),
     ),
   };
 }

@@ -24,8 +24,11 @@ export const STREAM_AVERAGE_BYTES = 10 * 1024;
 /** The mean for files and directories, in bytes: that of restic. */
 export const FILES_AVERAGE_BYTES = 1024 * 1024;
 
-/** The mean for the list of digests of a files backup, in bytes: a change of a few files stores a few pieces of it. */
-export const DIGEST_LIST_AVERAGE_BYTES = 16 * 1024;
+/**
+ * The means for lists beside manifests, in bytes, so that a small change stores a few pieces of a list: of a list of
+ * digests, and of a list of tables, in which a line is short and one changes for each table that does.
+ */
+export const LIST_AVERAGE_BYTES = { digests: 16 * 1024, tables: 4 * 1024 } as const;
 
 /** Smallest and largest mean that may be chosen, in bytes. The largest keeps `max` at restic's own limit of 8 MiB. */
 export const AVERAGE_BYTES_LIMITS = { least: 1024, most: 2 * 1024 * 1024 } as const;

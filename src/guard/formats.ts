@@ -13,6 +13,7 @@ import { gzipFormat } from "./gzip.ts";
 import { type Format, HEAD_BYTES, type Judge, silentJudge } from "./judge.ts";
 import { pgArchiveFormat } from "./pg_archive.ts";
 import { isSqlDialect, SqlJudge } from "./sql/sql_judge.ts";
+import type { PieceSink } from "./tables/piece.ts";
 import { tarFormat } from "./tar.ts";
 import { Head } from "./window.ts";
 import { xbstreamFormat } from "./xbstream.ts";
@@ -38,10 +39,11 @@ const MAX_COMPRESSIONS = 3;
 
 /**
  * A guard for one stream. `auto` recognises binary formats by the first bytes, and SQL dumps wherever they begin. The
- * name of a format requires it: a stream of any other format is incomplete. `none` looks at nothing.
+ * name of a format requires it: a stream of any other format is incomplete. `none` looks at nothing. `pieces` receives
+ * what a dump consists of, if it is one that can be divided and is not compressed.
  */
-export function createGuard(choice: GuardChoice): Guard {
-  const judge = judgeFor(choice);
+export function createGuard(choice: GuardChoice, pieces?: PieceSink): Guard {
+  const judge = judgeFor(choice, pieces);
   return {
     push: (bytes) => judge.push(bytes),
     finish: () => Promise.resolve(judge.finish()),
@@ -49,13 +51,13 @@ export function createGuard(choice: GuardChoice): Guard {
   };
 }
 
-function judgeFor(choice: GuardChoice): Judge {
-  if (choice === "auto") return new AutoJudge(0);
+function judgeFor(choice: GuardChoice, pieces: PieceSink | undefined): Judge {
+  if (choice === "auto") return new AutoJudge(0, pieces);
   if (choice === "none") return silentJudge("no guard was asked for");
-  if (isSqlDialect(choice)) return new SqlJudge(choice);
+  if (isSqlDialect(choice)) return new SqlJudge(choice, undefined, pieces);
   const format = FORMATS.find(({ name }) => name === choice);
   invariant(format, "Every format has a judge");
-  return format.judge(() => new AutoJudge(1));
+  return format.judge(() => new AutoJudge(1), pieces);
 }
 
 /** Holds back the first bytes until they tell the format. */
@@ -64,9 +66,12 @@ class AutoJudge implements Judge {
   readonly #head = new Head(HEAD_BYTES);
   #judge: Judge | null = null;
 
+  readonly #pieces: PieceSink | undefined;
+
   /** `compressions`: the number of compressed streams around this one. */
-  constructor(compressions: number) {
+  constructor(compressions: number, pieces?: PieceSink) {
     this.#compressions = compressions;
+    this.#pieces = pieces;
   }
 
   push(bytes: Uint8Array): void {
@@ -88,7 +93,7 @@ class AutoJudge implements Judge {
     const formats = this.#compressions < MAX_COMPRESSIONS ? FORMATS : FLAT;
     const format = formats.find((candidate) => candidate.recognises(head));
     const nested = () => new AutoJudge(this.#compressions + 1);
-    this.#judge = format?.judge(nested) ?? new SqlJudge(null);
+    this.#judge = format?.judge(nested, this.#pieces) ?? new SqlJudge(null, undefined, this.#pieces);
     this.#judge.push(head);
     return this.#judge;
   }

@@ -1,6 +1,7 @@
 /** The inside of a guard: one judge for each format. Judges are synchronous, so that one can feed another. */
 import { Buffer } from "node:buffer";
 import type { GuardFormat, Verdict } from "./guard.ts";
+import type { PieceSink } from "./tables/piece.ts";
 
 /** Judges one stream of one format. The rules are those of `Guard`, but without promises. */
 export interface Judge {
@@ -23,8 +24,8 @@ export interface Format {
    * shorter.
    */
   recognises(head: Uint8Array): boolean;
-  /** A judge for one stream that has, or should have, this format. */
-  judge(nested: NestedJudge): Judge;
+  /** A judge for one stream that has, or should have, this format. `pieces` receives what it consists of. */
+  judge(nested: NestedJudge, pieces?: PieceSink): Judge;
 }
 
 /** How many bytes at the beginning of a stream decide its format. */

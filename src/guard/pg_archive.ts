@@ -3,7 +3,9 @@
  * that has data. Layout: PostgreSQL's `pg_backup_archiver.c` (`ReadHead`, `ReadToc`) and `pg_backup_custom.c`.
  */
 import { SourceError } from "../base/errors.ts";
-import { beginsWith, type Format } from "./judge.ts";
+import { beginsWith, type Format, latin1 } from "./judge.ts";
+import type { PieceKind, PieceOwner, PieceSink } from "./tables/piece.ts";
+import { ownerOfStatement } from "./tables/postgres_statement.ts";
 import { type Cursor, littleEndian, type Reading, type Walk, WalkJudge } from "./walk.ts";
 
 const MAGIC = "PGDMP";
@@ -24,8 +26,52 @@ const MAX_DATA_ENTRIES = 2 ** 22;
 export const pgArchiveFormat: Format = {
   name: "pg_dump-custom",
   recognises: (head) => beginsWith(head, MAGIC) && head[MAGIC.length] === 1 && head[MAGIC.length + 5] === FORMAT_CUSTOM,
-  judge: () => new WalkJudge("pg_dump-custom", (cursor) => new Archive(cursor).walk()),
+  judge: (_nested, pieces) => new WalkJudge("pg_dump-custom", (cursor) => new Archive(cursor, pieces).walk()),
 };
+
+/** What is read of an entry's texts; names are shorter. */
+const MOST_TEXT_BYTES = 2048;
+/** Most entries with data whose names are remembered, too. With more there is no list of tables. */
+const MOST_NAMED_ENTRIES = 2 ** 17;
+
+/** Entries of these kinds are told by their names, all others by their statements. */
+const KINDS: Readonly<Record<string, PieceKind>> = {
+  "TABLE": "structure",
+  "FOREIGN TABLE": "structure",
+  "TABLE DATA": "data",
+  "VIEW": "view",
+  "MATERIALIZED VIEW": "view",
+  "SEQUENCE SET": "sequence-data",
+  // What a restore needs of every archive.
+  "ENCODING": "head",
+  "STDSTRINGS": "head",
+  "SEARCHPATH": "head",
+  // Large objects: data of no table.
+  "BLOBS": "data",
+};
+const NAMELESS: ReadonlySet<string> = new Set(["ENCODING", "STDSTRINGS", "SEARCHPATH", "BLOBS"]);
+
+const NOBODY = { database: null, schema: null, name: null, of: null };
+const UNNAMED_DATA: PieceOwner = { kind: "data", ...NOBODY };
+
+/** An entry of the table of contents, as far as it matters for its piece. */
+interface Entry {
+  readonly kind: string;
+  readonly schema: string | null;
+  readonly name: string;
+  readonly statement: string;
+}
+
+/** The piece that an entry is. */
+function ownerOfEntry({ kind, schema, name, statement }: Entry): PieceOwner {
+  const known = KINDS[kind];
+  if (known !== undefined) {
+    return { kind: known, ...NOBODY, ...!NAMELESS.has(kind) && { schema, name } };
+  }
+  const found = ownerOfStatement(statement);
+  const named = found.kind === "database" ? null : found.name;
+  return { kind: found.kind, database: null, schema: null, name: null, ...named, of: found.of };
+}
 
 /** One archive being read. */
 class Archive {
@@ -33,16 +79,23 @@ class Archive {
   #minor = 0;
   #intBytes = 0;
   #offsetBytes = 0;
-  /** Identifiers of the entries whose data is still to come. */
-  readonly #due = new Set<number>();
+  /** Identifiers of the entries whose data is still to come, and to which piece it belongs. */
+  readonly #due = new Map<number, PieceOwner>();
+  readonly #pieces: PieceSink | undefined;
+  #database: string | null = null;
+  #hasGivenUp = false;
+  /** Where the next piece begins. */
+  #told = 0;
 
-  constructor(cursor: Cursor) {
+  constructor(cursor: Cursor, pieces: PieceSink | undefined) {
     this.#cursor = cursor;
+    this.#pieces = pieces;
   }
 
   *walk(): Walk {
     yield* this.#walkHeader();
     const entries = yield* this.#count("the number of entries");
+    this.#tell({ kind: "head", ...NOBODY });
     for (let i = 0; i < entries; i++) yield* this.#walkEntry();
     const withData = this.#due.size;
     while (yield* this.#walkData());
@@ -71,16 +124,22 @@ class Archive {
     if (this.#minor >= MINOR.withAlgorithm) yield { pass: 1, what: "the archive header" };
     else yield* this.#integer("the archive header");
     for (let i = 0; i < DATE_INTEGERS; i++) yield* this.#integer("the archive header");
-    yield* this.#passStrings(3, "the archive header");
+    this.#database = yield* this.#text("the archive header");
+    yield* this.#passStrings(2, "the archive header"); // versions of server and pg_dump
   }
 
   *#walkEntry(): Reading<void> {
     const what = "the table of contents";
     const id = yield* this.#count(what);
     yield* this.#integer(what);
-    yield* this.#passStrings(4, what); // table oid, oid, tag, description
+    yield* this.#passStrings(2, what); // table oid, oid
+    const name = (yield* this.#text(what)) ?? "";
+    const kind = (yield* this.#text(what)) ?? "";
     if (this.#minor >= MINOR.withSection) yield* this.#integer(what);
-    yield* this.#passStrings(5, what); // definition, drop and copy statements, namespace, tablespace
+    const statement = (yield* this.#text(what)) ?? "";
+    yield* this.#passStrings(2, what); // drop and copy statements
+    const schema = yield* this.#text(what);
+    yield* this.#passStrings(1, what); // tablespace
     if (this.#minor >= MINOR.withAccessMethod) yield* this.#passStrings(1, what);
     if (this.#minor >= MINOR.withRelationKind) yield* this.#integer(what);
     yield* this.#passStrings(2, what); // owner, with oids
@@ -90,8 +149,11 @@ class Archive {
     if (state < 1 || state > OFFSET_NO_DATA) {
       throw new SourceError(`the table of contents is malformed before byte ${this.#cursor.position}`);
     }
+    const owner = ownerOfEntry({ kind, schema: schema === "" ? null : schema, name, statement: statement.trimStart() });
+    this.#tell(owner);
     if (state === OFFSET_NO_DATA) return;
-    this.#due.add(id);
+    if (this.#due.size >= MOST_NAMED_ENTRIES) this.#giveUp();
+    this.#due.set(id, this.#hasGivenUp ? UNNAMED_DATA : { ...owner, kind: "data" });
     if (this.#due.size > MAX_DATA_ENTRIES) throw new SourceError(`has more than ${MAX_DATA_ENTRIES} entries with data`);
   }
 
@@ -104,12 +166,27 @@ class Archive {
       throw new SourceError(`no data block begins at byte ${offset}`);
     }
     const id = yield* this.#count("a data block");
-    if (!this.#due.delete(id)) {
+    const owner = this.#due.get(id);
+    if (owner === undefined || !this.#due.delete(id)) {
       throw new SourceError(`the data block at byte ${offset} belongs to no entry, or to one twice`);
     }
     if (type === BLOCK.data) yield* this.#passPieces();
     else while ((yield* this.#integer("a large object")) !== 0) yield* this.#passPieces();
+    this.#tell(owner);
     return true;
+  }
+
+  /** Tells of the piece that ends here. */
+  #tell(owner: PieceOwner): void {
+    if (!this.#hasGivenUp) {
+      this.#pieces?.piece({ ...owner, database: this.#database, bytes: this.#cursor.position - this.#told });
+    }
+    this.#told = this.#cursor.position;
+  }
+
+  #giveUp(): void {
+    if (!this.#hasGivenUp) this.#pieces?.giveUp("it has too many tables for a list");
+    this.#hasGivenUp = true;
   }
 
   *#passPieces(): Reading<void> {
@@ -127,6 +204,16 @@ class Archive {
     const length = yield* this.#integer(what);
     if (length > 0) yield { pass: length, what };
     return length >= 0;
+  }
+
+  /** The beginning of a text, one character for each byte; null if it is absent. */
+  *#text(what: string): Reading<string | null> {
+    const length = yield* this.#integer(what);
+    if (length < 0) return null;
+    if (length === 0) return "";
+    const text = latin1(yield { take: Math.min(length, MOST_TEXT_BYTES), what });
+    if (length > MOST_TEXT_BYTES) yield { pass: length - MOST_TEXT_BYTES, what };
+    return text;
   }
 
   *#count(what: string): Reading<number> {

@@ -58,6 +58,8 @@ export interface RepositoryAccess {
   readonly retryLockMs: number;
   /** The cache for files that are read repeatedly; undefined, or absent, for stores that are near. */
   readonly cache?: () => Promise<CacheAccess | undefined>;
+  /** The cache for what takes a whole stream to find out; undefined, or absent, if nothing is to be kept. */
+  readonly listCache?: () => Promise<CacheAccess | undefined>;
   /**
    * Remembers which key file of the store at this location opened last on this machine; absent if nothing is to be
    * remembered.
@@ -76,7 +78,7 @@ export interface CacheAccess {
 }
 
 /** The same access without the cache, for work that must see what the store itself holds. */
-export function withoutCache({ cache: _, ...access }: RepositoryAccess): RepositoryAccess {
+export function withoutCache({ cache: _, listCache: __, ...access }: RepositoryAccess): RepositoryAccess {
   return access;
 }
 

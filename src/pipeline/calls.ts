@@ -5,6 +5,7 @@ import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { GuardChoice, Verdict } from "../guard/guard.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
+import type { StreamTables } from "./stream_tables.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
 
 /** The chunks of one segment, to be named, looked up and, if they are new, sealed. */
@@ -83,6 +84,8 @@ export interface StreamSummary {
   readonly sha256: string;
   /** What its guard says. */
   readonly verdict: Verdict;
+  /** The tables in it; absent unless it is a whole dump that has some. */
+  readonly tables?: StreamTables;
 }
 
 /** Calls of a thread that seals and opens blobs. */

@@ -2,10 +2,11 @@
 import { invariant } from "../base/errors.ts";
 import { Turn } from "../base/limits.ts";
 import { StreamDigest } from "../crypto/digest.ts";
-import type { Guard } from "../guard/guard.ts";
+import type { GuardChoice } from "../guard/guard.ts";
 import { createGuard } from "../guard/formats.ts";
 import type { DigestCalls } from "./calls.ts";
 import type { Handlers } from "../base/thread.ts";
+import { TableCollector } from "./stream_tables.ts";
 
 /** The handlers of `DigestCalls`. */
 export function digestCalls(): Handlers<DigestCalls> {
@@ -18,7 +19,7 @@ export function digestCalls(): Handlers<DigestCalls> {
   return {
     begin({ stream, guard }) {
       invariant(!streams.has(stream), "A stream began twice");
-      streams.set(stream, new DigestedStream(createGuard(guard)));
+      streams.set(stream, new DigestedStream(guard));
       return { response: null };
     },
     async update({ stream, segment, start, end }) {
@@ -44,13 +45,14 @@ export function digestCalls(): Handlers<DigestCalls> {
  */
 class DigestedStream {
   readonly #digest = new StreamDigest();
-  readonly #guard: Guard;
+  readonly #tables = new TableCollector();
+  readonly #guard;
   /** After a piece that could not be judged, no other piece is judged. */
   readonly #judging = new Turn({ endsAtFailure: true });
   #size = 0;
 
-  constructor(guard: Guard) {
-    this.#guard = guard;
+  constructor(guard: GuardChoice) {
+    this.#guard = createGuard(guard, this.#tables);
   }
 
   update(bytes: Uint8Array): Promise<void> {
@@ -62,7 +64,8 @@ class DigestedStream {
   async finish() {
     try {
       const verdict = await this.#judging.take(() => this.#guard.finish());
-      return { size: this.#size, ...this.#digest.digest(), verdict };
+      const tables = verdict.complete === true ? this.#tables.finish() : undefined;
+      return { size: this.#size, ...this.#digest.digest(), verdict, ...tables && { tables } };
     } finally {
       this.#guard.dispose();
     }

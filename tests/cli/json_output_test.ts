@@ -268,6 +268,17 @@ async function trees(agent: Transcript): Promise<void> {
   }
 }
 
+/** A dump, and one of its tables. */
+async function tables(agent: Transcript): Promise<void> {
+  const dump = "-- MySQL dump 10.13\n--\n-- Host: h    Database: shop\n" +
+    "-- ------------------------------------------------------\n\n--\n-- Table structure for table `orders`\n--\n\n" +
+    "CREATE TABLE `orders` (\n  `id` int\n);\n\n-- Dump completed\n";
+  await agent.run("put dumps/shop", ["printf", "%s", dump]);
+  for (const command of ["show dumps/shop --tables", "get dumps/shop --table orders -o DIR/orders.sql"]) {
+    await agent.run(command);
+  }
+}
+
 async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
   const packs: { path: string; size: number }[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -289,6 +300,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await damage(agent, directory);
     await replay(agent);
     await trees(agent);
+    await tables(agent);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);

@@ -152,7 +152,7 @@ Deno.test("every help keeps one order, and to the width", async () => {
   const commands = [...overview.matchAll(/^ {2}([a-z]+)\b.*\[/gm)].map(([, name]) => name!);
   assert.ok(commands.length > 15, overview);
   const seconds = ["Files and directories:", "Repository to copy from:", "Second repository for the same streams:"];
-  const own = ["Usage:", "Arguments:", "Options:", "Pruning:", ...seconds];
+  const own = ["Usage:", "Arguments:", "Options:", "Pruning:", "Tables of a dump:", ...seconds];
   const order = [...own, "Repository:", "Repositories on other machines:"];
   const last = ["Commands:", "Examples:"];
   for (const command of commands) {

@@ -9,6 +9,7 @@ import type { Lock } from "../../src/format/lock.ts";
 import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest/manifest.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
+import type { StreamPieces } from "../../src/format/table_list.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import { parseTimestamp } from "../../src/format/time.ts";
 
@@ -188,3 +189,27 @@ export const SAMPLE_MANIFEST: Manifest = {
   stats: { bytesRead: 12_000, bytesAdded: 9000, bytesStored: 1000, blobsNew: 1, blobsReused: 1, seconds: 1.5 },
   tags: ["nightly"],
 };
+
+/** The list of tables of two streams. */
+export const SAMPLE_TABLE_LIST: StreamPieces[] = [
+  {
+    path: "globals.sql",
+    pieces: [{ kind: "other", bytes: 812, database: null, schema: null, name: null, of: null }],
+  },
+  {
+    path: "shop/dump.sql",
+    pieces: [
+      { kind: "head", bytes: 2 ** 40, database: null, schema: null, name: null, of: null },
+      { kind: "structure", bytes: 300, database: "shop", schema: "public", name: "a\tb\\c\nd", of: null },
+      {
+        kind: "foreign-key",
+        bytes: 90,
+        database: null,
+        schema: "public",
+        name: "items",
+        of: { schema: null, name: "orders" },
+      },
+      { kind: "tail", bytes: 1, database: null, schema: null, name: null, of: null },
+    ],
+  },
+];

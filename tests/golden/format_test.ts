@@ -11,6 +11,7 @@ import { decodeManifest, encodeManifest } from "../../src/format/manifest/manife
 import { decodePackHeader, encodePackHeader } from "../../src/format/pack_header.ts";
 import { decodeSnapshot, encodeSnapshot } from "../../src/format/snapshot.ts";
 import { decodeTree, encodeTree } from "../../src/format/tree/tree.ts";
+import { decodeTableList, encodeTableList, PieceEncoder, type StreamPieces } from "../../src/format/table_list.ts";
 import * as samples from "../format/samples.ts";
 
 const FOLDER = new URL("./format/", import.meta.url);
@@ -56,4 +57,19 @@ pin({
   sample: samples.SAMPLE_PACK_BLOBS,
   encode: encodePackHeader,
   decode: decodePackHeader,
+});
+
+function encodeTables(streams: StreamPieces[]): Uint8Array {
+  return encodeTableList(streams.map(({ path, pieces }) => {
+    const encoder = new PieceEncoder();
+    for (const piece of pieces) encoder.add(piece);
+    return { path, lines: encoder.finish() };
+  }));
+}
+
+pin({
+  file: "table_list.golden",
+  sample: samples.SAMPLE_TABLE_LIST,
+  encode: encodeTables,
+  decode: decodeTableList,
 });

@@ -7,7 +7,7 @@ import { decodeManifest, isOfFiles, type Manifest, type ManifestFile } from "../
 import { MOST_MANIFEST_BYTES } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
-import { digestListPath, sidecarPath } from "../../format/manifest/series.ts";
+import { digestListPath, sidecarPath, tableListPath } from "../../format/manifest/series.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { walkFiles } from "../../repository/tree/file_walk.ts";
@@ -54,6 +54,8 @@ interface SeriesNodes {
   readonly sidecar: Node | undefined;
   /** The list of digests beside it; only backups of files have one. */
   readonly digests: Node | undefined;
+  /** The list of tables beside it; only backups of dumps have one. */
+  readonly tables: Node | undefined;
 }
 
 /** Finds both nodes in one directory and reads each tree on the way once. Throws `IntegrityError` for damaged trees. */
@@ -62,11 +64,16 @@ export async function findSeriesNodes(repository: IndexedRepository<"tree">, bac
   const [parent, name] = splitPath(series);
   const directory = parent === null ? undefined : await findNode(repository, tree, parent);
   if (parent !== null && directory?.type !== "dir") {
-    return { streams: undefined, sidecar: undefined, digests: undefined };
+    return { streams: undefined, sidecar: undefined, digests: undefined, tables: undefined };
   }
   const nodes = await readTree(repository, directory === undefined ? tree : subtreeOf(directory));
   const find = (wanted: string) => nodes.find((node) => node.name === wanted);
-  return { streams: find(name), sidecar: find(sidecarPath(name)), digests: find(digestListPath(name)) };
+  return {
+    streams: find(name),
+    sidecar: find(sidecarPath(name)),
+    digests: find(digestListPath(name)),
+    tables: find(tableListPath(name)),
+  };
 }
 
 /** Splits a path into its directory (null for the root) and its name. */

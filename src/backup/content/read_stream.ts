@@ -21,7 +21,12 @@ export interface ReadStreamOptions {
   readonly signal?: AbortSignal | undefined;
   /** See `World`. */
   readonly bufferBytes?: number | undefined;
+  /** How much may be read besides the wanted blobs, as a share of them; any amount by default. */
+  readonly mostWaste?: number;
 }
+
+/** Gaps between wanted blobs that are read, too, in bytes: the widest that does not waste too much is taken. */
+const GAPS = [GAP_BYTES, GAP_BYTES / 4, GAP_BYTES / 16, 0];
 
 /** Batches that the consumer may hold in addition. */
 const BATCHES_TAKEN = 2;
@@ -39,7 +44,7 @@ export async function* readStream(
   const pool = new SegmentPool({ count: ahead + BATCHES_TAKEN, segmentBytes: BATCH_BYTES });
   const inFlight: Promise<FilledSegment>[] = [];
   try {
-    for await (const { plan, content, from } of plans(contents, options.repository)) {
+    for await (const { plan, content, from } of plans(contents, options)) {
       options.signal?.throwIfAborted();
       const batch = readBatch({ plan, ids: content.subarray(from * ID_BYTES) }, pool, options);
       batch.catch(() => {});
@@ -54,15 +59,26 @@ export async function* readStream(
   }
 }
 
-async function* plans(contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { index }: IndexedRepository) {
+async function* plans(
+  contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { repository: { index }, mostWaste = Infinity }: ReadStreamOptions,
+) {
   for await (const content of contents) {
     let from = 0;
     do {
-      const plan = planRead(index, content, from, { batchBytes: BATCH_BYTES, gapBytes: GAP_BYTES });
+      const planWith = (gapBytes: number) => planRead(index, content, from, { batchBytes: BATCH_BYTES, gapBytes });
+      let plan = planWith(GAPS[0]!);
+      for (let i = 1; i < GAPS.length && wasteOf(plan) > mostWaste; i++) plan = planWith(GAPS[i]!);
       yield { plan, content, from };
       from += plan.count;
     } while (from * ID_BYTES < content.length);
   }
+}
+
+/** What a plan reads besides the wanted blobs, as a share of them. */
+function wasteOf({ ranges, blobs }: ReadPlan): number {
+  const wanted = blobs.reduce((sum, { length }) => sum + length, 0);
+  return ranges.reduce((sum, { length }) => sum + length, 0) / Math.max(1, wanted) - 1;
 }
 
 /** Chunks that are read together. */

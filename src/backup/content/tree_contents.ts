@@ -5,10 +5,16 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { Backup } from "../backup.ts";
-import { type FilesManifest, isOfFiles, type Manifest, type ManifestFile } from "../../format/manifest/manifest.ts";
+import {
+  type FilesManifest,
+  isOfFiles,
+  type Manifest,
+  type ManifestFile,
+  type ManifestList,
+} from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { decodeHex } from "../../base/hex.ts";
-import { digestListPath, sidecarPath } from "../../format/manifest/series.ts";
+import { digestListPath, sidecarPath, tableListPath } from "../../format/manifest/series.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 
@@ -77,15 +83,22 @@ async function problemOfTree(
   if (found?.type !== "dir") return `its tree holds no directory ${JSON.stringify(series)}`;
   if (found.subtree !== root) return `its manifest says that its files are tree ${root}; they are ${found.subtree}`;
   if (!repository.index.has("tree", decodeHex(root))) return `tree ${root} of its files is in no index`;
-  const path = digestListPath(series);
+  return await problemOfList(reader, digestListPath(series), digests);
+}
+
+/**
+ * How the list at a path beside the manifest differs from what the manifest says of it; null if it does not, or cannot
+ * be read.
+ */
+export async function problemOfList(reader: NodeReader, path: string, { size }: ManifestList): Promise<string | null> {
   const list = await contentsAt(
     reader,
     path,
     async (tree) => (await reader.read(tree)).reduce((sum, node) => addFile(sum, node), { bytes: 0, blobs: 0 }),
   );
   if (list === "missing") return `its tree does not hold ${JSON.stringify(path)}`;
-  if (list === "unreadable" || list.bytes === digests.size) return null;
-  return `its manifest says that ${JSON.stringify(path)} has ${digests.size} bytes; the tree holds ${list.bytes}`;
+  if (list === "unreadable" || list.bytes === size) return null;
+  return `its manifest says that ${JSON.stringify(path)} has ${size} bytes; the tree holds ${list.bytes}`;
 }
 
 function addFile({ bytes, blobs }: FileCounts, { type, size, content }: Node): FileCounts {
@@ -144,11 +157,12 @@ export async function contentsAt(
 export async function* unlistedPaths(
   repository: IndexedRepository<"tree">,
   root: BlobId,
-  { series, files, tree: filesTree }: Manifest,
+  { series, files, tree: filesTree, tables }: Manifest,
 ): AsyncGenerator<string> {
   const listed = new Set([sidecarPath(series), ...files.map(({ path }) => `${series}/${path}`)]);
   // What is in the tree of files follows from its id, which the manifest has.
   if (filesTree !== undefined) listed.add(series).add(digestListPath(series));
+  if (tables !== undefined) listed.add(tableListPath(series));
   const directories = new Set([series, ...listed].flatMap(pathsAbove)).add(series);
   const holdsEntries = files.every(({ guard }) => guard === null);
   const walk = async function* (tree: BlobId, prefix: string): AsyncGenerator<string> {

@@ -33,6 +33,8 @@ import { runRestore } from "../restore_run.ts";
 import { makeFolders } from "../../ops/restore/make_folders.ts";
 import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/restore_options.ts";
 import { runReplay } from "../replay_run.ts";
+import { TABLE_OPTIONS, tableChoice } from "../options/table_options.ts";
+import { runTables } from "../tables_run.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -46,6 +48,8 @@ const EXAMPLES: HelpNotes = {
     "Files and directories, also those of restic's snapshots, come back with owners, modes, times, links and attributes. " +
     "A target that is not empty needs --overwrite or --if-exists: files there keep the chunks that are right, and only " +
     "the others are written. Exit code 6: what is named could not be restored, everything else was.",
+    "--table, --skip-table, --schema-only and --data-only make a dump of some tables out of one of mysqldump, " +
+    "mariadb-dump or pg_dump, and read only their chunks; agent show --tables lists the tables.",
     "Every chunk and the whole stream are verified. A file given with -o gets its name only if all of it was " +
     "right. With standard output, look at the exit code: 4 means that the output must not be used.",
   ],
@@ -57,6 +61,7 @@ const EXAMPLES: HelpNotes = {
     ["agent get @1f2e3d4c --archive tar | tar -xf - -C /restore", "all of it, also a tree that restic made"],
     ["agent get srv/files@2026-08-30 --target /restore", "files and directories as they were"],
     ["agent get etc/host /etc/ssh --target / --overwrite", "a directory back to its place"],
+    ["agent get prod/shop --table shop.orders | mysql shop", "one table out of a dump"],
     ["agent get etc/host --file /etc/fstab", "one file to standard output"],
   ],
 };
@@ -83,7 +88,7 @@ function specification() {
     .option("--overwrite", "replace existing files, or what the target holds")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
-  return withRepositoryOptions(withOptions(command, RESTORE_OPTIONS));
+  return withRepositoryOptions(withOptions(withOptions(command, TABLE_OPTIONS), RESTORE_OPTIONS));
 }
 
 type GetOptions = OptionsOf<typeof specification>;
@@ -96,6 +101,7 @@ export function getCommand(context: CliContext): CommandUnknownOpts {
 }
 
 function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {
+  const tables = tableChoice(options);
   refuseTogether(options);
   const choices = restoreChoices(paths, options);
   const { output, ...others } = options;
@@ -106,7 +112,7 @@ function check(selector: string, paths: readonly string[], options: GetOptions, 
   }
   const chosen: GetOptions = output !== undefined && isStandardOutput(output) ? others : options;
   const into = options.into === undefined ? undefined : context.engines.target(options.into);
-  return { selector, into, choices, options: chosen, access: repositoryAccess(options, context) };
+  return { selector, into, choices, tables, options: chosen, access: repositoryAccess(options, context) };
 }
 
 /** Refuses options that exclude each other. */
@@ -124,7 +130,7 @@ function refuseTogether({ output, target, into, archive, raw, file }: GetOptions
 }
 
 async function run(checked: ReturnType<typeof check>, context: CliContext): Promise<void> {
-  const { selector, into, choices, options, access } = checked;
+  const { selector, into, choices, tables, options, access } = checked;
   if (options.archive !== undefined) {
     return await runArchive({ selector, format: options.archive }, access, options, context);
   }
@@ -136,6 +142,7 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
     const request = { selector, noLock: !options.lock, file: options.file, readsStreams };
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
+      if (tables !== null) return await runTables(found, { choice: tables, access, progress }, options, context);
       const directory = treeTarget(found, options);
       if (directory !== null) return await runRestore(found, { ...choices, directory }, { options, progress }, context);
       refuseForStreams(choices);

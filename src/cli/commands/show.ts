@@ -17,6 +17,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { printTables } from "../tables_run.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
 /** The command's specification. */
@@ -26,7 +27,9 @@ function specification() {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--md5sums", "print what md5sum -c reads, run where agent get --target or restic restored the files")
-    .option("--sha256sums", "print what sha256sum -c reads");
+    .option("--sha256sums", "print what sha256sum -c reads")
+    .option("--tables", "list the tables of its dumps")
+    .option("--file <path>", "with --tables, which stream of the backup");
   return withRepositoryOptions(command);
 }
 
@@ -39,8 +42,16 @@ export function showCommand(context: CliContext): CommandUnknownOpts {
 
 async function run(selector: string, options: ShowOptions, context: CliContext): Promise<void> {
   const { stdout } = context;
-  if (options.md5sums && options.sha256sums) throw new UsageError("Give --md5sums or --sha256sums, not both");
+  const [first, second] = (["md5sums", "sha256sums", "tables"] as const).filter((name) => options[name]);
+  if (second !== undefined) throw new UsageError(`Give --${first} or --${second}, not both`);
+  if (options.file !== undefined && !options.tables) {
+    throw new UsageError("--file chooses the stream whose tables are listed: give --tables");
+  }
   const request = { selector, noLock: true };
+  if (options.tables) {
+    const access = repositoryAccess(options, context);
+    return await withFoundBackup(access, request, context, (found) => printTables(found, access, options, context));
+  }
   if (options.md5sums || options.sha256sums) {
     const print = printSums(options.md5sums ? "md5" : "sha256", options, context);
     return await withFoundBackup(repositoryAccess(options, context), request, context, print);

@@ -54,6 +54,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
         if (options.json) await writeJson(stdout, verifiedJson(verified, open.backup));
         else if (!options.quiet) await writeLine(stdout, verifiedLine(verified, progress.seconds));
       }
+      if (!options.chain) await open.verifyTables();
       const verifiedTree = options.chain ? null : await open.verifyFiles();
       if (verifiedTree !== null) await tellFiles(open, verifiedTree, progress.seconds, options, context);
       await verifyChain(open, options, context);

@@ -57,15 +57,16 @@ export function repositoryAccess(
   return {
     openStore: async () => openStore(await url(), await storeDependencies(options, context)),
     ...passwordAccess(options, context, wording),
-    cache: async () => cacheOf(await url(), options, context),
+    cache: async () => isRemote(await url()) ? cacheOf(options, context) : undefined,
+    listCache: () => Promise.resolve(cacheOf(options, context)),
     keyMemory: (location) => keyMemory(location, options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
   };
 }
 
-/** The cache, only for stores on other machines. */
-function cacheOf(url: string, options: RepositoryOptions, context: CliContext): CacheAccess | undefined {
-  if (options.noCache || !isRemote(url)) return undefined;
+/** The cache of this machine; undefined if nothing is to be kept. */
+function cacheOf(options: RepositoryOptions, context: CliContext): CacheAccess | undefined {
+  if (options.noCache) return undefined;
   const directory = cacheDirectory(options.cacheDir, context.env);
   if (directory === undefined) return undefined;
   const onProblem = ({ message }: Error) => void writeWarning(message, options, context.stderr);

@@ -62,8 +62,18 @@ export interface ManifestTree {
   readonly others: number;
   /** Bytes of all files. */
   readonly bytes: number;
-  /** The list of digests (`digest_list.ts`) as a file: bytes, MD5 and SHA-256. */
-  readonly digests: { readonly size: number; readonly md5: string; readonly sha256: string };
+  /** The list of digests (`digest_list.ts`). */
+  readonly digests: ManifestList;
+}
+
+/** A list that is stored beside the manifest, as a file. */
+export interface ManifestList {
+  /** Bytes. */
+  readonly size: number;
+  /** MD5 of the whole list, 32 lower-case hex digits. */
+  readonly md5: string;
+  /** SHA-256 of the whole list, 64 lower-case hex digits. */
+  readonly sha256: string;
 }
 
 /** How the streams were cut; sizes in bytes. */
@@ -123,6 +133,8 @@ export interface Manifest {
   readonly files: readonly ManifestFile[];
   /** The tree of a backup of the engine `FILES_ENGINE`, which has no streams; absent for any other. */
   readonly tree?: ManifestTree;
+  /** The list of the tables in its streams (`table_list.ts`); absent if no stream is a dump whose tables are known. */
+  readonly tables?: ManifestList;
   /** How the streams were cut. */
   readonly chunker: ManifestChunker;
   /** The engine's own position in its source. */

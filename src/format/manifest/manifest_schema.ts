@@ -71,13 +71,15 @@ function isReadingOf(path: string, base64: string): boolean {
   return !exact.isWellFormed() && exact.toWellFormed() === path;
 }
 
+const list = v.strictObject({ size: count, md5: digest(32), sha256: digest(64) });
+
 const tree = v.strictObject({
   root: id<BlobId>(),
   files: count,
   directories: count,
   others: count,
   bytes: count,
-  digests: v.strictObject({ size: count, md5: digest(32), sha256: digest(64) }),
+  digests: list,
 });
 
 const chunker = v.pipe(
@@ -100,6 +102,7 @@ export const manifestSchema = v.pipe(
     engine: v.strictObject({ name, version: text, options: jsonObject }),
     files: v.array(file),
     tree: v.exactOptional(tree),
+    tables: v.exactOptional(list),
     chunker,
     source: jsonObject,
     stats: v.strictObject({
@@ -129,10 +132,12 @@ interface Described {
   readonly engine: { readonly name: string };
   readonly files: readonly unknown[];
   readonly tree?: unknown;
+  readonly tables?: unknown;
 }
 
-function describesOneKind({ engine, files, tree }: Described): boolean {
-  return engine.name === FILES_ENGINE ? tree !== undefined && files.length === 0 : tree === undefined;
+function describesOneKind({ engine, files, tree, tables }: Described): boolean {
+  if (engine.name !== FILES_ENGINE) return tree === undefined;
+  return tree !== undefined && files.length === 0 && tables === undefined;
 }
 
 interface Links {

@@ -23,6 +23,7 @@ export const DEFAULT_FILE_NAME = "data" as StreamFileName;
 
 const SIDECAR_SUFFIX = ".manifest.json";
 const DIGESTS_SUFFIX = ".digests";
+const TABLES_SUFFIX = ".tables";
 /** Longest last part of a series. With it, the name of the manifest is still short enough for filesystems. */
 const MAX_LAST_BYTES = MAX_NAME_BYTES - SIDECAR_SUFFIX.length;
 const PART_DIGITS = 5;
@@ -44,10 +45,9 @@ export function parseSeries(text: string): SeriesName {
  */
 export function parseNewSeries(text: string): SeriesName {
   const series = parseSeries(text);
-  if (series.split("/").some((segment) => segment.endsWith(DIGESTS_SUFFIX))) {
-    throw new UsageError(
-      `Not a series name: ${JSON.stringify(text)}: names ending in ${DIGESTS_SUFFIX} are kept for lists`,
-    );
+  for (const suffix of [DIGESTS_SUFFIX, TABLES_SUFFIX]) {
+    if (!series.split("/").some((segment) => segment.endsWith(suffix))) continue;
+    throw new UsageError(`Not a series name: ${JSON.stringify(text)}: names ending in ${suffix} are kept for lists`);
   }
   if (byteLength(sidecarPath(series.split("/").at(-1)!)) <= MAX_NAME_BYTES) return series;
   throw new UsageError(
@@ -132,6 +132,11 @@ export function sidecarPath(series: string): string {
 /** The path of the list of digests of a files backup, in the same way. */
 export function digestListPath(series: string): string {
   return series + DIGESTS_SUFFIX;
+}
+
+/** The path of the list of tables of a backup of dumps, in the same way. */
+export function tableListPath(series: string): string {
+  return series + TABLES_SUFFIX;
 }
 
 /** The directory of a level's streams in a backup whose levels are replayed, below that of the series. */

@@ -9,8 +9,11 @@ const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32
 
 /** Beginnings of headers, and of the lines before them. */
 const DUMP_BEGINNINGS = ["--", "/*", "PR", "BE"];
-/** Beginnings of lines that matter within a dump: COMMIT, COPY, DELIMITER, INSERT, ROLLBACK, USE, psql's commands. */
-const STATEMENT_BEGINNINGS = ["CO", "DE", "de", "IN", "RO", "US", "\\"];
+/**
+ * Beginnings of lines that matter within a dump: ALTER, COMMIT, COPY, CREATE, DELIMITER, DROP, INSERT, ROLLBACK, SET,
+ * UPDATE, USE, psql's commands.
+ */
+const STATEMENT_BEGINNINGS = ["AL", "CO", "CR", "DE", "de", "DR", "IN", "RO", "SE", "UP", "US", "\\"];
 
 /** One entry for each pair of bytes, the first one in the high half: 1 if a line that matters may begin with them. */
 const MATTERS = new Uint8Array(65_536);

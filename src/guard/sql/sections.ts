@@ -18,6 +18,7 @@ import {
   type SqlDialect,
   SQLITE_OPENING,
 } from "./dialects.ts";
+import { landmarkAt } from "./landmarks.ts";
 import { errorWithinLine, messageOfAnyProgram, messageOfDumpProgram } from "./producer_messages.ts";
 import { quoted } from "./quoted.ts";
 import { Remarks } from "./remarks.ts";
@@ -104,6 +105,7 @@ export class SectionTracker {
 
   #take(line: SqlLine): void {
     const { text } = line;
+    if (this.open !== undefined) this.#tellLandmark(line, this.open);
     if (this.open !== undefined && text.startsWith("/*!") && !text.includes(": ")) return;
     if (this.#takesRestOfHeader(line)) return;
     if (isHeaderCutByAnother(text)) {
@@ -116,6 +118,11 @@ export class SectionTracker {
     const section = this.open;
     if (section === undefined) this.#takeForeign(line);
     else this.#takeInside(section, line);
+  }
+
+  #tellLandmark({ text, start }: SqlLine, { dialect }: Section): void {
+    const landmark = landmarkAt(text, start, dialect.quoting);
+    if (landmark !== null) this.#onEvent(landmark);
   }
 
   #headerOf(line: SqlLine): Dialect | undefined {
@@ -142,13 +149,17 @@ export class SectionTracker {
       return this.fail(`the dump that another one follows at byte ${line.start} has no end`);
     }
     if (dialect.quoting === "mysql") this.#headerGoesOnAt = line.next;
-    const first = this.#opening ?? (this.#isNext(line) && this.#previous!.text === "--" ? this.#previous! : line);
+    const start = this.#opening?.start ?? this.#blockStart(line);
     this.#opening = null;
-    const { start } = first;
     const section: Section = { dialect, start, trailer: "missing", token: null };
     if (!isNested) this.#count(section);
     this.#open.push(section);
     this.#onEvent({ kind: "section", dialect: dialect.name, start });
+  }
+
+  /** Where the comment begins whose first line with words this is. */
+  #blockStart(line: SqlLine): number {
+    return this.#isNext(line) && this.#previous!.text === "--" ? this.#previous!.start : line.start;
   }
 
   #count(section: Section): void {
@@ -174,7 +185,11 @@ export class SectionTracker {
   #takesRestOfHeader(line: SqlLine): boolean {
     const isExpected = this.#headerGoesOnAt === line.start;
     this.#headerGoesOnAt = isExpected && line.text === "--" ? line.next : null;
-    if (isExpected && (line.text === "--" || MYSQL_HOST_LINE.test(line.text))) return true;
+    if (isExpected && line.text === "--") return true;
+    if (isExpected && MYSQL_HOST_LINE.test(line.text)) {
+      this.#onEvent({ kind: "host", line: line.text, start: line.start });
+      return true;
+    }
     const host = this.#hostWithoutHeader;
     this.#hostWithoutHeader = MYSQL_HOST_LINE.test(line.text) ? line : null;
     if (host?.next !== line.start || !MYSQL_RULE_LINE.test(line.text)) return false;
@@ -201,6 +216,7 @@ export class SectionTracker {
     if (section === undefined || section.trailer === "there") return this.#takesStray(section, line);
     const { dialect } = section;
     if (section.trailer === "missing" && dialect.trailer.test(text)) {
+      this.#onEvent({ kind: "end", start: this.#blockStart(line), isCertain: true });
       section.trailer = dialect.afterTrailer === undefined && line.isEnded ? "there" : "due";
       this.#trailerEnd = line.next;
     } else if (
@@ -252,7 +268,7 @@ export class SectionTracker {
     }
     if (/^(?:USE `|\\connect )/.test(text)) this.#onEvent({ kind: "database", line: text, start });
     else if (text.startsWith("-- ") && isObjectTitle(text)) {
-      this.#onEvent({ kind: "object", title: text.slice("-- ".length), start });
+      this.#onEvent({ kind: "object", title: text.slice("-- ".length), start: this.#blockStart(line) });
     }
   }
 

@@ -8,9 +8,11 @@ import { latin1 } from "../judge.ts";
 import { Tail } from "../window.ts";
 import type { SqlDialect } from "./dialects.ts";
 import { quoted } from "./quoted.ts";
-import type { SqlEventSink } from "./scan_events.ts";
+import type { PieceSink } from "../tables/piece.ts";
+import type { SqlEvent, SqlEventSink } from "./scan_events.ts";
 import { type Section, SectionTracker } from "./sections.ts";
 import { SqlScanner } from "./sql_scanner.ts";
+import { TablePieces } from "./table_pieces.ts";
 import { type Utf16Order, utf16OrderOf, Utf16Reader } from "./utf16.ts";
 
 /** Enough for the last line and a generous number of blank lines after it. */
@@ -42,14 +44,23 @@ export class SqlJudge implements Judge {
   readonly #scanner: SqlScanner;
   readonly #tail = new Tail(TAIL_BYTES);
   readonly #mark: number[] = [];
+  readonly #pieces: TablePieces | undefined;
   #utf16: Utf16Reader | null = null;
   #isBegun = false;
 
-  /** `onEvent` receives the findings along the way. For UTF-16 its offsets count characters. */
-  constructor(wanted: SqlDialect | null, onEvent: SqlEventSink = () => {}) {
+  /**
+   * `onEvent` receives the findings along the way; for UTF-16 its offsets count characters. `pieces` receives what the
+   * stream consists of.
+   */
+  constructor(wanted: SqlDialect | null, onEvent: SqlEventSink = () => {}, pieces?: PieceSink) {
     this.#wanted = wanted;
-    this.#tracker = new SectionTracker(onEvent);
-    this.#scanner = new SqlScanner(this.#tracker, onEvent);
+    const divided = this.#pieces = pieces && new TablePieces(pieces);
+    const tell = divided === undefined ? onEvent : (event: SqlEvent) => {
+      divided.event(event);
+      onEvent(event);
+    };
+    this.#tracker = new SectionTracker(tell);
+    this.#scanner = new SqlScanner(this.#tracker, tell);
   }
 
   push(bytes: Uint8Array): void {
@@ -61,6 +72,7 @@ export class SqlJudge implements Judge {
     this.#beginWith(this.#mark);
     const inside = this.#scanner.finish();
     this.#tracker.end();
+    this.#pieces?.finish();
     return this.#tracker.sectionCount > 0 || this.#tracker.problem !== null
       ? this.#judge(inside)
       : this.#judgeWithoutSections();
@@ -82,7 +94,10 @@ export class SqlJudge implements Judge {
     const head = Uint8Array.from(mark);
     const order: Utf16Order | null = utf16OrderOf(head);
     if (order === null) this.#take(head);
-    else this.#utf16 = new Utf16Reader(order);
+    else {
+      this.#utf16 = new Utf16Reader(order);
+      this.#pieces?.giveUp("it is in UTF-16");
+    }
   }
 
   #take(bytes: Uint8Array): void {
@@ -93,6 +108,7 @@ export class SqlJudge implements Judge {
   #takeText(text: Uint8Array): void {
     this.#tail.push(text);
     this.#scanner.push(text);
+    this.#pieces?.push(text);
   }
 
   #judgeWithoutSections(): Verdict {

@@ -7,9 +7,15 @@ import { shortId, type SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { findSeriesNodes, readManifest } from "../../backup/content/contents.ts";
 import { snapshotDifferences, wordsOf } from "../../backup/summary.ts";
-import { contentsAt, NodeReader, problemOfFile, unlistedPaths } from "../../backup/content/tree_contents.ts";
-import { isOfFiles, type Manifest } from "../../format/manifest/manifest.ts";
-import { sidecarPath } from "../../format/manifest/series.ts";
+import {
+  contentsAt,
+  NodeReader,
+  problemOfFile,
+  problemOfList,
+  unlistedPaths,
+} from "../../backup/content/tree_contents.ts";
+import { isOfFiles, type Manifest, type ManifestList } from "../../format/manifest/manifest.ts";
+import { sidecarPath, tableListPath } from "../../format/manifest/series.ts";
 import { compareTimestamps, type Rfc3339 } from "../../format/time.ts";
 import type { CheckedTrees, TreeCheckContext } from "./check_trees.ts";
 import { addPath, type Finding } from "./findings.ts";
@@ -74,7 +80,25 @@ async function checkBackup(context: BackupCheckContext, backup: Backup, trees: C
       text: `The manifest of ${nameOfBackup(backup)} says that ${JSON.stringify(path)} ${problem}`,
     });
   }
+  if (manifest.tables !== undefined) await checkTableList(context, reader, { backup, expected: manifest.tables });
   if (backup.info !== null) await checkUnlisted(context, backup, manifest);
+}
+
+/** Compares the list of tables with the manifest. */
+async function checkTableList(
+  { findings, streams }: BackupCheckContext,
+  reader: NodeReader,
+  { backup, expected }: { readonly backup: Backup; readonly expected: ManifestList },
+): Promise<void> {
+  const path = tableListPath(backup.series);
+  const problem = await problemOfList(reader, path, expected);
+  if (problem === null) return await streams?.add({ backup, path, expected }, reader);
+  findings.error({
+    ...fieldsOf(backup),
+    path,
+    text: `The manifest of ${nameOfBackup(backup)} does not describe its tree: ${problem}`,
+    advice: "its streams restore; single tables are found by reading the whole dump",
+  });
 }
 
 /** Adds that the snapshot disagrees with what it refers to; `words` are like `size 12, its manifest 10`. */

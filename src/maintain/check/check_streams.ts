@@ -8,7 +8,7 @@ import { shortId, type SnapshotId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { contentsOf } from "../../backup/content/contents.ts";
 import type { NodeReader } from "../../backup/content/tree_contents.ts";
-import type { ManifestFile } from "../../format/manifest/manifest.ts";
+import type { ManifestList } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
@@ -23,12 +23,12 @@ interface ClaimedStream {
   readonly backup: Backup;
   /** From the root of the snapshot. */
   readonly path: string;
-  readonly expected: ManifestFile;
+  readonly expected: ManifestList;
 }
 
 /** One claim about a stream, and the backups that make it. Usually all manifests agree. */
 interface Claim {
-  readonly expected: ManifestFile;
+  readonly expected: ManifestList;
   readonly series: string;
   readonly backups: Pick<Backup, "id" | "snapshotId">[];
 }

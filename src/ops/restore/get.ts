@@ -11,6 +11,7 @@ import { type BackupFile, listFiles, readManifest } from "../../backup/content/c
 import { filesProblem } from "../../backup/content/tree_contents.ts";
 import { findTreeFile } from "../../backup/files/find_file.ts";
 import { type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
+import { readTableList } from "../../backup/tables/table_list_file.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
 import { type OpenIndex, recoverBackup, withRewritten } from "../../backup/rewritten.ts";
 import {
@@ -86,6 +87,11 @@ export interface OpenBackup {
    */
   verifyFiles(): Promise<VerifiedFiles | null>;
   /**
+   * Reads the list of tables, if the backup has one. Throws `IntegrityError` if it is not that of the manifest, or does
+   * not fit the streams.
+   */
+  verifyTables(): Promise<void>;
+  /**
    * Writes a file to a sink. Resolves when all of it was written and every digest matches. Otherwise rejects with
    * `IntegrityError`; the sink may have received part of the file by then.
    */
@@ -138,6 +144,7 @@ export async function openFound(
     find: (name) => findOneFile(found, files, name),
     restoreFiles: (request) => restoreFiles(found, request),
     verifyFiles: () => verifyAllFiles(found, reading, options),
+    verifyTables: async () => void await readTableList(found, reading),
     read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
     replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
   };
@@ -156,7 +163,7 @@ export async function filesFor(found: FoundBackup, file: string | undefined): Pr
 
 /** A backup that was found, before its files are listed. */
 export interface FoundBackup
-  extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "restoreFiles" | "verifyFiles"> {
+  extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "restoreFiles" | "verifyFiles" | "verifyTables"> {
   readonly reading: ContentReading;
 }
 

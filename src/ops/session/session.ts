@@ -11,10 +11,10 @@ import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
-import { type ChunkerParameters, DIGEST_LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
+import { type ChunkerParameters, LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
-import { digestListPath, levelDirectory } from "../../format/manifest/series.ts";
+import { digestListPath, levelDirectory, tableListPath } from "../../format/manifest/series.ts";
 import { FILES_ENGINE, type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
@@ -35,6 +35,7 @@ import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } 
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
+import { SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
@@ -183,6 +184,7 @@ export class Session {
   readonly #gear: GearTable;
   readonly #chunks: SessionChunks;
   readonly #items: JudgedItem[] = [];
+  readonly #tables: SessionTables;
   /** The tree of a files backup; null for a backup of streams. */
   readonly tree: SessionTree | null;
   #underWay = 0;
@@ -197,7 +199,9 @@ export class Session {
     this.#gear = gearTable(gearSecret(tools.repository));
     const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
     const { threads, index, compared } = start;
-    const storeList = (feed: Feed) => this.#storeList(feed);
+    const { series } = tools.request;
+    const storeList = (feed: Feed) => this.#storeList(feed, digestListPath(series), LIST_AVERAGE_BYTES.digests);
+    this.#tables = new SessionTables((feed) => this.#storeList(feed, tableListPath(series), LIST_AVERAGE_BYTES.tables));
     this.tree = tools.request.engine.name === FILES_ENGINE
       ? new SessionTree({ threads, index, chunks, earlier: compared, signal: tools.signal, storeList })
       : null;
@@ -248,7 +252,8 @@ export class Session {
       const parts = "parts" in content ? { parts: content.parts.length } : {};
       const verdict = guard === null ? null : { format, complete };
       const file = { path, size, md5, sha256, blobs: content.chunks, guard: verdict, ...parts, ...shrunk };
-      const remarks = { notes: [...guard === null ? [] : summary.verdict.notes, ...notes], warnings };
+      const listing = this.#tables.add(path, summary.tables);
+      const remarks = { notes: [...guard === null ? [] : summary.verdict.notes, ...notes, ...listing], warnings };
       this.#items.push({ path, size, content, properties: stream.properties, file, ...remarks });
     } catch (error) {
       this.#isBroken = true;
@@ -289,12 +294,11 @@ export class Session {
     return await this.#chunks.finish(list);
   }
 
-  /** Stores the list of digests of a tree, cut small. */
-  async #storeList(feed: Feed): Promise<StoredList> {
+  /** Stores a list that goes beside the manifest, cut small. */
+  async #storeList(feed: Feed, path: string, average: number): Promise<StoredList> {
     const inspection = this.#start.threads.inspect("none");
     try {
-      const parameters = parametersFor(DIGEST_LIST_AVERAGE_BYTES);
-      const path = digestListPath(this.#tools.request.series);
+      const parameters = parametersFor(average);
       const content = await this.#storeContent(path, { feed }, inspection, parameters);
       return { content, summary: await inspection.finish() };
     } finally {
@@ -328,6 +332,7 @@ export class Session {
     this.#isCommitting = true;
     this.#assertWhole();
     const stored = await this.tree?.finish();
+    const tables = await this.#tables.finish();
     const items = this.#items.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
       repository: locked,
@@ -341,6 +346,7 @@ export class Session {
       inherited: inherited.nodes,
       isDry: this.#tools.isDry ?? false,
       ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
+      ...tables && { tables },
       manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
       confirm: async () => {
         await confirm?.();
@@ -380,6 +386,7 @@ export class Session {
       engine: request.engine,
       files: [...inherited.files, ...files].sort((a, b) => compareByteStrings(a.path, b.path)),
       ...tree && { tree: manifestTree(tree) },
+      ...this.#tables.ofManifest,
       chunker: this.#start.parameters,
       source: position,
       // `bytesStored` is counted at the commit.

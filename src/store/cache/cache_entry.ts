@@ -1,5 +1,6 @@
 /**
- * What a cache keeps, and under which names: whole snapshots and indexes as they are in the store, and parts of packs.
+ * What a cache keeps, and under which names: whole snapshots and indexes as they are in the store, parts of packs, and
+ * lists of the tables of streams that have none in the store.
  *
  * Everything in the cache carries the SHA-256 of its content: whole files in their name, parts of packs in their last
  * 32 bytes.
@@ -49,6 +50,14 @@ export function entryOfPart(pack: FileName, range: Required<ByteRange>): CacheEn
   return { path: `${relativePath(pack)}-${range.offset}-${range.length}`, digest: undefined, bytes: range.length };
 }
 
+/** The folder of lists of tables. */
+export const TABLES_FOLDER = "tables";
+
+/** The entry of the list of the tables of a stream, by the ids of its backup and its path. */
+export function entryOfTables(backup: string, path: string): CacheEntry {
+  return { path: `${TABLES_FOLDER}/${backup}-${path}`, digest: undefined };
+}
+
 /** The bytes that follow the content in the file of an entry. */
 export function trailerOf(entry: CacheEntry, content: Uint8Array): Uint8Array {
   return entry.digest === undefined ? hash("sha256", content, "buffer") : new Uint8Array(0);
@@ -70,6 +79,7 @@ export function kindOfName(folder: string, name: string): "kept" | "being-writte
 
 function isEntryName(folder: string, name: string): boolean {
   if (folder === "snapshots" || folder === "index") return isId(name);
+  if (folder === TABLES_FOLDER) return name.split("-").length === 2 && name.split("-").every(isId);
   const [pack, ...numbers] = name.split("-");
   return isPackFolder(folder.slice("data/".length)) && isId(pack!) && numbers.length === 2 &&
     numbers.every((number) => /^\d+$/.test(number));

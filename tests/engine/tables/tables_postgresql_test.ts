@@ -49,7 +49,7 @@ function registry(scene: PostgresqlScene): EngineRegistry {
 
 /** What pg_dump writes about a database, apart from what no table has: objects in an order that does not matter. */
 async function content(scene: PostgresqlScene, database: string): Promise<string[]> {
-  const text = await scene.content(database);
+  const text = (await scene.content(database)).replace(/\n--\n-- PostgreSQL database dump complete[^]*$/, "");
   return text.split(/^--\n-- (?=Name: |Data for )/m).slice(1).map((entry) => entry.trim()).sort();
 }
 

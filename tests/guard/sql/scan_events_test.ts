@@ -24,9 +24,20 @@ function told(text: string): string[] {
       case "section-end":
         return `end behind ${JSON.stringify(at(event.end - 8, event.end))}`;
       case "object":
-        return `object ${event.title} at ${JSON.stringify(at(event.start, event.start + 8))}`;
+        return `object ${event.title} at ${JSON.stringify(at(event.start, event.start + 11))}`;
       case "database":
         return `database ${event.line} at ${JSON.stringify(at(event.start, event.start + 3))}`;
+      case "end":
+        return `${event.isCertain ? "end" : "maybe the end"} at ${JSON.stringify(at(event.start, event.start + 9))}`;
+      case "setting":
+        return `setting ${event.name}`;
+      case "host":
+        return event.line;
+      case "trigger":
+      case "global":
+      case "drop":
+      case "create-database":
+        return `${event.kind} at ${JSON.stringify(at(event.start, event.start + 9))}`;
       case "data":
         return `data of ${event.statement}: ${JSON.stringify(at(event.start, event.end))}`;
     }
@@ -42,10 +53,12 @@ Deno.test("events: mysqldump's sections, databases and objects are told", () => 
     told(`SET a = 1;\n${dump}`),
     [
       'mariadb-dump from "/*M!999999\\\\-"',
-      'object Current Database: `ü` at "-- Curre"',
+      "-- Host: h    Database: d",
+      'object Current Database: `ü` at "--\\n-- Curre"',
       'database USE `Ã¼`; at "USE"',
-      'object Table structure for table `t` at "-- Table"',
-      'object Dumping data for table `t` at "-- Dumpi"',
+      'object Table structure for table `t` at "--\\n-- Table"',
+      'object Dumping data for table `t` at "--\\n-- Dumpi"',
+      'end at "-- Dump c"',
       'end behind "mpleted\\n"',
     ].map((line) => line.replace("Database: `ü`", "Database: `Ã¼`")),
   );
@@ -63,13 +76,15 @@ Deno.test("events: rows of pg_dump lie from their statement to the line that clo
     'pg_dumpall from "--\\n-- Postgr"',
     'database \\connect d at "\\\\co"',
     'pg_dump from "--\\n-- Postgr"',
-    'object Data for Name: t; Type: TABLE DATA; Schema: s at "-- Data "',
+    'object Data for Name: t; Type: TABLE DATA; Schema: s at "--\\n-- Data "',
     'data of COPY s.t (a, "b: "COPY s.t (a, \\"b\\n,\\") FROM stdin;\\n1\\tx\\n"',
     'data of COPY s.u (a) FROM stdin;: "COPY s.u (a) FROM stdin;\\n"',
     "data of INSERT INTO s.v: " +
     JSON.stringify("INSERT INTO s.v VALUES (1, 'it''s\n');\nINSERT INTO s.v VALUES (2, '');\n"),
     'data of INSERT INTO s.w: "INSERT INTO s.w VALUES\\n\\t(1),\\n\\t(2);\\n"',
+    'end at "--\\n-- Pos"',
     'end behind "trict x\\n"',
+    'end at "--\\n-- Pos"',
     'end behind "lete\\n--\\n"',
   ]);
 });
@@ -81,6 +96,7 @@ Deno.test("events: rows of sqlite3 are told table by table", () => {
     'sqlite from "PRAGMA forei"',
     "data of INSERT INTO t: \"INSERT INTO t VALUES('\\n--');\\n\"",
     'data of INSERT INTO "u": "INSERT INTO \\"u\\" VALUES(1);\\nINSERT INTO \\"u\\" VALUES(2);\\n"',
+    'end at "COMMIT;\\n"',
     'end behind "COMMIT;\\n"',
   ]);
 });

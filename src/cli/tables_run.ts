@@ -1,0 +1,134 @@
+/** The runs of `agent get --table` and `agent show --tables`: a dump of some tables, and which tables there are. */
+import { UsageError } from "../base/errors.ts";
+import { formatDuration } from "../base/text/duration.ts";
+import { formatSize } from "../base/text/size.ts";
+import type { StreamSink } from "../base/byte_source.ts";
+import { type DumpTable, type TableChoice, tableName } from "../backup/tables/dump_tables.ts";
+import type { RepositoryAccess } from "../ops/access.ts";
+import type { FoundBackup } from "../ops/restore/get.ts";
+import { describeTables, listTables, openTables, type TableSource } from "../ops/restore/tables/open_tables.ts";
+import type { CliContext } from "./context.ts";
+import { openOutputFile, writeToReader } from "./output_file.ts";
+import { restoredTablesJson, tableJson } from "./report/json/tables_json.ts";
+import type { Progress } from "./report/progress.ts";
+import { restoredBackupLine } from "./report/restored_backup.ts";
+import { writeWarning } from "./report/warning.ts";
+import { looksBinary } from "./terminal/binary.ts";
+import { formatCount, formatRate, writeJson, writeJsonLines, writeLine } from "./terminal/write.ts";
+
+/** The options that a run uses. */
+interface TablesRunOptions {
+  readonly file?: string;
+  readonly output?: string;
+  readonly overwrite?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** What a run needs besides its options. */
+interface TablesRun {
+  readonly choice: TableChoice;
+  readonly access: RepositoryAccess;
+  readonly progress: Progress;
+}
+
+/** Writes a dump of the chosen tables, and reports it. */
+export async function runTables(
+  found: FoundBackup,
+  { choice, access, progress }: TablesRun,
+  options: TablesRunOptions,
+  context: CliContext,
+): Promise<void> {
+  const { stdout, stderr, world } = context;
+  const source = await openTables(found, { file: options.file, choice }, { world, cache: access.listCache });
+  const onProgress = (done: number) =>
+    progress.update({ phase: "stream", unit: "bytes", done, total: Math.max(done, source.size) });
+  if (options.output === undefined) await source.write(standardOutput(context, progress), onProgress);
+  else await intoFile(options.output, options, (sink) => source.write(sink, onProgress));
+  await progress.end();
+  for (const note of source.notes) await writeWarning(`Left out: ${note}`, options, stderr);
+  if (options.json) {
+    return await writeJson(options.output === undefined ? stderr : stdout, restoredTablesJson(source, found.backup));
+  }
+  if (options.quiet) return;
+  await writeLine(stderr, restoredBackupLine(found.backup));
+  await writeLine(stderr, summaryOf(source, progress.seconds));
+}
+
+function summaryOf({ tables, size }: TableSource, seconds: number): string {
+  const what = `${describeTables(tables)}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}`;
+  return `${what}, ${formatRate(size, seconds)}; every chunk matches its id, and the dump is whole`;
+}
+
+/** Writes to standard output. On a terminal it refuses binary data, and ends the progress line before the first byte. */
+function standardOutput({ stdout }: CliContext, progress: Progress): StreamSink {
+  return {
+    async write(bytes) {
+      if (stdout.isTerminal && looksBinary(bytes)) {
+        throw new UsageError("Refusing to write binary data to a terminal: use -o FILE, or a pipe");
+      }
+      if (stdout.isTerminal) await progress.end();
+      await writeToReader(stdout, bytes);
+    },
+  };
+}
+
+async function intoFile(
+  path: string,
+  { overwrite = false }: TablesRunOptions,
+  write: (sink: StreamSink) => Promise<void>,
+): Promise<void> {
+  const file = await openOutputFile(path, { overwrite, mayBeDevice: true });
+  try {
+    await write(file);
+    await file.keep();
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** Prints the tables of a backup. */
+export async function printTables(
+  found: FoundBackup,
+  access: RepositoryAccess,
+  options: TablesRunOptions,
+  { stdout, world }: CliContext,
+): Promise<void> {
+  const lists = await listTables(found, { file: options.file }, { world, cache: access.listCache });
+  if (options.json) {
+    for (const { file, tables } of lists) {
+      await writeJsonLines(stdout, tables.map((table) => tableJson(table, file, found.backup)));
+    }
+    return;
+  }
+  for (const { file, tables } of lists) {
+    if (lists.length > 1) await writeLine(stdout, `${file.path}, ${formatCount(tables.length, "table")}`);
+    for (const line of rowsOf(tables)) await writeLine(stdout, line);
+  }
+}
+
+const HEADINGS = ["DATABASE", "TABLE", "KIND", "STRUCTURE", "DATA"] as const;
+
+function rowsOf(tables: readonly DumpTable[]): string[] {
+  const rows = tables.map((table) => [
+    shown(table.database ?? "-"),
+    shown(table.schema === null ? table.name : tableName(table)),
+    table.kind,
+    formatSize(table.structureBytes),
+    formatSize(table.dataBytes),
+  ]);
+  const all = [[...HEADINGS], ...rows];
+  const widths = HEADINGS.map((_, column) => all.reduce((most, row) => Math.max(most, row[column]!.length), 0));
+  return all.map((row) =>
+    row.map((cell, column) => column < 3 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)).join("  ")
+  );
+}
+
+/** A name on one line, without control characters. */
+function shown(name: string): string {
+  // deno-lint-ignore no-control-regex -- finding control characters is its purpose
+  return /[\u0000-\u001f\u007f-\u009f"]/.test(name) || !name.isWellFormed()
+    ? JSON.stringify(name.toWellFormed())
+    : name;
+}

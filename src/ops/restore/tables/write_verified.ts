@@ -1,0 +1,78 @@
+/**
+ * Writes a dump of some tables while a guard reads along. A list of tables that is wrong does not get past it: what
+ * comes out must be a whole dump, and consist of just the pieces that were wanted.
+ */
+import { IntegrityError } from "../../../base/errors.ts";
+import type { StreamSink } from "../../../base/byte_source.ts";
+import type { BackupFile } from "../../../backup/content/contents.ts";
+import type { ContentReading } from "../../../backup/content/read_verified.ts";
+import type { RangePiece } from "../../../backup/tables/read_ranges.ts";
+import { decodePieces, type ListedPiece, type PieceKind } from "../../../format/table_list.ts";
+import type { StreamSummary } from "../../../pipeline/calls.ts";
+
+/** A dump of some tables, before it is read. */
+export interface Extract {
+  /** Its length in bytes. */
+  readonly size: number;
+  /** The pieces that it consists of. */
+  readonly wanted: readonly ListedPiece[];
+  /** What is left out, for people. */
+  readonly notes: readonly string[];
+  /** Its bytes, to be read once. Owns: the caller releases the segment of each piece. */
+  readonly parts: () => AsyncGenerator<RangePiece, void, void>;
+}
+
+interface Writing extends Omit<Extract, "notes"> {
+  readonly file: BackupFile;
+  readonly onProgress?: ((bytesWritten: number) => void) | undefined;
+}
+
+/** Writes all of it. Throws as `TableSource.write` says. */
+export async function writeVerified(
+  { file, size, wanted, parts, onProgress }: Writing,
+  { threads, signal }: ContentReading,
+  sink: StreamSink,
+): Promise<void> {
+  const inspection = threads.inspect("auto");
+  let bytes = 0;
+  try {
+    for await (const { segment, from, to } of parts()) {
+      segment.retain();
+      inspection.take({ segment, length: to }, from);
+      try {
+        await sink.write(segment.bytes.subarray(from, to));
+      } finally {
+        segment.release();
+      }
+      signal.throwIfAborted();
+      bytes += to - from;
+      onProgress?.(bytes);
+    }
+    const problem = problemOf(await inspection.finish(), size, wanted);
+    if (problem === null) return;
+    throw new IntegrityError(
+      `Damaged list of the tables of "${file.path}": ${problem}; do not use what was written, restore the whole dump`,
+    );
+  } finally {
+    inspection.drop();
+  }
+}
+
+/** The pieces that look the same in any dump, whatever stands around them. */
+const OF_TABLES: ReadonlySet<PieceKind> = new Set(["structure", "data", "index", "constraint", "trigger", "view"]);
+
+function problemOf(summary: StreamSummary, size: number, wanted: readonly ListedPiece[]): string | null {
+  const { verdict, tables } = summary;
+  if (summary.size !== size) return `what it leads to has ${summary.size} bytes instead of ${size}`;
+  if (verdict.complete !== true) return `what it leads to is not a whole dump: ${verdict.reason}`;
+  if (tables !== undefined && "problem" in tables) return null;
+  const found = tables === undefined ? [] : decodePieces(tables.lines, "list of what was written");
+  const [is, should] = [found, wanted].map((pieces) => pieces.filter(({ kind }) => OF_TABLES.has(kind)).map(wordsOf));
+  const differing = should!.findIndex((words, i) => words !== is![i]);
+  if (differing < 0 && is!.length === should!.length) return null;
+  return `it has ${should![differing] ?? "nothing"} where the dump has ${is![Math.max(0, differing)] ?? "nothing"}`;
+}
+
+function wordsOf({ kind, schema, name, bytes }: ListedPiece): string {
+  return `${bytes} bytes of ${kind} of ${JSON.stringify([schema, name])}`;
+}

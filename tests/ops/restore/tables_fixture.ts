@@ -1,0 +1,88 @@
+/** Backups of dumps in memory, and the tables that come out of them. */
+import type { DumpTable, TableChoice } from "../../../src/backup/tables/dump_tables.ts";
+import { parseSeries, parseStreamPath } from "../../../src/format/manifest/series.ts";
+import type { GuardChoice } from "../../../src/guard/guard.ts";
+import type { RepositoryAccess, World } from "../../../src/ops/access.ts";
+import { put, type PutResult } from "../../../src/ops/put.ts";
+import { withFoundBackup } from "../../../src/ops/restore/get.ts";
+import {
+  listTables,
+  openTables,
+  type StreamTableList,
+  type TablesOptions,
+} from "../../../src/ops/restore/tables/open_tables.ts";
+import { BytesSource, concat, ENGINE, putRequest } from "../../helpers/world.ts";
+
+/** A stream to be backed up. */
+export interface Dumped {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly guard?: GuardChoice;
+}
+
+/** Backs streams up, as `prod/shop` by default. */
+export function putDumps(
+  access: RepositoryAccess,
+  world: World,
+  dumps: readonly Dumped[],
+  { chunkAverage = 2048, series = "prod/shop" }: { readonly chunkAverage?: number; readonly series?: string } = {},
+): Promise<PutResult> {
+  const streams = dumps.map(({ path, bytes, guard = "auto" }) => ({
+    path: parseStreamPath(path),
+    source: new BytesSource(bytes, 65_536),
+    guard,
+  }));
+  const request = {
+    ...putRequest(new BytesSource(new Uint8Array(0)), { series: parseSeries(series) }),
+    input: { engine: ENGINE, streams },
+  };
+  return put(access, { ...request, chunkAverage }, { world });
+}
+
+/** What is asked for: everything by default. */
+export interface Asked extends Partial<TableChoice> {
+  readonly file?: string;
+  readonly selector?: string;
+}
+
+/** What came out. */
+export interface Extracted {
+  readonly bytes: Uint8Array;
+  readonly text: string;
+  readonly tables: readonly DumpTable[];
+  readonly notes: readonly string[];
+}
+
+/** A dump of some tables of a backup. */
+export function getTables(
+  access: RepositoryAccess,
+  world: World,
+  { file, selector = "prod/shop", ...choice }: Asked,
+  options: Partial<TablesOptions> = {},
+): Promise<Extracted> {
+  return withFoundBackup(access, { selector, noLock: true }, { world }, async (found) => {
+    const chosen = { tables: [], skipped: [], parts: "all", ...choice } as const;
+    const source = await openTables(found, { file, choice: chosen }, { world, ...options });
+    const pieces: Uint8Array[] = [];
+    // deno-lint-ignore require-await -- a sink gives a promise
+    await source.write({ write: async (bytes) => void pieces.push(new Uint8Array(bytes)) });
+    const bytes = concat(pieces);
+    if (bytes.length !== source.size) throw new Error(`${bytes.length} bytes instead of ${source.size}`);
+    return { bytes, text: new TextDecoder().decode(bytes), tables: source.tables, notes: source.notes };
+  });
+}
+
+/** The tables of a backup. */
+export function tablesIn(
+  access: RepositoryAccess,
+  world: World,
+  { file, selector = "prod/shop" }: { readonly file?: string; readonly selector?: string } = {},
+  options: Partial<TablesOptions> = {},
+): Promise<StreamTableList[]> {
+  return withFoundBackup(
+    access,
+    { selector, noLock: true },
+    { world },
+    (found) => listTables(found, { file }, { world, ...options }),
+  );
+}

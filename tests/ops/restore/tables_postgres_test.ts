@@ -1,0 +1,192 @@
+/** Every table out of real dumps of PostgreSQL, loaded alone into an empty database, is the table that was dumped. */
+import assert from "node:assert/strict";
+import { POSTGRES_PROGRAMS, PostgresServer } from "../../helpers/postgres.ts";
+import { programTest } from "../../helpers/programs.ts";
+import { fakeWorld, memoryRepository } from "../../helpers/world.ts";
+import { getTables, putDumps } from "./tables_fixture.ts";
+
+/** A name with all that is hard: quotes, a dot, an umlaut, a line end, and the comment of another table. */
+const ODD = 'w"; Type: TABLE; Schema: x\nü.z';
+
+/** Quotes a name. */
+function q(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+const FORGED = "\n--\n-- Name: evil; Type: TABLE; Schema: public; Owner: p\n--\n\n";
+const SETUP = `
+CREATE SCHEMA sales;
+CREATE TYPE public.mood AS ENUM ('a', 'b');
+CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${FORGED} RETURN NEW; END $$;
+CREATE FUNCTION public.unused() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;
+CREATE TABLE orders (id serial PRIMARY KEY, m mood, v text, twice int GENERATED ALWAYS AS (length(v) * 2) STORED);
+INSERT INTO orders (m, v) VALUES ('a', '${FORGED}'), ('b', E'tab\\t\\\\.');
+INSERT INTO orders (v) SELECT repeat(n::text, 30) FROM generate_series(1, 2000) AS n;
+CREATE TABLE items (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, o int REFERENCES orders (id));
+INSERT INTO items (o) VALUES (1), (2);
+CREATE INDEX items_o ON items (o);
+CREATE TRIGGER tr BEFORE UPDATE OF v ON orders FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TABLE sales.p (id int, d int) PARTITION BY RANGE (d);
+CREATE INDEX p_d ON sales.p (d);
+CREATE TABLE sales.p1 PARTITION OF sales.p FOR VALUES FROM (0) TO (10);
+INSERT INTO sales.p VALUES (1, 1), (2, 9);
+CREATE VIEW vw AS SELECT id FROM orders;
+CREATE TABLE ${q(ODD)} ("c\n--" int); INSERT INTO ${q(ODD)} VALUES (1);
+COMMENT ON TABLE ${q(ODD)} IS '${FORGED}';
+ALTER TABLE orders CLUSTER ON orders_pkey;
+CREATE STATISTICS st ON id, v FROM orders;
+SELECT lo_from_bytea(0, 'large object');
+`;
+
+/** The tables, as names and as SQL has them, and how many indexes and triggers each has. */
+const TABLES: readonly {
+  readonly name: string;
+  readonly sql: string;
+  readonly indexes: number;
+  readonly triggers: number;
+}[] = [
+  { name: "public.orders", sql: "public.orders", indexes: 1, triggers: 1 },
+  { name: "public.items", sql: "public.items", indexes: 2, triggers: 0 },
+  { name: "sales.p", sql: "sales.p", indexes: 1, triggers: 0 },
+  { name: "sales.p1", sql: "sales.p1", indexes: 1, triggers: 0 },
+  { name: `public.${ODD}`, sql: `public.${q(ODD)}`, indexes: 0, triggers: 0 },
+];
+
+interface Kind {
+  readonly program: "pg_dump" | "pg_dumpall";
+  readonly args: readonly string[];
+  /** Whether it goes to its database by itself. */
+  readonly connects?: boolean;
+  readonly isArchive?: boolean;
+  /** Whether pg_dump writes a file, so that it can note where data lies. */
+  readonly isFile?: boolean;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  "plain with COPY": { program: "pg_dump", args: ["shop"] },
+  "plain with inserts": { program: "pg_dump", args: ["--inserts", "shop"] },
+  "plain that makes its database": { program: "pg_dump", args: ["--create", "--clean", "shop"], connects: true },
+  "all databases": { program: "pg_dumpall", args: ["--clean", "--if-exists"], connects: true },
+  "custom from a pipe": { program: "pg_dump", args: ["-Fc", "shop"], isArchive: true },
+  "custom without compression": { program: "pg_dump", args: ["-Fc", "-Z0", "shop"], isArchive: true },
+  "custom as a file": { program: "pg_dump", args: ["-Fc", "shop"], isArchive: true, isFile: true },
+};
+
+programTest({
+  name: "tables: each table of each kind of dump of PostgreSQL loads alone",
+  needs: [...POSTGRES_PROGRAMS, "pg_dump", "pg_dumpall", "pg_restore"],
+  timeout: 300_000,
+  async fn(programs) {
+    await using server = await PostgresServer.start(programs);
+    await server.query("CREATE DATABASE shop");
+    await server.query(SETUP, "shop");
+    const folder = await Deno.makeTempDir();
+    const run = async (program: string, args: readonly string[], input?: Uint8Array) => {
+      const child = new Deno.Command(program, {
+        args: [...server.connection, ...args],
+        stdin: input === undefined ? "null" : "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      if (input !== undefined) {
+        const writer = child.stdin.getWriter();
+        await writer.write(input).then(() => writer.close()).catch(() => {});
+      }
+      const { code, stdout, stderr } = await child.output();
+      assert.equal(code, 0, `${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+      return stdout;
+    };
+    const checksumOf = async (sql: string, database: string) =>
+      (await server.query(
+        `SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY t::text)) FROM ${sql} AS t`,
+        database,
+      ))
+        .join();
+    const load = async (bytes: Uint8Array, { connects, isArchive }: Kind) => {
+      await server.query("DROP DATABASE IF EXISTS shop WITH (FORCE)");
+      if (!connects) await server.query("CREATE DATABASE shop");
+      if (isArchive) return await run(programs.pg_restore, ["--exit-on-error", "--dbname=shop"], bytes);
+      const database = connects ? "postgres" : "shop";
+      return await run(programs.psql, ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "-d", database], bytes);
+    };
+    try {
+      const before = new Map<string, string>();
+      for (const { sql } of TABLES) before.set(sql, await checksumOf(sql, "shop"));
+      const dumps: (readonly [string, Kind, Uint8Array])[] = [];
+      for (const [name, kind] of Object.entries(KINDS)) {
+        const path = `${folder}/dump`;
+        const bytes = await run(programs[kind.program], [...kind.isFile ? ["-f", path] : [], ...kind.args]);
+        dumps.push([name, kind, kind.isFile ? await Deno.readFile(path) : bytes]);
+      }
+      for (const [kindName, kind, bytes] of dumps) {
+        const world = fakeWorld();
+        const { access } = await memoryRepository(world);
+        await putDumps(access, world, [{ path: "shop.dump", bytes }]);
+        for (const { name, sql, indexes, triggers } of TABLES) {
+          const which = `${kindName}: ${name}`;
+          const { bytes: extract, notes } = await getTables(access, world, { tables: [name] });
+          await load(extract, kind);
+          assert.equal(await checksumOf(sql, "shop"), before.get(sql), which);
+          const [schema] = name.split(".");
+          const others = await server.query(
+            "SELECT schemaname FROM pg_tables WHERE schemaname IN ('public', 'sales')",
+            "shop",
+          );
+          assert.equal(others.length, name === "sales.p" ? 2 : 1, which);
+          assert.ok(others.every(([other]) => other === schema), which);
+          const counts = await server.query(
+            `SELECT (SELECT count(*) FROM pg_index WHERE indrelid = '${
+              sql.replaceAll("'", "''")
+            }'::regclass AND indisvalid),
+            (SELECT count(*) FROM pg_trigger WHERE tgrelid = '${
+              sql.replaceAll("'", "''")
+            }'::regclass AND NOT tgisinternal),
+            (SELECT count(*) FROM pg_proc WHERE proname = 'unused')`,
+            "shop",
+          );
+          assert.deepEqual(counts, [[String(indexes), String(triggers), "0"]], which);
+          const expected = name === "public.items"
+            ? ["a foreign key of public.items is left out: it refers to public.orders"]
+            : name === "sales.p1"
+            ? ["sales.p1 is not made a partition of sales.p"]
+            : [];
+          assert.deepEqual(notes, expected, which);
+        }
+        const both = await getTables(access, world, { tables: ["items", "orders"] });
+        await load(both.bytes, kind);
+        const [[keys]] = await server.query("SELECT count(*) FROM pg_constraint WHERE contype = 'f'", "shop") as [
+          [string],
+        ];
+        assert.equal(keys, "1", `${kindName}: a foreign key between chosen tables stays`);
+        await server.query("INSERT INTO orders (v) VALUES ('next')", "shop"); // The sequence came with its value.
+        const rest = await getTables(access, world, { skipped: ["items"] });
+        await load(rest.bytes, kind);
+        for (const { name, sql } of TABLES) {
+          if (name !== "public.items") {
+            assert.equal(await checksumOf(sql, "shop"), before.get(sql), `${kindName}: rest`);
+          }
+        }
+        assert.equal((await server.query("SELECT count(*) FROM vw", "shop"))[0]![0], "2002");
+        const structure = await getTables(access, world, { parts: "structure" });
+        await load(structure.bytes, kind);
+        assert.equal((await server.query("SELECT count(*) FROM orders", "shop"))[0]![0], "0");
+        const rows = await getTables(access, world, { tables: ["orders"], parts: "data" });
+        if (!kind.connects) {
+          const restored = kind.isArchive ? programs.pg_restore : programs.psql;
+          await run(
+            restored,
+            kind.isArchive ? ["--exit-on-error", "-d", "shop"] : ["-q", "-v", "ON_ERROR_STOP=1", "-d", "shop"],
+            rows.bytes,
+          );
+          assert.equal(
+            await checksumOf("public.orders", "shop"),
+            before.get("public.orders"),
+            `${kindName}: rows alone`,
+          );
+        }
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
