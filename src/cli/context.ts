@@ -2,6 +2,7 @@
 import type { EngineSource } from "../engine/engine.ts";
 import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
+import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { World } from "../ops/access.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
@@ -39,6 +40,8 @@ export interface CliContext {
   readonly version: VersionInfo;
   /** The engines that sources and targets may name. */
   readonly engines: EngineRegistry;
+  /** The database at a URL whose tables are dumped and loaded; absent if none can be reached here. */
+  readonly tables?: (url: string) => TableServer;
   /** The files and directories of this machine; absent if they cannot be backed up here. */
   readonly files?: LocalFiles;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */

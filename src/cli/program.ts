@@ -24,6 +24,7 @@ import { serveCommand } from "./commands/serve.ts";
 import { showCommand } from "./commands/show.ts";
 import { statsCommand } from "./commands/stats.ts";
 import { statusCommand } from "./commands/status.ts";
+import { tablesCommand } from "./commands/tables.ts";
 import { tagCommand } from "./commands/tag.ts";
 import { unlockCommand } from "./commands/unlock.ts";
 import { verifyCommand } from "./commands/verify.ts";
@@ -139,6 +140,7 @@ function buildProgram(context: CliContext, writeHelp: (text: string) => void): C
     releaseCommand,
     tagCommand,
     pruneCommand,
+    tablesCommand,
     keyCommand,
     unlockCommand,
     serveCommand,

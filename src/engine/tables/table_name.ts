@@ -82,14 +82,24 @@ export function tableSql({ schema, name }: TableName): string {
 }
 
 /** The path of a table's rows in a backup: `public.orders.copy`. Characters that no path may have are `%XX`. */
-export function tablePath(table: TableName, suffix: string): StreamPath {
-  const text = [table.schema, table.name].map((part) =>
-    // deno-lint-ignore no-control-regex -- these are the characters that paths of streams may not have, and our own
-    part.replaceAll(/[\x00-\x1f\x7f-\x9f".%/\\]/g, (character) => encodeURIComponent(character).replace(".", "%2E"))
-  ).join(".");
+export function tablePath({ schema, name }: TableName, suffix: string): StreamPath {
+  return idPath([schema, name].map((part) => escaped(part, /[".]/g)).join("."), suffix, { isEscaped: true });
+}
+
+/** The path of the rows of a table that a dump file of DaCHS calls `id`. */
+export function idPath(id: string, suffix: string, { isEscaped = false } = {}): StreamPath {
+  const text = isEscaped ? id : escaped(id, /"/g);
   const isShort = new TextEncoder().encode(text).length <= MOST_NAME_BYTES;
   const digest = () => createHash("sha256").update(text).digest("hex").slice(0, DIGEST_DIGITS);
   return parseStreamPath(`${isShort ? text : digest()}.${suffix}`);
+}
+
+/** Characters that paths of streams may not have, and more of them, as percent signs and digits. */
+function escaped(text: string, more: RegExp): string {
+  const asDigits = (character: string) =>
+    [...new TextEncoder().encode(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+  // deno-lint-ignore no-control-regex -- these are the characters that no path may have
+  return text.replaceAll(/[\x00-\x1f\x7f-\x9f%/\\]/g, asDigits).replaceAll(more, asDigits);
 }
 
 function partFits(name: string, { text, isQuoted }: PatternPart): boolean {

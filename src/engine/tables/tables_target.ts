@@ -2,8 +2,10 @@
  * A database as a target of tables: each is loaded in a transaction of its own. One that fails is rolled back and told,
  * and the rest goes on.
  */
+import { didYouMean } from "../../base/text/nearest_name.ts";
 import { interruptible } from "../../base/abort.ts";
 import { AgentError, UsageError } from "../../base/errors.ts";
+import type { JsonObject } from "../../format/json/json_text.ts";
 import type {
   EngineTarget,
   OpenTarget,
@@ -32,6 +34,11 @@ export class TablesTarget implements EngineTarget {
     this.#place = place;
   }
 
+  selects(position: JsonObject): (path: string) => boolean {
+    const streams = new Set(wantedTables(position, this.#place.ids).map(({ stream }) => stream));
+    return (path) => streams.has(path);
+  }
+
   open(request: TargetRequest): Promise<OpenTarget> {
     const { server, ids } = this.#place;
     return interruptible(request.signal, async () => {
@@ -41,10 +48,21 @@ export class TablesTarget implements EngineTarget {
   }
 }
 
-/** Whether a table of a backup is among those that are wanted. A name as it is in the backup always fits itself. */
-export function isWanted({ id, definition }: BackedUpTable, ids: readonly string[]): boolean {
-  if (ids.length === 0 || ids.includes(id)) return true;
-  return definition !== null && ids.some((text) => fits(definition, parsePattern(text), "public"));
+/** The tables of a backup that are wanted. Throws `UsageError` if it is none of tables, or has not all of them. */
+function wantedTables(position: JsonObject | null, ids: readonly string[]): BackedUpTable[] {
+  const tables = parseTables(position);
+  if (tables === undefined) throw new UsageError("The backup is not one of tables: its manifest names none");
+  const unknown = ids.find((id) => !tables.some((table) => isMeant(table, id)));
+  if (unknown !== undefined) {
+    const hint = didYouMean(unknown, tables.map(({ id }) => id)) || "; agent show --json lists them";
+    throw new UsageError(`The backup has no table ${JSON.stringify(unknown)}${hint}`);
+  }
+  return ids.length === 0 ? tables : tables.filter((table) => ids.some((id) => isMeant(table, id)));
+}
+
+/** Whether a name or pattern means a table. A name as it is in the backup always means itself. */
+function isMeant({ id, definition }: BackedUpTable, text: string): boolean {
+  return id === text || definition !== null && fits(definition, parsePattern(text), "public");
 }
 
 interface Planned extends BackedUpTable {
@@ -70,12 +88,8 @@ class OpenTablesTarget implements OpenTarget {
   }
 
   async beginLevel({ position }: RestoredLevel): Promise<void> {
-    const tables = parseTables(position);
-    if (tables === undefined) throw new UsageError("The backup is not one of tables: its manifest names none");
     const { ids, overwrite, place } = this.#run;
-    const wanted = tables.filter((table) => isWanted(table, ids));
-    const unknown = ids.find((id) => !tables.some((table) => isWanted(table, [id])));
-    if (unknown !== undefined) throw new UsageError(`The backup has no table ${JSON.stringify(unknown)}`);
+    const wanted = wantedTables(position, ids);
     const located = await this.#loader.locate(wanted.map(({ id }) => id));
     this.#tables = wanted.map((table, i) => ({ ...table, name: table.definition ?? located[i] ?? null }));
     const filled = await this.#loader.filled(this.#tables.flatMap(({ name }) => name ?? []));
@@ -93,10 +107,7 @@ class OpenTablesTarget implements OpenTarget {
     await this.#running?.cancel();
     if (kind !== "stream") throw this.#foreign(path);
     const table = this.#tables.find(({ stream }) => stream === path);
-    if (table === undefined) {
-      if (this.#run.ids.length > 0) return NOWHERE;
-      throw this.#foreign(path);
-    }
+    if (table === undefined) throw this.#foreign(path);
     return this.#load(table);
   }
 
