@@ -51,9 +51,16 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES]],
   compat: [["twindb", "dachs"]],
-  engine: [[OTHER_FILES], ["engine_urls.ts"], ["client"], ["files", "mysql", "postgresql", "stream", "tar"], ["tables"], [
-    "built_in.ts",
-  ]],
+  engine: [
+    [OTHER_FILES],
+    ["engine_urls.ts"],
+    ["client"],
+    ["files", "mysql", "postgresql", "stream", "tar"],
+    ["tables"],
+    [
+      "built_in.ts",
+    ],
+  ],
   "engine/tables": [[OTHER_FILES], ["mysql", "postgresql", "sqlite"], ["table_servers.ts"], [
     "tables_source.ts",
     "tables_target.ts",
@@ -70,7 +77,9 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   guard: [["tables"], [OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
-  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"], ["tables"]],
+  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"], [
+    "tables",
+  ]],
   "ops/session": [["session_chunks.ts", "session_limits.ts", "source_ground.ts"], ["tree"], [OTHER_FILES], ["reader"]],
   "ops/restore": [["make_folders.ts"], ["files"], [OTHER_FILES], ["tables"]],
   "ops/restore/files": [["decision.ts", "entry.ts", "target_calls.ts", "zero_ids.ts"], ["target"], [OTHER_FILES]],

@@ -42,8 +42,14 @@ programTest({
       ["myres.main", true, null],
       ["myres.notes", true, null],
     ]);
-    assert.match(await box.ok(["tables", "ls", "dump.tar.gz"]), /TABLE +RESTORABLE +TIME \(UTC\) +SIZE\nmyres\.main +yes /);
-    assert.match((await box.shell(`tar -xzOf dump.tar.gz index.txt`)).stdout, /^table_000\.dump myres\.main\ntable_001/);
+    assert.match(
+      await box.ok(["tables", "ls", "dump.tar.gz"]),
+      /TABLE +RESTORABLE +TIME \(UTC\) +SIZE\nmyres\.main +yes /,
+    );
+    assert.match(
+      (await box.shell(`tar -xzOf dump.tar.gz index.txt`)).stdout,
+      /^table_000\.dump myres\.main\ntable_001/,
+    );
 
     await server.query("UPDATE myres.main SET name = 'lost'; TRUNCATE myres.notes", "gavo");
     const piped = await box.shell(`cat dump.tar.gz | "$AGENT" tables load - '${url("gavo")}'`);
@@ -76,7 +82,10 @@ programTest({
     await server.query("ALTER TABLE myres.notes ADD CONSTRAINT few CHECK (main < 100) NOT VALID", "gavo");
     const partly = await box.agent(["tables", "load", "again.tar.gz", url("gavo")]);
     assert.equal(partly.exitCode, ExitCode.partial, partly.stderr);
-    assert.match(partly.stderr, /1 table loaded.*\n.*Not loaded: the table myres\.notes: .*violates check constraint "few"/);
+    assert.match(
+      partly.stderr,
+      /1 table loaded.*\n.*Not loaded: the table myres\.notes: .*violates check constraint "few"/,
+    );
     assertFails(
       await box.agent(["tables", "create", "x.tar.gz", url("gavo").replace("postgresql", "postgersql"), "a"]),
       ExitCode.usage,

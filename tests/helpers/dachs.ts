@@ -7,7 +7,7 @@ import type { DumpFile } from "../../src/compat/dachs/read_dump.ts";
 const SCRIPT = fileURLToPath(new URL("./dachs.py", import.meta.url));
 
 /** What is in a dump file. */
-export interface DumpListing {
+interface DumpListing {
   readonly members: readonly { readonly name: string; readonly size: number; readonly mtime: number }[];
   readonly index: string;
 }

@@ -147,7 +147,9 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
       const ofTables = tablesTarget(found, { into: options.into, tables }, context);
-      if (tables !== null && ofTables === null) return await runTables(found, { choice: tables, access, progress }, options, context);
+      if (tables !== null && ofTables === null) {
+        return await runTables(found, { choice: tables, access, progress }, options, context);
+      }
       const directory = treeTarget(found, options);
       if (directory !== null) return await runRestore(found, { ...choices, directory }, { options, progress }, context);
       refuseForStreams(choices);

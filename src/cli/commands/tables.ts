@@ -12,7 +12,7 @@ import { put } from "../../ops/put.ts";
 import { createDump, type DoneTable, type DumpOptions, type FailedTable } from "../../ops/tables/create_dump.ts";
 import { dumpAt, keepDump } from "../../ops/tables/dump_place.ts";
 import { dumpSource, exportDump } from "../../ops/tables/import_dump.ts";
-import { type ListedTable, listDump, loadDump } from "../../ops/tables/load_dump.ts";
+import { listDump, type ListedTable, loadDump } from "../../ops/tables/load_dump.ts";
 import type { CliContext } from "../context.ts";
 import { collect } from "../options/repeated_options.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
@@ -98,19 +98,25 @@ export function tablesCommand(context: CliContext): CommandUnknownOpts {
   return new Command("tables")
     .description("write, list and load dump files of DaCHS")
     .addHelpText("after", helpNotes(NOTES))
-    .addCommand(creating().action((file, url, ids, options, self) =>
-      create({ file, url, ids }, allOptions(self, options), context)
-    ))
+    .addCommand(
+      creating().action((file, url, ids, options, self) =>
+        create({ file, url, ids }, allOptions(self, options), context)
+      ),
+    )
     .addCommand(listing().action((file, url, options, self) => list({ file, url }, allOptions(self, options), context)))
-    .addCommand(loading().action((file, url, ids, options, self) =>
-      load({ file, url, ids }, allOptions(self, options), context)
-    ))
-    .addCommand(importing().action((file, series, options, self) =>
-      importFile({ file, series }, allOptions(self, options), context)
-    ))
-    .addCommand(exporting().action((selector, file, options, self) =>
-      exportFile({ selector, file }, allOptions(self, options), context)
-    ));
+    .addCommand(
+      loading().action((file, url, ids, options, self) => load({ file, url, ids }, allOptions(self, options), context)),
+    )
+    .addCommand(
+      importing().action((file, series, options, self) =>
+        importFile({ file, series }, allOptions(self, options), context)
+      ),
+    )
+    .addCommand(
+      exporting().action((selector, file, options, self) =>
+        exportFile({ selector, file }, allOptions(self, options), context)
+      ),
+    );
 }
 
 type Reporting = { readonly json?: boolean; readonly quiet?: boolean };
@@ -196,7 +202,9 @@ async function importFile(
     return put(repositoryAccess(options, context), { ...request, input }, { world, signal });
   });
   const seconds = (world.clock.now().getTime() - started) / 1000;
-  if (options.json) return await writeJson(stdout, putJson(result, { seconds, warnings: result.warnings, isDry: false }));
+  if (options.json) {
+    return await writeJson(stdout, putJson(result, { seconds, warnings: result.warnings, isDry: false }));
+  }
   await writeLine(stdout, result.backup.id);
   if (options.quiet) return;
   for (const line of summaryLines(result, { seconds, isDry: false })) await writeLine(stderr, line);
@@ -265,7 +273,9 @@ async function intoFile(
   write: (sink: StreamSink) => Promise<void>,
 ): Promise<void> {
   if (isStandardOutput(path)) {
-    if (stdout.isTerminal) throw new UsageError("Refusing to write a dump file to a terminal: name a file, or use a pipe");
+    if (stdout.isTerminal) {
+      throw new UsageError("Refusing to write a dump file to a terminal: name a file, or use a pipe");
+    }
     return await write({ write: (bytes) => writeToReader(stdout, bytes) });
   }
   const file = await openOutputFile(path, { overwrite, mayBeDevice: true });

@@ -7,7 +7,7 @@ import { makeNode } from "../../format/tree/node.ts";
 import { type DumpedFormat, formatIndex, INDEX_NAME, type IndexEntry, indexWord, memberName } from "./index_file.ts";
 
 /** A table to be written. */
-export interface WrittenTable {
+interface WrittenTable {
   /** Its number, from 0. That of a table that could not be dumped stays unused. */
   readonly number: number;
   /** How the index names it. */

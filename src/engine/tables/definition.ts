@@ -3,31 +3,45 @@ import * as v from "valibot";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { type TableName, tableText } from "./table_name.ts";
 
-const StatementSchema = v.string();
+/** A column. */
+export interface TableColumn {
+  /** Its name as the database has it. */
+  readonly name: string;
+  /** Its type as the database writes it. */
+  readonly type: string;
+}
 
-const DefinitionSchema = v.object({
-  schema: v.string(),
-  name: v.string(),
-  /** Its columns in order, with their types as the database writes them. */
-  columns: v.array(v.object({ name: v.string(), type: v.string() })),
-  /** Statements that make it: before its rows. */
-  before: v.array(StatementSchema),
-  /** Statements for indexes, constraints and triggers: after its rows. */
-  after: v.array(StatementSchema),
+/** A table without its rows. */
+export interface TableDefinition extends TableName {
+  /** Its columns in order. */
+  readonly columns: readonly TableColumn[];
+  /** Statements that make it, before its rows. */
+  readonly before: readonly string[];
+  /** Statements for indexes, constraints and triggers, after its rows. */
+  readonly after: readonly string[];
   /** Statements for its references to other tables, which come after all tables. */
-  foreignKeys: v.array(StatementSchema),
-  /** The last values of its own sequences. */
-  sequences: v.array(v.object({ schema: v.string(), name: v.string(), last: v.string() })),
+  readonly foreignKeys: readonly string[];
+  /** The last values of its own sequences, in decimal digits. */
+  readonly sequences: readonly (TableName & { readonly last: string })[];
   /** The role that owns it; null where tables have no owners. */
+  readonly owner: string | null;
+  /** Rights of other roles, each with the statement that gives it. */
+  readonly grants: readonly { readonly role: string; readonly statement: string }[];
+}
+
+const name = { schema: v.string(), name: v.string() };
+const statements = () => v.array(v.string());
+
+const DefinitionSchema: v.GenericSchema<unknown, TableDefinition> = v.object({
+  ...name,
+  columns: v.array(v.object({ name: v.string(), type: v.string() })),
+  before: statements(),
+  after: statements(),
+  foreignKeys: statements(),
+  sequences: v.array(v.object({ ...name, last: v.pipe(v.string(), v.regex(/^-?[0-9]+$/)) })),
   owner: v.nullable(v.string()),
-  /** Rights of other roles: `GRANT` statements without the role behind them. */
   grants: v.array(v.object({ role: v.string(), statement: v.string() })),
 });
-
-/** A table without its rows. Names of columns are as the database has them. */
-export type TableDefinition = v.InferOutput<typeof DefinitionSchema>;
-/** A column. */
-export type TableColumn = TableDefinition["columns"][number];
 
 const DefinitionsSchema = v.object({ format: v.literal("agent-tables/1"), tables: v.array(DefinitionSchema) });
 
@@ -72,7 +86,8 @@ export function columnDifferences(
   if (missing.length > 0 || extra.length > 0) return differences;
   const at = expected.findIndex(({ name }, i) => actual[i]!.name !== name);
   if (at < 0) return differences;
-  const order = `the columns ${of} are in another order: column ${at + 1} is ${JSON.stringify(actual[at]!.name)}, and ` +
+  const order =
+    `the columns ${of} are in another order: column ${at + 1} is ${JSON.stringify(actual[at]!.name)}, and ` +
     `its definition says ${JSON.stringify(expected[at]!.name)}`;
   return [...differences, order];
 }

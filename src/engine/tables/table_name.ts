@@ -97,7 +97,9 @@ export function idPath(id: string, suffix: string, { isEscaped = false } = {}): 
 /** Characters that paths of streams may not have, and more of them, as percent signs and digits. */
 function escaped(text: string, more: RegExp): string {
   const asDigits = (character: string) =>
-    [...new TextEncoder().encode(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+    [...new TextEncoder().encode(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(
+      "",
+    );
   // deno-lint-ignore no-control-regex -- these are the characters that no path may have
   return text.replaceAll(/[\x00-\x1f\x7f-\x9f%/\\]/g, asDigits).replaceAll(more, asDigits);
 }

@@ -58,7 +58,9 @@ export interface TableReader {
 
 /** What is loaded. */
 export interface TableToLoad {
+  /** Where it goes. */
   readonly table: TableName;
+  /** The form of its rows. */
   readonly format: TableFormat;
   /** What is made; null for a table whose rows alone are replaced. */
   readonly definition: TableDefinition | null;

@@ -25,7 +25,9 @@ export function createTablesEngine(machine: ClientMachine): Engine {
       const database = tableServer(server, machine);
       const ids = own.get("table") ?? [];
       if (ids.length === 0) {
-        throw new UsageError("tables: names no table; write for example tables:postgresql://localhost/shop?table=shop.*");
+        throw new UsageError(
+          "tables: names no table; write for example tables:postgresql://localhost/shop?table=shop.*",
+        );
       }
       const format = chosenFormat(own.get("format"), database);
       const file = single(own.get("definitions"), "definitions");
@@ -40,7 +42,7 @@ export function createTablesEngine(machine: ClientMachine): Engine {
 }
 
 /** The form of rows that was asked for, or the usual one. Throws `UsageError` for one that the database does not have. */
-export function chosenFormat(values: readonly string[] | undefined, { formats, place }: TableServer): TableFormat {
+function chosenFormat(values: readonly string[] | undefined, { formats, place }: TableServer): TableFormat {
   const text = single(values, "format");
   if (text === undefined) return formats[0]!;
   requireKnown("tables", [text], ["binary", "text"]);

@@ -10,7 +10,7 @@ import { type BackedUpTable, tablesJson } from "./table_position.ts";
 import type { FoundTable, TableReader, TableServer } from "./table_server.ts";
 
 /** What is read. */
-export interface TablesChoice {
+interface TablesChoice {
   readonly server: TableServer;
   /** Names and patterns. */
   readonly ids: readonly string[];

@@ -20,7 +20,7 @@ import { type BackedUpTable, parseTables } from "./table_position.ts";
 import type { TableLoad, TableLoader, TableServer } from "./table_server.ts";
 
 /** Where tables go. */
-export interface TablesPlace {
+interface TablesPlace {
   readonly server: TableServer;
   /** Names and patterns of those that are wanted; empty for all. */
   readonly ids: readonly string[];
@@ -95,7 +95,9 @@ class OpenTablesTarget implements OpenTarget {
     const filled = await this.#loader.filled(this.#tables.flatMap(({ name }) => name ?? []));
     if (filled.length > 0 && !overwrite) {
       throw new UsageError(
-        `${place} has the table ${tableText(filled[0]!)} already, and it has rows: --overwrite replaces it, and leaves ` +
+        `${place} has the table ${
+          tableText(filled[0]!)
+        } already, and it has rows: --overwrite replaces it, and leaves ` +
           "all else",
       );
     }

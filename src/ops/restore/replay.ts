@@ -9,7 +9,7 @@ import type { BackupFile } from "../../backup/content/contents.ts";
 import { readVerified, type StreamProgress, type VerifiedStream } from "../../backup/content/read_verified.ts";
 import { treeProblem } from "../../backup/content/tree_contents.ts";
 import { walkEntries } from "../../backup/content/walk_entries.ts";
-import type { Engine, EngineTarget, TargetRequest } from "../../engine/engine.ts";
+import type { EngineTarget, TargetRequest } from "../../engine/engine.ts";
 import type { Driven, EngineRegistry } from "../../engine/engine_urls.ts";
 import { type Manifest, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
 import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";

@@ -30,6 +30,7 @@ export interface CreateDumpRequest {
 
 /** How a dump is made, or loaded. */
 export interface DumpOptions {
+  /** Tells when a table was dumped. */
   readonly clock: Clock;
   /** Stops the work. */
   readonly signal: AbortSignal;
@@ -49,6 +50,7 @@ export interface DoneTable {
 
 /** A table that is not. */
 export interface FailedTable {
+  /** As it was named, or as the index of the dump file names it. */
   readonly id: string;
   /** Why, in one line. */
   readonly reason: string;
@@ -56,7 +58,9 @@ export interface FailedTable {
 
 /** What became of the tables. */
 export interface CreateDumpResult {
+  /** The tables in the dump file. */
   readonly dumped: readonly DoneTable[];
+  /** The tables that are left out. */
   readonly failed: readonly FailedTable[];
 }
 

@@ -29,7 +29,9 @@ export function dumpSource(file: DumpFile, engines: EngineRegistry): Driven<Engi
 function openDump(file: DumpFile, scanned: readonly DumpedTable[]): OpenSource {
   const broken = scanned.find(({ problem }) => problem !== null);
   if (broken !== undefined) {
-    throw new SourceError(`The table ${broken.id} in the dump file is not whole: ${broken.problem}; nothing was committed`);
+    throw new SourceError(
+      `The table ${broken.id} in the dump file is not whole: ${broken.problem}; nothing was committed`,
+    );
   }
   let isCancelled = false;
   const tables: BackedUpTable[] = scanned.map(({ id, format, size, modifiedMs }) => ({
@@ -79,7 +81,8 @@ function memberSource(
         else target.set(piece.subarray(0, count));
         return count;
       },
-      ended: () => isCancelled() ? Promise.reject(new InterruptedError("The dump file was no longer read")) : Promise.resolve(),
+      ended: () =>
+        isCancelled() ? Promise.reject(new InterruptedError("The dump file was no longer read")) : Promise.resolve(),
       cancel() {
         resolve();
         return Promise.resolve();
@@ -114,7 +117,9 @@ export async function exportDump(
 ): Promise<ExportDumpResult> {
   return await withBackup(access, { ...request }, options, async ({ manifest, files, read }) => {
     const tables = manifest?.engine.name === TABLES_ENGINE ? parseTables(manifest.source) : undefined;
-    if (tables === undefined) throw new UsageError("The backup is not one of tables, so it has nothing for a dump file");
+    if (tables === undefined) {
+      throw new UsageError("The backup is not one of tables, so it has nothing for a dump file");
+    }
     const rows = tables.filter(({ stream }) => stream !== null);
     for (const { id } of rows) indexWord(id);
     const writer = new DumpWriter(sink);

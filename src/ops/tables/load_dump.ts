@@ -35,7 +35,9 @@ export async function listDump(
 
 /** What is loaded. */
 export interface LoadDumpRequest {
+  /** The dump file, which is read several times. */
   readonly file: DumpFile;
+  /** The database. */
   readonly server: TableServer;
   /** The tables, as the index names them; empty for all. */
   readonly ids: readonly string[];
@@ -43,6 +45,7 @@ export interface LoadDumpRequest {
 
 /** What became of the tables. */
 export interface LoadDumpResult {
+  /** Tables whose rows were replaced. */
   readonly loaded: readonly DoneTable[];
   /** Tables that the database does not have. */
   readonly skipped: readonly FailedTable[];

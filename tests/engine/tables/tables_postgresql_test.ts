@@ -100,7 +100,10 @@ programTest({
       deepEqual(await server.checksums("other"), before);
       const isOfTables = (entry: string) => !/best|totals|TYPE|FUNCTION/.test(entry);
       deepEqual((await differences(scene, "other", whole)).filter(isOfTables), []);
-      await server.query("INSERT INTO customers (name) VALUES ('next'); INSERT INTO orders (customer) VALUES (1)", "other");
+      await server.query(
+        "INSERT INTO customers (name) VALUES ('next'); INSERT INTO orders (customer) VALUES (1)",
+        "other",
+      );
       deepEqual(await server.query("SELECT max(id) FROM customers", "other"), [["3001"]]);
     });
 
@@ -123,15 +126,19 @@ programTest({
 
     await test.step("a table that something else depends on fails by name, and the rest is loaded", async () => {
       await server.query("CREATE FUNCTION first() RETURNS SETOF orders LANGUAGE sql AS 'SELECT * FROM orders'", "shop");
-      await server.query("UPDATE orders SET total = 1; DELETE FROM stock.\"Odd.\"\"Näme/x\"", "shop");
+      await server.query('UPDATE orders SET total = 1; DELETE FROM stock."Odd.""Näme/x"', "shop");
       const { problems } = await scene.getDriven(target("shop"), { overwrite: true });
       equal(problems.length, 1);
       match(problems[0]!, /^the table public\.orders: .*cannot drop table .*orders because other objects depend on it/);
       const after = await server.checksums("shop");
       deepEqual({ ...after, orders: before.orders, best: 0 }, { ...before, best: 0 });
-      deepEqual(await server.query("SELECT min(total), max(total), count(*) FROM orders", "shop"), [["1.00", "1.00", "8000"]]);
+      deepEqual(await server.query("SELECT min(total), max(total), count(*) FROM orders", "shop"), [[
+        "1.00",
+        "1.00",
+        "8000",
+      ]]);
       await server.query("DROP FUNCTION first()", "shop");
-      await scene.getDriven(target("shop", 'table=public.orders'), { overwrite: true });
+      await scene.getDriven(target("shop", "table=public.orders"), { overwrite: true });
       deepEqual(await differences(scene, "shop", whole), []);
     });
 
@@ -184,7 +191,10 @@ programTest({
       await rejects(scene.putDriven(source(query)), (error: Error) => {
         match(error.message, /the column "born" of the table public.customers is missing/);
         match(error.message, /the column "birth" of the table public.customers is extra/);
-        match(error.message, /the column "tags" of the table public.orders is of the type text, and its definition says text\[\]/);
+        match(
+          error.message,
+          /the column "tags" of the table public.orders is of the type text, and its definition says text\[\]/,
+        );
         return true;
       });
       equal((await scene.backups()).length, count + 1);
@@ -193,7 +203,9 @@ programTest({
 
     await test.step("nothing is left behind", async () => {
       deepEqual(await scene.leftovers(), []);
-      const sessions = await server.query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'");
+      const sessions = await server.query(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'",
+      );
       deepEqual(sessions, [["1"]]);
     });
   },

@@ -45,7 +45,10 @@ export const dumpDoneMessage = v.strictObject({
 /** Its JSON object. */
 export function dumpDoneJson(
   done: readonly DoneTable[],
-  { skipped = [], failed = [] }: { readonly skipped?: readonly FailedTable[]; readonly failed?: readonly FailedTable[] },
+  { skipped = [], failed = [] }: {
+    readonly skipped?: readonly FailedTable[];
+    readonly failed?: readonly FailedTable[];
+  },
 ): v.InferOutput<typeof dumpDoneMessage> {
   const named = ({ id, reason }: FailedTable) => ({ table: id, reason });
   return {

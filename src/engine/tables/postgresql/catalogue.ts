@@ -11,7 +11,7 @@ import { ask, type AskOptions } from "./session.ts";
 const USUAL_SCHEMA = "public";
 
 /** A relation. */
-export interface Relation extends TableName {
+interface Relation extends TableName {
   /** `r`: a table on disk, `p`: a partitioned table, `v` and `m`: views, `f`: a foreign table. */
   readonly kind: "r" | "p" | "v" | "m" | "f";
   /** Whether the user may read it. */
@@ -21,7 +21,7 @@ export interface Relation extends TableName {
 const OF_SYSTEM = "(n.nspname = 'information_schema' OR n.nspname ~ '^pg_')";
 
 /** All tables and views, by schema and name. Those of extensions are made by these. */
-export function listRelations(client: PostgresqlClient, options: AskOptions): Promise<Relation[]> {
+function listRelations(client: PostgresqlClient, options: AskOptions): Promise<Relation[]> {
   return ask<Relation>(
     client,
     `SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind,
@@ -100,7 +100,9 @@ export class Catalogue {
 
   #tablesOf(id: string): FoundTable[] {
     const descriptor = /^([^"#]*\/[^"#]*)(?:#([^"#]+))?$|^([^"#]+)#([^"#]+)$/.exec(id);
-    if (descriptor !== null) return this.#described(id, descriptor[1] ?? descriptor[3]!, descriptor[2] ?? descriptor[4]);
+    if (descriptor !== null) {
+      return this.#described(id, descriptor[1] ?? descriptor[3]!, descriptor[2] ?? descriptor[4]);
+    }
     const pattern = parsePattern(id);
     const fitting = this.#relations.filter((relation) => fits(relation, pattern, USUAL_SCHEMA));
     if (!isCollection(pattern)) return [this.#single(pattern, fitting)];

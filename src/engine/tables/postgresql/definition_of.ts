@@ -25,7 +25,7 @@ const FOREIGN_KEY = "FK CONSTRAINT";
 const HEADING = /^--\n-- (?:Data for )?Name: .*?; Type: ([A-Z ]+?); Schema: .*\n--\n/gm;
 
 /** What a definition is asked with. */
-export interface DefineOptions extends AskOptions {
+interface DefineOptions extends AskOptions {
   /** The major version of the server. */
   readonly major: number;
 }
@@ -43,7 +43,9 @@ export async function defineTable(
   const keys = divided.foreignKeys.filter((sql) => /^ALTER TABLE .* FOREIGN KEY /s.test(sql));
   // What was taken for a heading might be a part of a comment. Then the numbers differ, in all likelihood.
   if (keys.length !== facts.foreignKeys) {
-    throw new AgentError(`What pg_dump writes about ${tableText(table)} cannot be taken apart; back it up as a database`);
+    throw new AgentError(
+      `What pg_dump writes about ${tableText(table)} cannot be taken apart; back it up as a database`,
+    );
   }
   return {
     schema: table.schema,

@@ -26,7 +26,7 @@ export interface Roles {
 }
 
 /** What a plan is made with. */
-export interface PlanTools {
+interface PlanTools {
   readonly client: PostgresqlClient;
   readonly major: number;
   readonly catalogue: Catalogue;
@@ -49,7 +49,9 @@ export async function planLoad(load: TableToLoad, tools: PlanTools): Promise<Loa
     ? refilled(load, dependents!)
     : made(definition, dependents, tools, await hasSchema(tools, table.schema));
   const begin = ["BEGIN", SETTINGS, "SET LOCAL check_function_bodies = false"];
-  const taken = existing === undefined ? [] : [`LOCK TABLE ${tableSql(table)} IN ACCESS EXCLUSIVE MODE`, dependents!.check];
+  const taken = existing === undefined
+    ? []
+    : [`LOCK TABLE ${tableSql(table)} IN ACCESS EXCLUSIVE MODE`, dependents!.check];
   return {
     before: [...begin, ...taken, ...statements.before],
     copy: hasRows ? `COPY ${tableSql(table)} FROM STDIN (FORMAT ${format})` : NO_ROWS,
@@ -87,9 +89,7 @@ function made(
 ): Statements {
   const { schema, owner, grants, sequences } = definition;
   const table = tableSql(definition);
-  const down = dependents === null
-    ? []
-    : [...dependents.viewsDown, ...dependents.keysDown, `DROP TABLE ${table}`];
+  const down = dependents === null ? [] : [...dependents.viewsDown, ...dependents.keysDown, `DROP TABLE ${table}`];
   const given = grants.filter(({ role }) => role === "PUBLIC" || roles.known.has(role));
   return {
     before: [
@@ -99,7 +99,9 @@ function made(
     ],
     after: [
       ...definition.after,
-      ...sequences.map((sequence) => `SELECT pg_catalog.setval(${quotedText(tableSql(sequence))}, ${BigInt(sequence.last)})`),
+      ...sequences.map((sequence) =>
+        `SELECT pg_catalog.setval(${quotedText(tableSql(sequence))}, ${BigInt(sequence.last)})`
+      ),
       ...owner !== null && roles.own.has(owner) ? [`ALTER TABLE ${table} OWNER TO ${quotedName(owner)}`] : [],
       ...dependents === null ? given.map(({ statement }) => statement) : dependents.grants,
       ...dependents?.keysBack ?? [],
