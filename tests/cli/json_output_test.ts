@@ -23,7 +23,15 @@ import { ShelfEngine, streamItems } from "../ops/replay_fixture.ts";
 
 const GOLDEN = new URL("json_output.txt", import.meta.url);
 /** Messages of servers, of networks and of commands that take long; other tests have them. */
-const TOLD_ELSEWHERE = ["Restored files", "A planned entry", "An address that is served", "Progress", "A retry"];
+const TOLD_ELSEWHERE = [
+  "A table in a dump file",
+  "Tables dumped or loaded",
+  "Restored files",
+  "A planned entry",
+  "An address that is served",
+  "Progress",
+  "A retry",
+];
 const HOUR_MS = 3_600_000;
 /** Words that tell kinds of messages apart. */
 const VERBATIM: ReadonlySet<string> = new Set(["message_type", "action", "command"]);

@@ -66,7 +66,7 @@ function listing() {
 
 function loading() {
   return withRepositoryOptions(
-    new Command("load").description("replace the rows of tables by those of a dump file")
+    new Command("load").description("load tables of a dump file")
       .argument("<dumpfile>", "which one")
       .argument("<url>", "the database")
       .argument("[table...]", "which tables, as ls shows them; all by default"),
@@ -85,7 +85,7 @@ function importing() {
 
 function exporting() {
   return withRepositoryOptions(
-    new Command("export").description("write a backup of tables as a dump file")
+    new Command("export").description("write a backup as a dump file")
       .argument("<backup>", "which backup, as agent get --help tells")
       .argument("<dumpfile>", "where to")
       .option("--overwrite", "replace an existing file")
