@@ -5,6 +5,10 @@ import { concatBytes } from "../../../src/base/bytes.ts";
 import type { TableFormat } from "../../../src/engine/tables/table_name.ts";
 import type { TableServer } from "../../../src/engine/tables/table_server.ts";
 import { tableServer } from "../../../src/engine/tables/table_servers.ts";
+import { PrivateFolder } from "../../../src/engine/client/private_folder.ts";
+import { parsePostgresqlUrl } from "../../../src/engine/postgresql/postgresql_address.ts";
+import { PostgresqlClient } from "../../../src/engine/postgresql/postgresql_client.ts";
+import { RunningLoad } from "../../../src/engine/tables/postgresql/running_load.ts";
 import { createDump, type CreateDumpRequest, type DumpOptions } from "../../../src/ops/tables/create_dump.ts";
 import { dumpAt, keepDump } from "../../../src/ops/tables/dump_place.ts";
 import { listDump, loadDump } from "../../../src/ops/tables/load_dump.ts";
@@ -164,6 +168,34 @@ programTest({
       await refused("nothing.*", /No table fits "nothing.\*"/);
       await refused("myres/q#mian", /did you mean "myres\/q#main"\?/);
       await refused("a.b.c", /Not the name of a table/);
+    });
+
+    await test.step("a load that this process does not live to end is rolled back, though standard input ends", async () => {
+      await using client = await PostgresqlClient.prepare(
+        parsePostgresqlUrl({ scheme: "postgresql", text: scene.url().slice("postgresql:".length) }, []).address,
+        { environment: Deno.env.toObject(), temporaryFolder: directory.path },
+      );
+      await using folder = await PrivateFolder.make(directory.path);
+      const dying = { path: folder.path, write: () => Promise.resolve("") } as unknown as PrivateFolder;
+      const plan = { before: ["BEGIN", "TRUNCATE myres.notes"], copy: "COPY myres.notes FROM STDIN", after: [] };
+      const load = new RunningLoad(() => Promise.resolve(plan), {
+        client,
+        folder: dying,
+        commit: "commit.sql",
+        onStderr: undefined,
+      });
+      await load.write(new TextEncoder().encode("1\thalf\n"));
+      equal(/commit\.sql: No such file/.test((await load.end()) ?? ""), true);
+      deepEqual(await server.checksums("postgres"), whole);
+    });
+
+    await test.step("a load that is given up leaves the table as it was", async () => {
+      const loader = await tables.load({ signal: options.signal });
+      const table = { schema: "myres", name: "notes" };
+      const load = loader.begin({ table, format: "text", definition: null, hasRows: true });
+      await load.write(new TextEncoder().encode("1\thalf\n"));
+      await loader.close();
+      deepEqual(await server.checksums("postgres"), whole);
     });
 
     await test.step("nothing is left in the folder for temporary files", async () => {
