@@ -4,6 +4,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import { withoutPassword } from "../engine_urls.ts";
 import { postgresqlTables } from "./postgresql/postgresql_tables.ts";
+import { sqliteTables } from "./sqlite/sqlite_tables.ts";
 import type { TableServer } from "./table_server.ts";
 
 type MakeServer = (url: { readonly scheme: string; readonly text: string }, machine: ClientMachine) => TableServer;
@@ -11,6 +12,7 @@ type MakeServer = (url: { readonly scheme: string; readonly text: string }, mach
 const SERVERS: Readonly<Record<string, MakeServer>> = {
   postgresql: postgresqlTables,
   postgres: postgresqlTables,
+  sqlite: sqliteTables,
 };
 
 /** The database at a URL such as `postgresql://localhost/shop`. Throws `UsageError` for any other. */

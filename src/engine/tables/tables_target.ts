@@ -62,7 +62,12 @@ function wantedTables(position: JsonObject | null, ids: readonly string[]): Back
 
 /** Whether a name or pattern means a table. A name as it is in the backup always means itself. */
 function isMeant({ id, definition }: BackedUpTable, text: string): boolean {
-  return id === text || definition !== null && fits(definition, parsePattern(text), "public");
+  return id === text || definition !== null && fits(definition, parsePattern(text), usualSchema(definition));
+}
+
+/** The schema of names without one: a backup of SQLite has no other. */
+function usualSchema({ schema }: TableName): string {
+  return schema === "main" ? schema : "public";
 }
 
 interface Planned extends BackedUpTable {
