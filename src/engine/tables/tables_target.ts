@@ -5,7 +5,7 @@
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import { interruptible } from "../../base/abort.ts";
 import { AgentError, UsageError } from "../../base/errors.ts";
-import type { JsonObject } from "../../format/json/json_text.ts";
+import type { JsonObject, JsonValue } from "../../format/json/json_text.ts";
 import type {
   EngineTarget,
   OpenTarget,
@@ -43,7 +43,12 @@ export class TablesTarget implements EngineTarget {
     const { server, ids } = this.#place;
     return interruptible(request.signal, async () => {
       const loader = await server.load(request);
-      return new OpenTablesTarget(loader, { ids, place: server.place, overwrite: request.overwrite });
+      return new OpenTablesTarget(loader, {
+        ids,
+        place: server.place,
+        kind: server.options.server,
+        overwrite: request.overwrite,
+      });
     });
   }
 }
@@ -75,9 +80,18 @@ interface Planned extends BackedUpTable {
   readonly name: TableName | null;
 }
 
+/** How tables are loaded. */
+interface TargetRun {
+  readonly ids: readonly string[];
+  readonly place: string;
+  /** What kind of database it is, as its options say. */
+  readonly kind: JsonValue | undefined;
+  readonly overwrite: boolean;
+}
+
 class OpenTablesTarget implements OpenTarget {
   readonly #loader: TableLoader;
-  readonly #run: { readonly ids: readonly string[]; readonly place: string; readonly overwrite: boolean };
+  readonly #run: TargetRun;
   readonly #problems: string[] = [];
   #tables: readonly Planned[] = [];
   #loaded = 0;
@@ -86,14 +100,17 @@ class OpenTablesTarget implements OpenTarget {
 
   constructor(
     loader: TableLoader,
-    run: { readonly ids: readonly string[]; readonly place: string; readonly overwrite: boolean },
+    run: TargetRun,
   ) {
     this.#loader = loader;
     this.#run = run;
   }
 
-  async beginLevel({ position }: RestoredLevel): Promise<void> {
-    const { ids, overwrite, place } = this.#run;
+  async beginLevel({ position, options }: RestoredLevel): Promise<void> {
+    const { ids, overwrite, place, kind } = this.#run;
+    // Dump files of DaCHS are always of PostgreSQL.
+    const origin = options?.server ?? "postgresql";
+    if (origin !== kind) throw new UsageError(`The tables are of ${origin}, and ${place} cannot take them`);
     const wanted = wantedTables(position, ids);
     const located = await this.#loader.locate(wanted.map(({ id }) => id));
     this.#tables = wanted.map((table, i) => ({ ...table, name: table.definition ?? located[i] ?? null }));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { onAbort } from "../../base/abort.ts";
 import { writeAll } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { AgentError, messageOf, SourceError, systemReason } from "../../base/errors.ts";
+import { AgentError, messageOf, SourceError, systemReason, UsageError } from "../../base/errors.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import { indexWord } from "../../compat/dachs/index_file.ts";
 import { DumpWriter } from "../../compat/dachs/write_dump.ts";
@@ -75,6 +75,7 @@ export async function createDump(
   options: DumpOptions,
 ): Promise<CreateDumpResult> {
   const { server, ids, definitions, onDefinitions } = request;
+  requireCopy(server);
   const reader = await server.read(options);
   using _stopping = onAbort(options.signal, () => void reader.close());
   try {
@@ -91,6 +92,14 @@ export async function createDump(
   } finally {
     await reader.close();
   }
+}
+
+/** Throws `UsageError` for a database whose rows no dump file of DaCHS can hold: they are those of PostgreSQL's COPY. */
+export function requireCopy({ formats, place }: TableServer): void {
+  if (formats.includes("binary")) return;
+  throw new UsageError(
+    `Dump files of DaCHS are of PostgreSQL, but this is ${place}; back its tables up with agent put`,
+  );
 }
 
 async function dumpTables(

@@ -5,7 +5,7 @@ import { AgentError, UsageError } from "../../base/errors.ts";
 import { type DumpedTable, dumpedTables, type DumpFile, scanDump } from "../../compat/dachs/read_dump.ts";
 import type { TableName } from "../../engine/tables/table_name.ts";
 import type { TableLoader, TableServer } from "../../engine/tables/table_server.ts";
-import type { DoneTable, DumpOptions, FailedTable } from "./create_dump.ts";
+import { type DoneTable, type DumpOptions, type FailedTable, requireCopy } from "./create_dump.ts";
 
 /** A table of a dump file. */
 export interface ListedTable extends DumpedTable {
@@ -63,6 +63,7 @@ export async function loadDump(
   { file, server, ids }: LoadDumpRequest,
   options: DumpOptions,
 ): Promise<LoadDumpResult> {
+  requireCopy(server);
   const all = await scanDump(file);
   for (const id of ids) {
     if (all.some((table) => table.id === id)) continue;

@@ -6,6 +6,8 @@ import { UsageError } from "../../../src/base/errors.ts";
 import { parseRow, rowLine, type SqliteValue } from "../../../src/engine/tables/sqlite/row_lines.ts";
 import { createTablesEngine } from "../../../src/engine/tables/tables_engine.ts";
 import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
+import { tableServer } from "../../../src/engine/tables/table_servers.ts";
+import { createDump } from "../../../src/ops/tables/create_dump.ts";
 import { put } from "../../../src/ops/put.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
@@ -72,6 +74,12 @@ Deno.test("tables of SQLite come back as they were, into an empty database and i
   }
   deepEqual(contentOf(copy), before);
 
+  const dumping = { clock: world.clock, signal: new AbortController().signal };
+  const server = tableServer(`sqlite:${path}`, { environment: {} });
+  await rejects(
+    createDump({ server, ids: ["orders"], format: "text" }, { write: () => Promise.resolve() }, dumping),
+    (error) => error instanceof UsageError && /Dump files of DaCHS are of PostgreSQL/.test(error.message),
+  );
   await rejects(get(`tables:sqlite:${path}`), (error) => error instanceof UsageError && /has rows/.test(error.message));
   database.exec("UPDATE orders SET total = 7; ALTER TABLE orders ADD extra");
   deepEqual((await get(`tables:sqlite:${path}?table=orders`, true)).problems, []);
