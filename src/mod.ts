@@ -237,6 +237,38 @@ export {
 } from "./ops/restore/archive.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
 
+// Tables of databases, and dump files of DaCHS.
+export { type DumpInput, type Tables, tables } from "./ops/tables/tables.ts";
+export type {
+  CreateDumpRequest,
+  CreateDumpResult,
+  DoneTable,
+  DumpOptions,
+  FailedTable,
+} from "./ops/tables/create_dump.ts";
+export type { ListedTable, LoadDumpRequest, LoadDumpResult } from "./ops/tables/load_dump.ts";
+export { dumpSource, exportDump, type ExportDumpRequest, type ExportDumpResult } from "./ops/tables/import_dump.ts";
+export { dumpAt } from "./ops/tables/dump_place.ts";
+export type { DumpedTable, DumpFile } from "./compat/dachs/read_dump.ts";
+export type { DumpedFormat, IndexEntry } from "./compat/dachs/index_file.ts";
+export { tableServer } from "./engine/tables/table_servers.ts";
+export type { ClientMachine } from "./engine/client/machine.ts";
+export type {
+  FoundTable,
+  TableLoad,
+  TableLoader,
+  TableReader,
+  TableServer,
+  TableToLoad,
+} from "./engine/tables/table_server.ts";
+export {
+  definitionsJson,
+  parseDefinitions,
+  type TableColumn,
+  type TableDefinition,
+} from "./engine/tables/definition.ts";
+export type { TableFormat, TableName } from "./engine/tables/table_name.ts";
+
 // Copies of backups in another repository.
 export {
   type CopiedBackup,

@@ -59,6 +59,7 @@ import {
   verifiedFilesMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
+import { dumpDoneMessage, dumpedTableMessage } from "../../src/cli/report/json/dump_file_json.ts";
 import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
 import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
@@ -86,7 +87,7 @@ export const RESULTS: readonly Message[] = [
   },
   {
     title: "A backup that was made",
-    commands: ["put"],
+    commands: ["put", "tables import"],
     about: "One, when it is committed.",
     schema: putMessage,
     isBackup: true,
@@ -106,6 +107,18 @@ export const RESULTS: readonly Message[] = [
     commands: ["get --table", "get --skip-table", "get --schema-only", "get --data-only"],
     about: "One; on standard error if the dump itself is on standard output.",
     schema: restoredTablesMessage,
+  },
+  {
+    title: "A table in a dump file",
+    commands: ["tables ls"],
+    about: "One for each table of a dump file of DaCHS.",
+    schema: dumpedTableMessage,
+  },
+  {
+    title: "Tables dumped or loaded",
+    commands: ["tables create", "tables load", "tables export"],
+    about: "One; on standard error if the dump file itself is on standard output.",
+    schema: dumpDoneMessage,
   },
   {
     title: "A restored stream",

@@ -3,6 +3,7 @@ import type { ClientMachine } from "../engine/client/machine.ts";
 import type { EngineSource } from "../engine/engine.ts";
 import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
+import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { World } from "../ops/access.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
@@ -42,6 +43,8 @@ export interface CliContext {
   readonly engines: EngineRegistry;
   /** What servers for restores on trial are started with; absent if they cannot be. */
   readonly clientMachine?: ClientMachine;
+  /** The database at a URL whose tables are dumped and loaded; absent if none can be reached here. */
+  readonly tables?: (url: string) => TableServer;
   /** The files and directories of this machine; absent if they cannot be backed up here. */
   readonly files?: LocalFiles;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */

@@ -270,6 +270,11 @@ export interface SourceEnd {
 
 /** A target that can be opened. */
 export interface EngineTarget {
+  /**
+   * Which streams of a backup are wanted, by their paths; absent if all are. Of engines without levels only. Throws
+   * `UsageError` for a backup that has none of them.
+   */
+  selects?(position: JsonObject): (path: string) => boolean;
   /** Gets ready for level 0. Throws `UsageError` if the target is not empty and nothing may be overwritten. */
   open(request: TargetRequest): Promise<OpenTarget>;
 }

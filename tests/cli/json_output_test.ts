@@ -29,6 +29,8 @@ const TOLD_ELSEWHERE = [
   "Restored files",
   "A planned entry",
   "A restore on trial",
+  "Restored files",
+  "A planned entry",
   "An address that is served",
   "Progress",
   "A retry",

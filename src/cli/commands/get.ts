@@ -2,6 +2,10 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import { AgentError, UsageError } from "../../base/errors.ts";
+import type { TableChoice } from "../../backup/tables/dump_tables.ts";
+import type { EngineTarget } from "../../engine/engine.ts";
+import type { Driven } from "../../engine/engine_urls.ts";
+import { TABLES_ENGINE } from "../../engine/tables/table_position.ts";
 import type { BackupFile } from "../../backup/content/contents.ts";
 import { quoteByteString } from "../../format/byte_string.ts";
 import { isOfFiles } from "../../format/manifest/manifest.ts";
@@ -144,12 +148,15 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
     const request = { selector, noLock: !options.lock, file: options.file, readsStreams };
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
-      if (tables !== null) return await runTables(found, { choice: tables, access, progress }, options, context);
+      const ofTables = tablesTarget(found, { into: options.into, tables }, context);
+      if (tables !== null && ofTables === null) {
+        return await runTables(found, { choice: tables, access, progress }, options, context);
+      }
       const directory = treeTarget(found, options);
       if (directory !== null) return await runRestore(found, { ...choices, directory }, { options, progress }, context);
       refuseForStreams(choices);
       const open = await openFound(found, request, reading);
-      const target = into ?? engineTarget(open, options, context);
+      const target = ofTables ?? into ?? engineTarget(open, options, context);
       if (target !== null) return await runReplay(open, target, { options, progress }, context);
       const files = await chosenFiles(open, options);
       streams.expect(files);
@@ -169,6 +176,22 @@ function treeTarget({ manifest }: FoundBackup, { target, raw, file }: GetOptions
     );
   }
   return !raw && (manifest === null || isOfFiles(manifest)) ? target : null;
+}
+
+/** The target of a backup of tables, which may be named without its engine; null for any other backup. */
+function tablesTarget(
+  { manifest }: FoundBackup,
+  { into, tables }: { readonly into: string | undefined; readonly tables: TableChoice | null },
+  { engines }: CliContext,
+): Driven<EngineTarget> | null {
+  const isOfTables = manifest?.engine.name === TABLES_ENGINE;
+  if (!isOfTables && tables !== null && into !== undefined) {
+    throw new UsageError("--table writes a dump to standard output or, with -o, to a file: leave out --into");
+  }
+  if (!isOfTables || into === undefined) return null;
+  const names = (tables?.tables ?? []).map((name) => `table=${encodeURIComponent(name)}`).join("&");
+  const url = into.startsWith(`${TABLES_ENGINE}:`) ? into : `${TABLES_ENGINE}:${into}`;
+  return engines.target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */

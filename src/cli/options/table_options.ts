@@ -33,7 +33,7 @@ export function tableChoice(options: TableOptionValues): TableChoice | null {
   const other = [
     archive !== undefined && "--archive",
     target !== undefined && "--target",
-    into !== undefined && "--into",
+    into !== undefined && given !== "--table" && "--into",
   ]
     .find((name) => typeof name === "string");
   if (other !== undefined) {

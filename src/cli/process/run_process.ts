@@ -5,6 +5,7 @@ import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
 import { builtInEngines } from "../../engine/built_in.ts";
+import { tableServer } from "../../engine/tables/table_servers.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
@@ -79,6 +80,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     commandLine: undefined,
     version,
     engines: builtInEngines({ environment: environment.forChildren }),
+    tables: (url) => tableServer(url, { environment: environment.forChildren }),
     clientMachine: { environment: environment.forChildren },
     files: localFiles(),
     askSecret: (question) => askBelow(line, question),

@@ -9,7 +9,7 @@ import type { BackupFile } from "../../backup/content/contents.ts";
 import { readVerified, type StreamProgress, type VerifiedStream } from "../../backup/content/read_verified.ts";
 import { treeProblem } from "../../backup/content/tree_contents.ts";
 import { walkEntries } from "../../backup/content/walk_entries.ts";
-import type { Engine, EngineTarget, TargetRequest } from "../../engine/engine.ts";
+import type { EngineTarget, TargetRequest } from "../../engine/engine.ts";
 import type { Driven, EngineRegistry } from "../../engine/engine_urls.ts";
 import { type Manifest, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
 import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";
@@ -63,7 +63,7 @@ export async function replayBackup(
   options: ReplayOptions,
 ): Promise<ReplayResult> {
   const manifest = manifestFor(source, target);
-  const levels = levelsOf(source, manifest, target.engine);
+  const levels = levelsOf(source, manifest, target);
   await assertReadable(source, manifest, levels);
   const { overwrite, onStderr } = options;
   using open = await ReplayTarget.open(target, { signal: source.signal, overwrite, onStderr });
@@ -152,7 +152,8 @@ function refuseForeignDumps(
  * The levels by number: names would put level 10 before level 2. Throws `IntegrityError` if one of the lower levels
  * has no files.
  */
-function levelsOf({ backup, files }: ReplaySource, manifest: Manifest, engine: Engine): Level[] {
+function levelsOf({ backup, files }: ReplaySource, manifest: Manifest, target: Driven<EngineTarget>): Level[] {
+  const { engine, driver } = target;
   const { replays, hasEntries, restoredFirst = [] } = engine;
   const restored = (level: number, path: string) => {
     const own = replays ? path.slice(levelDirectory(level).length + 1) : path;
@@ -161,7 +162,9 @@ function levelsOf({ backup, files }: ReplaySource, manifest: Manifest, engine: E
   };
   if (!replays) {
     const isFirst = ({ expected }: BackupFile) => restoredFirst.includes(expected!.path);
-    const ordered = [...files.filter(isFirst), ...files.filter((file) => !isFirst(file))];
+    const isWanted = manifest.engine.name === target.name ? driver.selects?.(manifest.source) : undefined;
+    const wanted = files.filter(({ expected }) => isWanted?.(expected!.path) ?? true);
+    const ordered = [...wanted.filter(isFirst), ...wanted.filter((file) => !isFirst(file))];
     return [{ number: 0, directory: "", files: ordered.filter(({ expected }) => restored(0, expected!.path)) }];
   }
   const byLevel = Map.groupBy(files, ({ expected }) => levelOfPath(expected!.path) ?? -1);

@@ -1,0 +1,82 @@
+/**
+ * One table on its way into PostgreSQL: a psql that reads its rows from standard input. Standard input also ends when
+ * this process dies, so the end of the transaction is in a file that is written only once all rows were.
+ */
+import type { Child } from "../../child.ts";
+import type { PrivateFolder } from "../../client/private_folder.ts";
+import { placeOf } from "../../postgresql/postgresql_address.ts";
+import type { PostgresqlClient } from "../../postgresql/postgresql_client.ts";
+import { reasonIn } from "../../postgresql/remarks.ts";
+import type { TakeWords } from "../../words.ts";
+import type { LoadPlan } from "./load_plan.ts";
+import { commands, PSQL } from "./session.ts";
+
+/** What a load is run with. */
+interface LoadRun {
+  readonly client: PostgresqlClient;
+  readonly folder: PrivateFolder;
+  /** The name of the file that ends the transaction. */
+  readonly commit: string;
+  readonly onStderr: TakeWords | undefined;
+}
+
+/** A load. It begins when the first rows come, or at its end. */
+export class RunningLoad {
+  readonly #plan: () => Promise<LoadPlan | { readonly problem: string }>;
+  readonly #run: LoadRun;
+  #started: Promise<Child | null> | undefined;
+  #problem: string | undefined;
+  #isCancelled = false;
+
+  constructor(plan: () => Promise<LoadPlan | { readonly problem: string }>, run: LoadRun) {
+    this.#plan = plan;
+    this.#run = run;
+  }
+
+  /** Takes rows. What comes after a failure is dropped. */
+  async write(bytes: Uint8Array): Promise<void> {
+    const child = await this.#child();
+    // The memory may be shared, and change.
+    await child?.write(new Uint8Array(bytes));
+  }
+
+  /** Ends the transaction. Returns why it failed; null if the table is there. */
+  async end(): Promise<string | null> {
+    const child = await this.#child();
+    if (child === null) return this.#problem ?? "the load was stopped";
+    await this.#run.folder.write(this.#run.commit, "COMMIT;\n");
+    await child.closeInput();
+    const { success } = await child.exit();
+    const reason = reasonIn(child.lastLines, placeOf(this.#run.client.address));
+    await child.stop();
+    return success && !this.#isCancelled ? null : reason;
+  }
+
+  /** Ends it. What was not committed is rolled back by the server. */
+  async cancel(): Promise<void> {
+    this.#isCancelled = true;
+    const child = await this.#started?.catch(() => null);
+    await child?.stop();
+  }
+
+  #child(): Promise<Child | null> {
+    return this.#started ??= this.#start();
+  }
+
+  async #start(): Promise<Child | null> {
+    const plan = await this.#plan();
+    if ("problem" in plan) {
+      this.#problem = plan.problem;
+      return null;
+    }
+    if (this.#isCancelled) return null;
+    const { client, folder, commit, onStderr } = this.#run;
+    const args = [
+      ...PSQL,
+      "--output=/dev/null",
+      ...commands([...plan.before, plan.copy, ...plan.after]),
+      `--file=${folder.path}/${commit}`,
+    ];
+    return client.start(client.psql, args, { stdin: "piped", stderr: { take: onStderr } });
+  }
+}

@@ -1,0 +1,100 @@
+/** What an SQLite database says about its tables. */
+import { DatabaseSync } from "node:sqlite";
+import { AgentError, messageOf, UsageError } from "../../../base/errors.ts";
+import { didYouMean } from "../../../base/text/nearest_name.ts";
+import type { TableColumn, TableDefinition } from "../definition.ts";
+import { fits, isCollection, parsePattern, type TableName, tableText } from "../table_name.ts";
+import type { FoundTable } from "../table_server.ts";
+
+/** The schema of a database's own tables. */
+export const SCHEMA = "main";
+/** How long others may hold the database, in milliseconds. */
+const BUSY_MS = 5000;
+
+/** Opens a database. Throws `AgentError` if that is not possible. */
+export function openDatabase(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
+  return attempt(path, () => {
+    const database = new DatabaseSync(path, { readOnly, timeout: BUSY_MS, enableForeignKeyConstraints: false });
+    database.exec("PRAGMA trusted_schema = off");
+    return database;
+  });
+}
+
+/** Does something with a database. What SQLite throws becomes an `AgentError`. */
+export function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof AgentError) throw error;
+    throw new AgentError(`The SQLite database "${path}" says: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+interface Relation {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** Finds the tables that ids mean; see `TableReader.find`. */
+export function findTables(database: DatabaseSync, ids: readonly string[]): FoundTable[] {
+  const relations = (database.prepare("PRAGMA main.table_list").all() as unknown as Relation[])
+    .filter(({ name }) => !name.startsWith("sqlite_")).sort((a, b) => a.name < b.name ? -1 : 1);
+  const found = new Map<string, FoundTable>();
+  for (const id of ids) {
+    const pattern = parsePattern(id);
+    const isOfCollection = isCollection(pattern);
+    const fitting = relations.filter(({ name }) => fits({ schema: SCHEMA, name }, pattern, SCHEMA));
+    const tables = fitting.filter(({ type }) => type === "table");
+    if (tables.length === 0) {
+      const hint = didYouMean(id, relations.map(({ name }) => name)) || "; see the name";
+      const what = fitting.length > 0
+        ? `${JSON.stringify(id)} is a view or a virtual table`
+        : `There is no table ${JSON.stringify(id)}`;
+      throw new UsageError(`${what}${hint}`);
+    }
+    for (const { name } of tables) {
+      const table = { schema: SCHEMA, name };
+      if (!found.has(name)) {
+        found.set(name, { ...table, id: isOfCollection ? tableText(table) : id, isPartitioned: false, isOfCollection });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** The columns of a table that hold values, in order: those that are generated hold none. */
+export function columnsOf(database: DatabaseSync, { name }: TableName): TableColumn[] {
+  const rows = database.prepare("SELECT name, type, hidden FROM pragma_table_xinfo(?, 'main')").all(name);
+  return (rows as { name: string; type: string; hidden: number }[]).filter(({ hidden }) => hidden === 0)
+    .map(({ name, type }) => ({ name, type }));
+}
+
+/** What a table is besides its rows. */
+export function definitionOf(database: DatabaseSync, { name }: TableName): TableDefinition {
+  const rows = database.prepare(
+    "SELECT type, sql FROM main.sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND sql IS NOT NULL",
+  )
+    .all(name) as { type: string; sql: string }[];
+  const hasSequences = database.prepare("SELECT 1 FROM main.sqlite_master WHERE name = 'sqlite_sequence'").get();
+  const sequences = hasSequences === undefined
+    ? []
+    : database.prepare("SELECT CAST(seq AS TEXT) AS last FROM main.sqlite_sequence WHERE name = ?").all(name) as {
+      last: string;
+    }[];
+  return {
+    schema: SCHEMA,
+    name,
+    columns: columnsOf(database, { schema: SCHEMA, name }),
+    before: rows.filter(({ type }) => type === "table").map(({ sql }) => sql),
+    after: rows.filter(({ type }) => type === "index" || type === "trigger").map(({ sql }) => sql),
+    foreignKeys: [],
+    sequences: sequences.map(({ last }) => ({ schema: SCHEMA, name, last })),
+    owner: null,
+    grants: [],
+  };
+}
+
+/** A name as SQL has it. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

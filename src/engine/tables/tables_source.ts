@@ -1,0 +1,129 @@
+/** Tables of a database as a source: the rows of each are a stream, all of them from one moment. */
+import { interruptible } from "../../base/abort.ts";
+import { AgentError, InterruptedError, SourceError } from "../../base/errors.ts";
+import type { JsonObject } from "../../format/json/json_text.ts";
+import type { EngineSource, EngineStream, OpenSource, SourceEnd, SourceRequest } from "../engine.ts";
+import type { TableDefinition } from "./definition.ts";
+import { requireDefined } from "./required_definitions.ts";
+import { type TableFormat, type TableName, tablePath, tableText } from "./table_name.ts";
+import { type BackedUpTable, tablesJson } from "./table_position.ts";
+import type { FoundTable, TableReader, TableServer } from "./table_server.ts";
+
+/** What is read. */
+interface TablesChoice {
+  readonly server: TableServer;
+  /** Names and patterns. */
+  readonly ids: readonly string[];
+  readonly format: TableFormat;
+  /** Reads what the tables have to be; absent if they are taken as they are. */
+  readonly definitions?: (() => Promise<readonly TableDefinition[]>) | undefined;
+}
+
+/** Tables that can be read. */
+export class TablesSource implements EngineSource {
+  readonly #choice: TablesChoice;
+
+  constructor(choice: TablesChoice) {
+    this.#choice = choice;
+  }
+
+  get options(): JsonObject {
+    const { server, ids, format } = this.#choice;
+    return { ...server.options, tables: [...ids], format };
+  }
+
+  open(request: SourceRequest): Promise<OpenSource> {
+    return interruptible(request.signal, () => this.#open(request));
+  }
+
+  async #open(request: SourceRequest): Promise<OpenSource> {
+    const { server, ids, definitions } = this.#choice;
+    try {
+      const expected = await definitions?.();
+      const reader = await server.read(request);
+      try {
+        const tables = await reader.find(ids);
+        if (expected !== undefined) await requireDefined(reader, tables, expected);
+        return await OpenTables.open(reader, tables, this.#choice);
+      } catch (error) {
+        await reader.close();
+        throw error;
+      }
+    } catch (error) {
+      if (!(error instanceof AgentError) || error.code !== "failed") throw error;
+      throw new SourceError(`${error.message}; nothing was committed`, { cause: error });
+    }
+  }
+}
+
+class OpenTables implements OpenSource {
+  readonly #reader: TableReader;
+  readonly #tables: readonly (TableName & BackedUpTable)[];
+  readonly #problems: readonly string[];
+  #isCancelled = false;
+
+  private constructor(
+    reader: TableReader,
+    tables: readonly (TableName & BackedUpTable)[],
+    problems: readonly string[],
+  ) {
+    this.#reader = reader;
+    this.#tables = tables;
+    this.#problems = problems;
+  }
+
+  /** Learns what the tables are, in the same snapshot that their rows come from. */
+  static async open(
+    reader: TableReader,
+    found: readonly FoundTable[],
+    { format }: TablesChoice,
+  ): Promise<OpenTables> {
+    const tables: (TableName & BackedUpTable)[] = [];
+    const problems: string[] = [];
+    const time = String(reader.facts.time);
+    for (const { schema, name, isPartitioned, isOfCollection } of found) {
+      const table = { schema, name };
+      if (isPartitioned && !isOfCollection) {
+        problems.push(`the table ${tableText(table)} is partitioned: its rows are in its partitions; name these, too`);
+      }
+      const refusal = await reader.refusal(table);
+      if (refusal !== null) problems.push(`the table ${tableText(table)}: ${refusal}`);
+      if (refusal !== null) continue;
+      const definition = await reader.define(table);
+      // A stream without a byte is no backup of anything. In binary, there is always a header.
+      const hasStream = !isPartitioned && (format === "binary" || !await reader.isEmpty(table));
+      const stream = hasStream ? tablePath(table, format === "binary" ? "copy" : "text") : null;
+      tables.push({ schema, name, id: tableText(table), stream, format, time, definition });
+    }
+    if (tables.length === 0) throw new SourceError(`No table can be read: ${problems[0]}; nothing was committed`);
+    return new OpenTables(reader, tables, problems);
+  }
+
+  async *items(): AsyncIterable<EngineStream> {
+    for (const { schema, name, stream, format } of this.#tables) {
+      if (stream === null) continue;
+      const source = this.#reader.rows({ schema, name }, format);
+      yield {
+        kind: "stream",
+        path: tablePath({ schema, name }, format === "binary" ? "copy" : "text"),
+        source,
+        guard: this.#reader.guard(format),
+      };
+    }
+  }
+
+  async finish(): Promise<SourceEnd> {
+    if (this.#isCancelled) throw new InterruptedError("The tables were no longer read; nothing was committed");
+    const { facts } = this.#reader;
+    await this.#reader.close();
+    const tables = this.#tables.map(({ id, stream, format, time, definition }) => (
+      { id, stream, format, time, definition }
+    ));
+    return { position: { ...facts, ...tablesJson(tables) }, metadata: null, problems: this.#problems };
+  }
+
+  async cancel(): Promise<void> {
+    this.#isCancelled = true;
+    await this.#reader.close();
+  }
+}

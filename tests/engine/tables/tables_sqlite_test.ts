@@ -1,0 +1,123 @@
+/** Backups of tables of SQLite: every value comes back, and what cannot be loaded leaves all as it was. */
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
+import { UsageError } from "../../../src/base/errors.ts";
+import { parseRow, rowLine, type SqliteValue } from "../../../src/engine/tables/sqlite/row_lines.ts";
+import { createTablesEngine } from "../../../src/engine/tables/tables_engine.ts";
+import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
+import { tableServer } from "../../../src/engine/tables/table_servers.ts";
+import { createDump } from "../../../src/ops/tables/create_dump.ts";
+import { put } from "../../../src/ops/put.ts";
+import { withBackup } from "../../../src/ops/restore/get.ts";
+import { TestDirectory } from "../../helpers/test_directory.ts";
+import { accessTo, BytesSource, fakeWorld, memoryRepository, putRequest } from "../../helpers/world.ts";
+
+const SHOP = `
+  CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, total REAL, "Nö""te" TEXT, blob BLOB,
+    twice REAL GENERATED ALWAYS AS (total * 2) VIRTUAL);
+  INSERT INTO orders (total, "Nö""te", blob) VALUES (0.1, 'a' || char(10, 0) || 'ü', x'00ff'), (9e999, '1', 1),
+    (-0.0, NULL, 9223372036854775807), (1e-300, CAST(x'ff' AS TEXT), 'text');
+  DELETE FROM orders WHERE id = 2;
+  CREATE INDEX by_total ON orders (total);
+  CREATE TABLE items (orders INT REFERENCES orders, n);
+  INSERT INTO items VALUES (1, 1), (3, 2.5);
+  CREATE TABLE empty (a);
+  CREATE VIEW sums AS SELECT sum(total) FROM orders;
+  CREATE TRIGGER counted AFTER INSERT ON orders BEGIN INSERT INTO items VALUES (NEW.id, 'trigger'); END;
+`;
+
+/** Everything in a database. */
+function contentOf(path: string): unknown {
+  using database = new DatabaseSync(path, { readOnly: true });
+  const all = (sql: string) => {
+    const statement = database.prepare(sql);
+    statement.setReadBigInts(true);
+    return statement.all();
+  };
+  return [
+    all("SELECT type, name, sql FROM sqlite_master ORDER BY type, name"),
+    all(
+      `SELECT id, total, hex(CAST("Nö""te" AS BLOB)) AS note, typeof("Nö""te") AS t, blob, twice FROM orders ORDER BY id`,
+    ),
+    all("SELECT * FROM items"),
+    all("SELECT * FROM sqlite_sequence"),
+  ];
+}
+
+Deno.test("tables of SQLite come back as they were, into an empty database and in place", async () => {
+  await using directory = new TestDirectory();
+  const [path, copy] = [directory.at("shop.db"), directory.at("copy.db")];
+  using database = new DatabaseSync(path);
+  database.exec(SHOP);
+  const before = contentOf(path);
+  const world = fakeWorld();
+  const { store } = await memoryRepository(world);
+  const engines = new EngineRegistry();
+  engines.register("tables", createTablesEngine({ environment: {} }));
+  const request = putRequest(new BytesSource(new Uint8Array(0)));
+  const driven = engines.source(`tables:sqlite:${path}?table=*`);
+  const { manifest } = await put(accessTo(store), { ...request, input: { driven } }, { world });
+  deepEqual(manifest.files.map(({ path }) => path), ["main.items.text", "main.orders.text"]);
+  const get = (url: string, overwrite = false) =>
+    withBackup(
+      accessTo(store),
+      { selector: "prod/shop", noLock: false },
+      { world },
+      ({ replay }) => replay(engines.target(url), { overwrite }),
+    );
+
+  deepEqual((await get(`tables:sqlite:${copy}`)).problems, []);
+  {
+    using other = new DatabaseSync(copy);
+    other.exec("CREATE VIEW sums AS SELECT sum(total) FROM orders");
+  }
+  deepEqual(contentOf(copy), before);
+
+  const dumping = { clock: world.clock, signal: new AbortController().signal };
+  const server = tableServer(`sqlite:${path}`, { environment: {} });
+  await rejects(
+    createDump({ server, ids: ["orders"], format: "text" }, { write: () => Promise.resolve() }, dumping),
+    (error) => error instanceof UsageError && /Dump files of DaCHS are of PostgreSQL/.test(error.message),
+  );
+  await rejects(get(`tables:sqlite:${path}`), (error) => error instanceof UsageError && /has rows/.test(error.message));
+  database.exec("UPDATE orders SET total = 7; ALTER TABLE orders ADD extra");
+  deepEqual((await get(`tables:sqlite:${path}?table=orders`, true)).problems, []);
+  deepEqual(contentOf(path), before);
+
+  database.exec(
+    "PRAGMA foreign_keys = off; INSERT INTO orders (id) VALUES (50); DELETE FROM items WHERE n = 'trigger'",
+  );
+  database.exec("INSERT INTO items VALUES (50, 0)");
+  const changed = contentOf(path);
+  await rejects(get(`tables:sqlite:${path}?table=orders`, true), (error: Error) => {
+    match(
+      error.message,
+      /No table was restored: the table main\.orders: rows of other tables refer to rows that are gone/,
+    );
+    return true;
+  });
+  deepEqual(contentOf(path), changed);
+});
+
+Deno.test("every row is one line, and is read as it was", () => {
+  const value: fc.Arbitrary<SqliteValue> = fc.oneof(
+    fc.constant(null),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    fc.double({ noNaN: true }),
+    fc.uint8Array(),
+    fc.oneof(fc.uint8Array(), fc.string({ unit: "binary" }).map((text) => new TextEncoder().encode(text))).map((
+      text,
+    ) => (
+      { text: new Uint8Array(text) }
+    )),
+  );
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 1 }), (values) => {
+      const line = rowLine(values);
+      equal(line.indexOf("\n"), line.length - 1);
+      deepEqual(parseRow(line.slice(0, -1), values.length), values);
+    }),
+    { seed: 14, numRuns: 300 },
+  );
+});

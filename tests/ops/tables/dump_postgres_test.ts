@@ -1,0 +1,210 @@
+/** Dump files of DaCHS with a real PostgreSQL server: what Python makes is loaded, and what is made Python loads. */
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import { UsageError } from "../../../src/base/errors.ts";
+import { concatBytes } from "../../../src/base/bytes.ts";
+import type { TableFormat } from "../../../src/engine/tables/table_name.ts";
+import type { TableServer } from "../../../src/engine/tables/table_server.ts";
+import { tableServer } from "../../../src/engine/tables/table_servers.ts";
+import { PrivateFolder } from "../../../src/engine/client/private_folder.ts";
+import { parsePostgresqlUrl } from "../../../src/engine/postgresql/postgresql_address.ts";
+import { PostgresqlClient } from "../../../src/engine/postgresql/postgresql_client.ts";
+import { RunningLoad } from "../../../src/engine/tables/postgresql/running_load.ts";
+import { createDump, type CreateDumpRequest, type DumpOptions } from "../../../src/ops/tables/create_dump.ts";
+import { dumpAt, keepDump } from "../../../src/ops/tables/dump_place.ts";
+import { listDump, loadDump } from "../../../src/ops/tables/load_dump.ts";
+import { sourceOfStream } from "../../../src/base/byte_source.ts";
+import { dachs, dachsListing, dumpOf } from "../../helpers/dachs.ts";
+import { POSTGRES_PROGRAMS, PostgresServer } from "../../helpers/postgres.ts";
+import { programTest } from "../../helpers/programs.ts";
+import { TestDirectory } from "../../helpers/test_directory.ts";
+import { FakeClock } from "../../helpers/world.ts";
+
+const NEEDS = [...POSTGRES_PROGRAMS, "pg_dump", "python3"] as const;
+const TABLES = `
+  CREATE SCHEMA myres;
+  CREATE TABLE myres.main (id int PRIMARY KEY, ra double precision, name text);
+  INSERT INTO myres.main SELECT i, i / 7.0, CASE WHEN i % 3 > 0 THEN 'Stern ä ' || i END FROM generate_series(1, 5000) i;
+  CREATE TABLE myres.notes (main int NOT NULL REFERENCES myres.main, note text);
+  INSERT INTO myres.notes SELECT i, E'tab\\t, back\\\\, line\\n ' || i FROM generate_series(1, 500) i;
+  CREATE VIEW myres.bright AS SELECT id, name FROM myres.main WHERE ra < 10;
+  CREATE TABLE "Odd.ly" ("Q""uote" bytea);
+  INSERT INTO "Odd.ly" VALUES ('\\x00ff0a'), (NULL);
+`;
+
+interface Scene extends AsyncDisposable {
+  readonly server: PostgresServer;
+  readonly directory: TestDirectory;
+  readonly tables: TableServer;
+  readonly options: DumpOptions;
+  create(request: Partial<CreateDumpRequest> & { ids: string[] }): Promise<Uint8Array>;
+  url(user?: string): string;
+}
+
+async function makeScene(programs: Readonly<Record<typeof NEEDS[number], string>>): Promise<Scene> {
+  const server = await PostgresServer.start(programs);
+  const directory = new TestDirectory();
+  await server.query(TABLES);
+  const url = (user = "postgres") => `postgresql://${user}@${encodeURIComponent(server.folder)}/postgres`;
+  const machine = {
+    environment: { ...Deno.env.toObject(), HOME: directory.path },
+    temporaryFolder: directory.path,
+  };
+  const tables = tableServer(url(), machine);
+  const options = { clock: new FakeClock(), signal: new AbortController().signal, temporaryFolder: directory.path };
+  return {
+    server,
+    directory,
+    tables,
+    options,
+    url,
+    async create(request) {
+      const pieces: Uint8Array[] = [];
+      const sink = { write: (bytes: Uint8Array) => Promise.resolve(void pieces.push(new Uint8Array(bytes))) };
+      await createDump({ server: tables, format: "binary", ...request }, sink, options);
+      return concatBytes(pieces);
+    },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+programTest({
+  name: "tables go through dump files of DaCHS in both directions, and come back as they were",
+  needs: NEEDS,
+  timeout: 180_000,
+  async fn(programs, test) {
+    await using scene = await makeScene(programs);
+    const { server, directory, tables, options } = scene;
+    const whole = await server.checksums("postgres");
+    const connection = server.connection.join(" ");
+
+    for (const format of ["binary", "text"] as const satisfies TableFormat[]) {
+      await test.step(`what is made is loaded by psql: ${format}`, async () => {
+        const path = directory.at(`made-${format}.tar.gz`);
+        await Deno.writeFile(path, await scene.create({ ids: ["myres.*"], format }));
+        equal(
+          (await dachsListing(programs.python3, path)).index,
+          ["main", "notes"].map((name, i) => `table_00${i}.${format === "binary" ? "" : "text"}dump myres.${name}`)
+            .join("\n"),
+        );
+        await server.query("UPDATE myres.notes SET note = NULL");
+        await dachs(programs.python3, "load", path, programs.psql, connection, "myres.notes");
+        deepEqual(await server.checksums("postgres"), whole);
+      });
+
+      await test.step(`what psql makes is loaded, with all that refers to it whole: ${format}`, async () => {
+        const path = directory.at(`upstream-${format}.tar.gz`);
+        const all = ["myres.main", "no.such", "myres.notes", '"Odd.ly"'];
+        const type = format === "text" ? ["-t"] : [];
+        await dachs(programs.python3, "create", path, programs.psql, connection, ...type, ...all);
+        const listed = await listDump(dumpAt(path), { ...options, server: tables });
+        deepEqual(listed.map(({ id, isRestorable }) => [id, isRestorable]), [
+          ["myres.main", true],
+          ["myres.notes", true],
+          ['"Odd.ly"', true],
+        ]);
+        await server.query(`UPDATE myres.main SET name = 'lost'; DELETE FROM "Odd.ly"; TRUNCATE myres.notes`);
+        const stream = sourceOfStream((await Deno.open(path)).readable);
+        await using kept = await keepDump(stream, directory.path);
+        const { loaded, skipped, failed } = await loadDump({ file: kept, server: tables, ids: [] }, options);
+        deepEqual([loaded.length, skipped, failed], [3, [], []]);
+        deepEqual(await server.checksums("postgres"), whole);
+        const constraints = await server.query(
+          "SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f' AND confrelid = 'myres.main'::regclass",
+        );
+        deepEqual(constraints, [["notes_main_fkey", "t"]]);
+        deepEqual(await server.query("SELECT count(*) FROM myres.bright"), [["69"]]);
+      });
+    }
+
+    await test.step("ids of DaCHS are tables of the directory's schema", async () => {
+      const path = directory.at("ids.tar.gz");
+      await Deno.writeFile(path, await scene.create({ ids: ["myres/q#notes"] }));
+      equal((await dachsListing(programs.python3, path)).index, "table_000.dump myres/q#notes");
+      await server.query("TRUNCATE myres.notes");
+      await loadDump({ file: dumpAt(path), server: tables, ids: [] }, options);
+      deepEqual(await server.checksums("postgres"), whole);
+    });
+
+    await test.step("a table that the database does not have is skipped", async () => {
+      const bytes = await scene.create({ ids: ["myres.notes", '"Odd.ly"'] });
+      await server.query('ALTER TABLE "Odd.ly" RENAME TO gone');
+      const { loaded, skipped } = await loadDump({ file: dumpOf(bytes), server: tables, ids: [] }, options);
+      deepEqual([loaded.map(({ id }) => id), skipped.map(({ id }) => id)], [["myres.notes"], ['"Odd.ly"']]);
+      await server.query('ALTER TABLE gone RENAME TO "Odd.ly"');
+    });
+
+    await test.step("a table that does not fit is rolled back, and the others are loaded", async () => {
+      const bytes = await scene.create({ ids: ["myres.main", "myres.notes"] });
+      await server.query("ALTER TABLE myres.notes ADD CONSTRAINT short CHECK (main < 400) NOT VALID");
+      const { loaded, failed } = await loadDump({ file: dumpOf(bytes), server: tables, ids: [] }, options);
+      deepEqual([loaded.map(({ id }) => id), failed.map(({ id }) => id)], [["myres.main"], ["myres.notes"]]);
+      equal(/violates check constraint "short"/.test(failed[0]!.reason), true, failed[0]!.reason);
+      await server.query("ALTER TABLE myres.notes DROP CONSTRAINT short");
+      deepEqual(await server.checksums("postgres"), whole);
+    });
+
+    await test.step("a table that may not be read leaves its number unused", async () => {
+      await server.query("CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA myres TO reader");
+      await server.query("GRANT SELECT ON myres.notes TO reader");
+      const machine = { environment: Deno.env.toObject(), temporaryFolder: directory.path };
+      const path = directory.at("partly.tar.gz");
+      const pieces: Uint8Array[] = [];
+      const sink = { write: (bytes: Uint8Array) => Promise.resolve(void pieces.push(new Uint8Array(bytes))) };
+      const request = { server: tableServer(scene.url("reader"), machine), ids: ["myres.*"], format: "text" } as const;
+      const { failed } = await createDump(request, sink, options);
+      deepEqual(failed, [{ id: "myres.main", reason: "the user may not read it: GRANT SELECT ON myres.main" }]);
+      await Deno.writeFile(path, concatBytes(pieces));
+      equal((await dachsListing(programs.python3, path)).index, "table_001.textdump myres.notes");
+    });
+
+    await test.step("names that are not there, and views, are refused before anything is written", async () => {
+      const refused = (id: string, says: RegExp) =>
+        rejects(scene.create({ ids: [id] }), (error) => error instanceof UsageError && says.test(error.message));
+      await refused("myres.mian", /no table "myres.mian"; did you mean "myres.main"\?/);
+      await refused("myres.bright", /is a view/);
+      await refused("nothing.*", /No table fits "nothing.\*"/);
+      await refused("myres/q#mian", /did you mean "myres\/q#main"\?/);
+      await refused("a.b.c", /Not the name of a table/);
+    });
+
+    await test.step("a load that this process does not live to end is rolled back, though standard input ends", async () => {
+      await using client = await PostgresqlClient.prepare(
+        parsePostgresqlUrl({ scheme: "postgresql", text: scene.url().slice("postgresql:".length) }, []).address,
+        { environment: Deno.env.toObject(), temporaryFolder: directory.path },
+      );
+      await using folder = await PrivateFolder.make(directory.path);
+      const dying = { path: folder.path, write: () => Promise.resolve("") } as unknown as PrivateFolder;
+      const plan = { before: ["BEGIN", "TRUNCATE myres.notes"], copy: "COPY myres.notes FROM STDIN", after: [] };
+      const load = new RunningLoad(() => Promise.resolve(plan), {
+        client,
+        folder: dying,
+        commit: "commit.sql",
+        onStderr: undefined,
+      });
+      await load.write(new TextEncoder().encode("1\thalf\n"));
+      equal(/commit\.sql: No such file/.test((await load.end()) ?? ""), true);
+      deepEqual(await server.checksums("postgres"), whole);
+    });
+
+    await test.step("a load that is given up leaves the table as it was", async () => {
+      const loader = await tables.load({ signal: options.signal });
+      const table = { schema: "myres", name: "notes" };
+      const load = loader.begin({ table, format: "text", definition: null, hasRows: true });
+      await load.write(new TextEncoder().encode("1\thalf\n"));
+      await loader.close();
+      deepEqual(await server.checksums("postgres"), whole);
+    });
+
+    await test.step("nothing is left in the folder for temporary files", async () => {
+      const names = (await Array.fromAsync(Deno.readDir(directory.path))).map(({ name }) => name);
+      deepEqual(names.filter((name) => name.startsWith("agent-private-")), []);
+      const sessions = await server.query(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'",
+      );
+      deepEqual(sessions, [["1"]]);
+    });
+  },
+});
