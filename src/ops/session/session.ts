@@ -35,6 +35,7 @@ import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } 
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
+import { sessionManifest } from "./session_manifest.ts";
 import { SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
@@ -354,7 +355,20 @@ export class Session {
       isDry: this.#tools.isDry ?? false,
       ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
       ...tables && { tables },
-      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
+      manifest: sessionManifest({
+        request: this.#tools.request,
+        world,
+        begun: this.#start.begun,
+        parent: choice.parent,
+        level: this.level,
+        files: [...inherited.files, ...items.flatMap(({ file }) => file ?? [])],
+        tree: stored,
+        tables: this.#tables.ofManifest,
+        chunker: this.#start.parameters,
+        counts: this.#chunks.counts,
+        bytesOfLevel: items.reduce((sum, { size }) => sum + size, 0),
+        position,
+      }),
       confirm: async () => {
         await confirm?.();
         // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
@@ -372,34 +386,6 @@ export class Session {
   #assertWhole(): void {
     invariant(this.#underWay === 0, "A backup was to be committed while a stream of it was being stored");
     invariant(!this.#isBroken, "A backup was to be committed though a stream of it was not stored");
-  }
-
-  /** `files`: those of this level. */
-  #manifest(files: readonly ManifestFile[], position: JsonObject, tree: StoredSessionTree | undefined): Manifest {
-    const { request, world } = this.#tools;
-    const { begun, choice: { parent }, inherited } = this.#start;
-    const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
-    const bytesRead = tree?.bytesRead ?? files.reduce((sum, { size }) => sum + size, 0);
-    return {
-      format: MANIFEST_FORMAT,
-      series: request.series,
-      host: request.host,
-      started: formatTimestamp(begun.at),
-      finished: formatTimestamp(new Date(begun.at.getTime() + seconds * 1000)),
-      runType: request.runType,
-      level: this.level,
-      parent: parent?.info?.manifest ?? null,
-      base: parent?.info ? parent.info.base ?? parent.info.manifest : null,
-      engine: request.engine,
-      files: [...inherited.files, ...files].sort((a, b) => compareByteStrings(a.path, b.path)),
-      ...tree && { tree: manifestTree(tree) },
-      ...this.#tables.ofManifest,
-      chunker: this.#start.parameters,
-      source: position,
-      // `bytesStored` is counted at the commit.
-      stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
-      tags: request.tags,
-    };
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { BytesSource, concat, ENGINE, putRequest } from "../../helpers/world.ts";
 
 /** A stream to be backed up. */
-export interface Dumped {
+interface Dumped {
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly guard?: GuardChoice;
@@ -40,13 +40,13 @@ export function putDumps(
 }
 
 /** What is asked for: everything by default. */
-export interface Asked extends Partial<TableChoice> {
+interface Asked extends Partial<TableChoice> {
   readonly file?: string;
   readonly selector?: string;
 }
 
 /** What came out. */
-export interface Extracted {
+interface Extracted {
   readonly bytes: Uint8Array;
   readonly text: string;
   readonly tables: readonly DumpTable[];

@@ -44,6 +44,8 @@ export interface LoadPlace {
   readonly isGlobals: boolean;
   /** Whether the database holds something that is overwritten. */
   readonly isFilled: boolean;
+  /** What makes room for tables that are replaced, as one statement; null if nothing is. */
+  readonly drops: string | null;
   /** Makes the database if it is missing. */
   readonly make: () => Promise<void>;
 }
@@ -123,20 +125,23 @@ export class StreamLoad implements TargetStream {
     const database = isCluster ? server.database : this.#named();
     this.#refuseScript(head, isCluster);
     await this.#place.make();
+    const { drops } = this.#place;
+    const isOneTransaction = drops !== null || options.singleTransaction && !isCluster;
     const script = new PlainScript(await unguessableKey(client));
     const args = [
       "--no-psqlrc",
       "--quiet",
       // Roles that are there are no reason to stop.
       ...isCluster ? ["--set=VERBOSITY=verbose"] : ["--set=ON_ERROR_STOP=1"],
-      ...options.singleTransaction && !isCluster ? ["--single-transaction"] : [],
+      ...isOneTransaction ? ["--single-transaction"] : [],
+      ...drops === null ? [] : ["--set=ON_ERROR_STOP=1", `--command=${drops}`],
       "--file=-",
     ];
     const remarks = new LoadRemarks(onStderr);
     const stderr = { take: remarks.take, wholeLines: true };
     const child = client.start(client.psql, args, { database, stdin: "piped", stderr });
     return this.#judged({ name: "psql", child, remarks, script }, {
-      isOneTransaction: options.singleTransaction && !isCluster,
+      isOneTransaction,
       toleratesHarmless: false,
     });
   }
@@ -144,7 +149,7 @@ export class StreamLoad implements TargetStream {
   /** Throws `UsageError` for text that cannot be loaded as the URL asks. */
   #refuseScript(head: string, isCluster: boolean): void {
     const { client: { psql: { version } }, options } = this.#tools;
-    const { isGlobals, database, isFilled } = this.#place;
+    const { isGlobals, database, isFilled, drops } = this.#place;
     if (!canRestrict(version)) {
       throw new UsageError(
         `psql ${version.major}.${version.minor} would run commands that a dump holds; install a newer postgresql-client, ` +
@@ -163,7 +168,7 @@ export class StreamLoad implements TargetStream {
         "A dump in plain text has its owners in it: leave out ?owner=no, or dump with ?format=custom",
       );
     }
-    if (isFilled && !DROPS.test(head)) {
+    if (isFilled && drops === null && !DROPS.test(head)) {
       const why = `A dump in plain text drops nothing, and the database ${name} is not empty`;
       throw new UsageError(`${why}: name an empty one, or dump with ?format=custom`);
     }
