@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { basename } from "node:path";
 import { concatBytes, totalLength } from "../../../base/bytes.ts";
-import { UsageError } from "../../../base/errors.ts";
+import { AgentError, UsageError } from "../../../base/errors.ts";
 import { PrivateFolder } from "../../client/private_folder.ts";
 import type { TargetStream } from "../../engine.ts";
 import type { TakeWords } from "../../words.ts";
@@ -90,10 +90,10 @@ export class StreamLoad implements TargetStream {
 
   async #beginArchive(): Promise<DumpLoad> {
     const { client, options, server, onStderr } = this.#tools;
-    const { isFilled } = this.#place;
     const database = this.#named();
     const program = await this.#pgRestore();
     await this.#place.make();
+    const isFilled = this.#place.isFilled && !await this.#dropTables(database);
     // What a table inherits, and drops with another one, cannot be dropped by itself; pg_restore tries.
     const toleratesHarmless = (isFilled || program.version.major > server.major) && !options.singleTransaction;
     const args = [
@@ -109,6 +109,20 @@ export class StreamLoad implements TargetStream {
       isOneTransaction: options.singleTransaction,
       toleratesHarmless,
     });
+  }
+
+  /**
+   * Drops the tables that those of an archive replace. pg_restore goes on where it cannot drop one, and would add rows to
+   * it. Only in one transaction it does not. Returns whether it need not drop anything.
+   */
+  async #dropTables(database: string): Promise<boolean> {
+    const { client, options, signal } = this.#tools;
+    const { drops } = this.#place;
+    if (drops === null || options.singleTransaction) return false;
+    const result = await client.tryQuery(drops, { database, signal });
+    if (Array.isArray(result)) return true;
+    const { message } = result;
+    throw new AgentError(`${message}${this.#hintFor(message)}; the database ${JSON.stringify(database)} is as it was`);
   }
 
   /** That of the server, if it is there; an older one may do. */
