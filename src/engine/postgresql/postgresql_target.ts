@@ -222,7 +222,7 @@ class OpenPostgresqlTarget implements OpenTarget {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  #load(place: Omit<LoadPlace, "isFilled" | "drops">): StreamLoad {
+  #load(place: Pick<LoadPlace, "database" | "isGlobals" | "make">): StreamLoad {
     const { options, server, onStderr, signal } = this.#run;
     const tools: LoadTools = {
       client: this.#client,
@@ -234,7 +234,12 @@ class OpenPostgresqlTarget implements OpenTarget {
       onProblem: (problem) => void this.#problems.push(problem),
     };
     const isFilled = place.database !== null && this.#filled.has(place.database);
-    return this.#running = new StreamLoad(tools, { ...place, isFilled, drops: dropsOf(this.#replaced) });
+    return this.#running = new StreamLoad(tools, {
+      ...place,
+      isFilled,
+      drops: dropsOf(this.#replaced),
+      namesDatabase: this.#run.tables?.tables.some(({ database }) => database !== null) ?? false,
+    });
   }
 
   /** Makes a database that is missing, as the source had it if that is known. */

@@ -92,6 +92,14 @@ for (const format of ["plain", "custom"]) {
       await load("fresh", ["orders"], { parts: "data" });
       equal((await server.checksums("fresh")).orders, before.orders);
 
+      // Text that goes to a database by itself would go past the one that is named.
+      await scene.pipe(await scene.run("pg_dump", "--create", "--dbname=shop"));
+      await refused(
+        load("elsewhere", ["orders"]),
+        /goes to its database by itself .* agent get SERIES --table NAME \| psql/,
+      );
+      deepEqual(await server.query("SELECT datname FROM pg_database WHERE datname = 'elsewhere'"), []);
+
       await refused(load("busy", ["oders"]), /holds no table "oders"; did you mean/);
     },
   });

@@ -46,6 +46,8 @@ export interface LoadPlace {
   readonly isFilled: boolean;
   /** What makes room for tables that are replaced, as one statement; null if nothing is. */
   readonly drops: string | null;
+  /** Whether tables come that name their database, which text does only where it goes there by itself. */
+  readonly namesDatabase: boolean;
   /** Makes the database if it is missing. */
   readonly make: () => Promise<void>;
 }
@@ -171,6 +173,12 @@ export class StreamLoad implements TargetStream {
       );
     }
     const name = JSON.stringify(database);
+    if (this.#place.namesDatabase) {
+      throw new UsageError(
+        "The dump goes to its database by itself (pg_dumpall, or pg_dump --create), and would not stop at " +
+          `${name}: load its tables with psql, as in agent get SERIES --table NAME | psql postgres`,
+      );
+    }
     if (isCluster && !isGlobals && database !== null) {
       throw new UsageError(`The dump names its databases: leave ${name} out of the target`);
     }
