@@ -22,7 +22,7 @@ interface PlanInput {
   readonly chosen: ReadonlySet<string>;
   /** The names that occur in the definitions of the chosen tables. */
   readonly used: UsedNames;
-  /** Whether something that tables use is where they go, and stays as it is there. Absent: nothing is. */
+  /** Whether something that tables use is where they go, and stays as it is there; absent if nothing is. */
   readonly isThere?: ((object: UsedPiece) => boolean) | undefined;
 }
 

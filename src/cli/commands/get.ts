@@ -64,7 +64,7 @@ const EXAMPLES: HelpNotes = {
     ["agent get etc/host /etc/ssh --target / --overwrite", "a directory back to its place"],
     ["agent get etc/host --target / --if-exists if-changed --dry-run", "what a restore would do, and why"],
     ["agent get prod/shop --table shop.orders | mysql shop", "one table out of a dump"],
-    ["agent get prod/shop --table orders --into mysql://root@localhost/shop --overwrite", "one table replaced"],
+    ["agent get prod/shop --table orders --into mysql://localhost/copy", "one table into a server"],
     ["agent get etc/host --file /etc/fstab", "one file to standard output"],
   ],
 };
