@@ -299,16 +299,21 @@ export interface RestoredTables {
 
 /** A table that is restored out of a dump. */
 export interface RestoredTable {
+  /** Null where the dump does not say. */
   readonly database: string | null;
+  /** Null where there are no schemas. */
   readonly schema: string | null;
+  /** Its name alone. */
   readonly name: string;
 }
 
 /** Something of a database that tables use: of types, functions and the like `definition` is said. */
 export interface UsedObject {
+  /** What it is. */
   readonly kind: "schema" | "extension" | "sequence" | "definition";
   /** Null where there is none. */
   readonly schema: string | null;
+  /** Its name alone. */
   readonly name: string;
 }
 

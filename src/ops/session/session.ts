@@ -15,8 +15,7 @@ import { type ChunkerParameters, LIST_AVERAGE_BYTES, parametersFor } from "../..
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { digestListPath, levelDirectory, tableListPath } from "../../format/manifest/series.ts";
-import { FILES_ENGINE, type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
-import { formatTimestamp } from "../../format/time.ts";
+import { FILES_ENGINE, type ManifestFile } from "../../format/manifest/manifest.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import type { EntryProperties } from "../../engine/engine.ts";
 import type { Feed } from "../../pipeline/feed.ts";
@@ -42,7 +41,7 @@ import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
 import { DoubtedTrees } from "./tree/doubted_trees.ts";
 import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
-import { manifestTree, SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
+import { SessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
 import { indexAhead, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 

@@ -1,6 +1,6 @@
 /** Single tables out of backups, loaded into running servers of MariaDB that have others. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { AgentError, UsageError } from "../../../src/base/errors.ts";
+import { type AgentError, UsageError } from "../../../src/base/errors.ts";
 import { MysqlScene, SCENE_PROGRAMS } from "../../engine/mysql/mysql_scene.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { loadInto } from "./tables_fixture.ts";

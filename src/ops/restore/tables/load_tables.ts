@@ -10,7 +10,7 @@ import { ReplayTarget } from "../replay_target.ts";
 import { openTables, type TablesOptions, type TableSource } from "./open_tables.ts";
 
 /** What is loaded, and how. */
-export interface TablesLoad extends Pick<TargetRequest, "overwrite" | "onStderr"> {
+interface TablesLoad extends Pick<TargetRequest, "overwrite" | "onStderr"> {
   /** The stream that holds the tables, if several do. */
   readonly file?: string | undefined;
   readonly choice: TableChoice;
