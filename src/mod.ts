@@ -107,6 +107,7 @@ export type {
   ManifestChunker,
   ManifestFile,
   ManifestGuard,
+  ManifestList,
   ManifestStats,
   ManifestTree,
 } from "./format/manifest/manifest.ts";
@@ -169,6 +170,8 @@ export {
   type OpenTarget,
   type RestoredItem,
   type RestoredLevel,
+  type RestoredTable,
+  type RestoredTables,
   type RunContent,
   type RunEntry,
   type SourceEnd,
@@ -177,6 +180,7 @@ export {
   type TargetEnd,
   type TargetRequest,
   type TargetStream,
+  type UsedObject,
 } from "./engine/engine.ts";
 export {
   type EntryProperties,
@@ -236,6 +240,7 @@ export {
   type LeftOutEntry,
 } from "./ops/restore/archive.ts";
 export type { StreamSummary } from "./pipeline/calls.ts";
+export type { StreamTables } from "./pipeline/stream_tables.ts";
 
 // Tables of databases, and dump files of DaCHS.
 export { type DumpInput, type Tables, tables } from "./ops/tables/tables.ts";

@@ -39,12 +39,12 @@ export interface CliContext {
   /** The arguments after `--`: a command to run; undefined without `--`. */
   readonly commandLine: readonly string[] | undefined;
   readonly version: VersionInfo;
-  /** The engines that sources and targets may name. */
-  readonly engines: EngineRegistry;
+  /** Loads the engines that sources and targets may name: most commands need none. */
+  readonly engines: () => Promise<EngineRegistry>;
   /** What servers for restores on trial are started with; absent if they cannot be. */
   readonly clientMachine?: ClientMachine;
-  /** The database at a URL whose tables are dumped and loaded; absent if none can be reached here. */
-  readonly tables?: (url: string) => TableServer;
+  /** Loads the database at a URL whose tables are dumped and loaded; absent if none can be reached here. */
+  readonly tables?: (url: string) => Promise<TableServer>;
   /** The files and directories of this machine; absent if they cannot be backed up here. */
   readonly files?: LocalFiles;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */

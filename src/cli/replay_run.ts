@@ -64,8 +64,9 @@ function summary(
   ];
 }
 
-async function refuseToCallWhole(
-  { problems }: ReplayResult,
+/** Names what could not be restored, and throws `PartialError` if there is any. */
+export async function refuseToCallWhole(
+  { problems }: Pick<ReplayResult, "problems">,
   style: { readonly json: boolean },
   stderr: CliContext["stderr"],
 ): Promise<void> {

@@ -7,12 +7,17 @@ import { type DumpTable, type TableChoice, tableName } from "../backup/tables/du
 import type { RepositoryAccess } from "../ops/access.ts";
 import type { FoundBackup } from "../ops/restore/get.ts";
 import { describeTables, listTables, openTables, type TableSource } from "../ops/restore/tables/open_tables.ts";
+import type { EngineTarget } from "../engine/engine.ts";
+import type { Driven } from "../engine/engine_urls.ts";
+import { loadTables } from "../ops/restore/tables/load_tables.ts";
 import type { CliContext } from "./context.ts";
 import { openOutputFile, writeToReader } from "./output_file.ts";
 import { restoredTablesJson, tableJson } from "./report/json/tables_json.ts";
 import type { Progress } from "./report/progress.ts";
 import { restoredBackupLine } from "./report/restored_backup.ts";
-import { writeWarning } from "./report/warning.ts";
+import { writeNote, writeWarning } from "./report/warning.ts";
+import { refuseToCallWhole } from "./replay_run.ts";
+import type { Output } from "./terminal/input_output.ts";
 import { looksBinary } from "./terminal/binary.ts";
 import { formatCount, formatRate, writeJson, writeJsonLines, writeLine } from "./terminal/write.ts";
 
@@ -30,29 +35,64 @@ interface TablesRun {
   readonly choice: TableChoice;
   readonly access: RepositoryAccess;
   readonly progress: Progress;
+  /** The server that takes the dump; undefined if it is written out. */
+  readonly into?: Driven<EngineTarget> | undefined;
 }
 
 /** Writes a dump of the chosen tables, and reports it. */
 export async function runTables(
   found: FoundBackup,
-  { choice, access, progress }: TablesRun,
+  { choice, access, progress, into }: TablesRun,
   options: TablesRunOptions,
   context: CliContext,
 ): Promise<void> {
   const { stdout, stderr, world } = context;
+  if (into !== undefined) return await runTablesInto(found, { choice, access, progress, into }, options, context);
   const source = await openTables(found, { file: options.file, choice }, { world, cache: access.listCache });
   const onProgress = (done: number) =>
     progress.update({ phase: "stream", unit: "bytes", done, total: Math.max(done, source.size) });
   if (options.output === undefined) await source.write(standardOutput(context, progress), onProgress);
   else await intoFile(options.output, options, (sink) => source.write(sink, onProgress));
   await progress.end();
-  for (const note of source.notes) await writeWarning(`Left out: ${note}`, options, stderr);
+  await warnOfLeftOut(source, options, stderr);
   if (options.json) {
     return await writeJson(options.output === undefined ? stderr : stdout, restoredTablesJson(source, found.backup));
   }
   if (options.quiet) return;
   await writeLine(stderr, restoredBackupLine(found.backup));
   await writeLine(stderr, summaryOf(source, progress.seconds));
+}
+
+async function warnOfLeftOut({ notes }: TableSource, options: TablesRunOptions, stderr: Output): Promise<void> {
+  for (const note of notes) await writeWarning(`Left out: ${note}`, options, stderr);
+}
+
+/** Loads the chosen tables into a server, and reports it. Throws `PartialError` if something could not be restored. */
+async function runTablesInto(
+  found: FoundBackup,
+  { choice, access, progress, into }: TablesRun & { readonly into: Driven<EngineTarget> },
+  options: TablesRunOptions,
+  { stdout, stderr, world, terminal }: CliContext,
+): Promise<void> {
+  const { file, overwrite = false, json = false, quiet = false } = options;
+  const shown = quiet || json ? undefined : terminal;
+  const { source, problems, notes } = await loadTables(found, into, {
+    file,
+    choice,
+    overwrite,
+    onStderr: shown && ((bytes) => shown.write(bytes)),
+    onProgress: ({ size }, done) =>
+      progress.update({ phase: "stream", unit: "bytes", done, total: Math.max(done, size) }),
+  }, { world, cache: access.listCache });
+  await progress.end();
+  await warnOfLeftOut(source, options, stderr);
+  if (json) await writeJson(stdout, restoredTablesJson(source, found.backup));
+  else if (!quiet) {
+    for (const note of notes) await writeNote(note, stderr);
+    await writeLine(stderr, restoredBackupLine(found.backup));
+    await writeLine(stderr, `Loaded by ${into.name}: ${summaryOf(source, progress.seconds)}`);
+  }
+  await refuseToCallWhole({ problems }, { json }, stderr);
 }
 
 function summaryOf({ tables, size }: TableSource, seconds: number): string {

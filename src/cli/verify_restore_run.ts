@@ -59,7 +59,7 @@ export async function runVerifyRestore(
       database: options.database ?? null,
       noLock: !options.lock,
     };
-    const tools = { world, signal, engines, machine: clientMachine, onProgress: streams.take };
+    const tools = { world, signal, engines: await engines(), machine: clientMachine, onProgress: streams.take };
     made = await verifyRestore(withoutCache(access), request, tools);
   });
   const report = made!;

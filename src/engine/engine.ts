@@ -283,12 +283,54 @@ export interface EngineTarget {
 export interface TargetRequest extends EngineTools {
   /** Whether what the target holds may be overwritten. The target then becomes what the backup is; all else is gone. */
   readonly overwrite: boolean;
+  /**
+   * Present if some tables of one stream are restored. What else the target holds then stays, and only these tables are
+   * refused, or replaced with `overwrite`. Engines without `dumpFormats` never get it.
+   */
+  readonly tables?: RestoredTables;
+}
+
+/** Tables that are restored out of a dump. */
+export interface RestoredTables {
+  /** The path of the stream that holds them. */
+  readonly stream: string;
+  /** The tables, views and sequences. Names are byte strings; the database or the schema is null if there is none. */
+  readonly tables: readonly RestoredTable[];
+  /** Whether rows alone come. The tables must be there then, and empty. */
+  readonly isDataOnly: boolean;
+  /** Whether these are all tables of the dump but some. The target is then treated as for a whole backup. */
+  readonly isWhole: boolean;
+}
+
+/** A table that is restored out of a dump. */
+export interface RestoredTable {
+  /** Null where the dump does not say. */
+  readonly database: string | null;
+  /** Null where there are no schemas. */
+  readonly schema: string | null;
+  /** Its name alone. */
+  readonly name: string;
+}
+
+/** Something of a database that tables use: of types, functions and the like `definition` is said. */
+export interface UsedObject {
+  /** What it is. */
+  readonly kind: "schema" | "extension" | "sequence" | "definition";
+  /** Null where there is none. */
+  readonly schema: string | null;
+  /** Its name alone. */
+  readonly name: string;
 }
 
 /** A target that takes the levels of a chain. Calls come one after the other. */
 export interface OpenTarget {
   /** Takes the beginning of a level, 0 first. The level may have no items. */
   beginLevel(level: RestoredLevel): Promise<void>;
+  /**
+   * Tells what the target has of that which tables use. It is left out of their dump, and so stays as it is. Called
+   * after `beginLevel` if some tables are restored; absent where dumps of tables hold nothing else.
+   */
+  present?(): Promise<(object: UsedObject) => boolean>;
   /**
    * Takes the next item of the level, after the end of the last one. Returns where its bytes go; null for an entry that
    * has none. The streams of a level come in any order, the entries of a tree in that of its directories: what leads to

@@ -59,6 +59,21 @@ programTest({
     ]);
     assert.deepEqual([rows.at(-1)!["engine"], rows.at(-1)!["items"]], ["mysql", 2]);
 
+    const one = ["get", "prod/shop", "--table", "orders", "--into", url("shop_copy")];
+    await server.query("DELETE FROM shop_copy.orders; CREATE TABLE shop_copy.other (id INT)");
+    assertFails(await box.agent(one), ExitCode.usage, /"shop_copy" .* has "orders" already: --overwrite replaces/);
+    const loaded = await box.agent([...one, "--overwrite"]);
+    assert.equal(loaded.exitCode, 0, loaded.stderr);
+    assert.match(loaded.stderr, /\nLoaded by mysql: shop\.orders: .*, and the dump is whole\n$/);
+    assert.equal((await server.checksums("shop_copy"))["orders"], before["orders"]);
+    const [table] = await box.json([...one, "--overwrite", "--file", "dump.sql"]) as [JsonRow];
+    assert.ok(Array.isArray(table["tables"]), JSON.stringify(table));
+    assertFails(
+      await box.agent(["get", "prod/shop", "--table", "orders", "--into", "tar:/x"]),
+      ExitCode.usage,
+      /Tables go into databases, as mysql:\/\/HOST\/DATABASE; tar: takes no dumps/,
+    );
+
     const dump = `mariadb-dump --no-defaults -S ${server.socket} -uroot`;
     await box.shell(
       `${dump} --single-transaction shop | "$AGENT" put piped -q && ${dump} shop | gzip | "$AGENT" put zipped -q`,
@@ -68,7 +83,7 @@ programTest({
     assertFails(
       await box.agent(["get", "zipped", "--into", url("z")]),
       ExitCode.usage,
-      /"data" is gzip\+\w+-?dump, not mysqldump or/,
+      /"data" is gzip\+\w+-?dump, not mysqldump or .*: agent get SERIES \| gunzip \| mariadb shop$/m,
     );
     await box.ok(["verify", "prod/shop"]);
     await box.ok(["check", "--read-data"]);

@@ -95,13 +95,13 @@ programTest({
     await using box = await sandbox();
     await server.query("CREATE DATABASE shop");
     await server.query(SHOP, "shop");
-    await server.query("CREATE ROLE backup LOGIN SUPERUSER PASSWORD 'SECRET'");
+    await server.query("CREATE ROLE backup LOGIN SUPERUSER PASSWORD 'HUSHED'");
     await server.askPasswordOf("backup");
     const env = { TMPDIR: box.join("tmp"), HOME: box.path };
     await Deno.mkdir(env.TMPDIR);
     const folders = () =>
       [...Deno.readDirSync(env.TMPDIR)].map(({ name }) => name).filter((name) => name.startsWith("agent-private-"));
-    const urls = ["postgresql://backup:SECRET@/shop?", "postgresql:///shop?user=backup&password=SECRET&"]
+    const urls = ["postgresql://backup:HUSHED@/shop?", "postgresql:///shop?user=backup&password=HUSHED&"]
       .map((url) => `${url}host=${server.folder}&globals=no`) as [string, string];
     for (const url of urls) {
       await using _held = await server.hold("orders", "shop");
@@ -110,28 +110,28 @@ programTest({
         const states = await server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
         return states.length > 0;
       });
-      assert.deepEqual(processes().filter((text) => text.includes("SECRET")), []);
-      assert.ok(processes().some((text) => text.includes(url.replace("SECRET", "xxxxxx"))));
+      assert.deepEqual(processes().filter((text) => text.includes("HUSHED")), []);
+      assert.ok(processes().some((text) => text.includes(url.replace("HUSHED", "xxxxxx"))));
       assert.equal(folders().length, 1);
       agent.kill("SIGKILL");
       const { stderr, stdout } = await agent.outcome();
-      assert.ok(!`${stderr}${stdout}`.includes("SECRET"));
+      assert.ok(!`${stderr}${stdout}`.includes("HUSHED"));
       assert.equal(folders().length, 1);
     }
     await box.ok(["put", "prod/shop", urls[1], "-q"], { env });
     assert.deepEqual(folders(), []);
-    assert.ok(!(await box.ok(["show", "prod/shop", "--json"])).includes("SECRET"));
+    assert.ok(!(await box.ok(["show", "prod/shop", "--json"])).includes("HUSHED"));
     for (const url of urls) {
       for (const wrong of [`${url}&wrong=1`, url.replace("/shop?", "/none?"), url.replace("postgresql:", "postgre:")]) {
         const { stderr, exitCode } = await box.agent(["put", "x", wrong, "--debug"], { env });
         assert.notEqual(exitCode, 0);
-        assert.ok(!stderr.includes("SECRET"), stderr);
+        assert.ok(!stderr.includes("HUSHED"), stderr);
       }
     }
     await server.query("ALTER ROLE backup PASSWORD 'other'");
     const refused = await box.agent(["put", "x", urls[0]], { env });
     assertFails(refused, ExitCode.source, /refuses the user: password authentication failed .*nothing was committed/);
-    assert.ok(!refused.stderr.includes("SECRET"));
+    assert.ok(!refused.stderr.includes("HUSHED"));
     assert.deepEqual(folders(), []);
   },
 });

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { page, sectionOf } from "../helpers/documents.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
-import { sqlDump } from "../helpers/world.ts";
+import { concat, sqlDump } from "../helpers/world.ts";
 
 /** Sections whose lines are run one after another, as somebody would who reads them in this order. */
 const SECTIONS = [["README.md", "Daily use"], ["docs/commands.md", "By example"]] as const;
@@ -19,9 +19,20 @@ async function shellLines(path: string, heading: string): Promise<string[]> {
   return blocks.flatMap((block) => block.split("\n")).filter((line) => line.trim() !== "");
 }
 
+/** A dump of the database `shop`, whose only table is `orders`. */
+function tableDump(): Uint8Array<ArrayBuffer> {
+  const dump = sqlDump(DUMP_ROWS, "readme");
+  const rows = new TextDecoder().decode(dump).indexOf("INSERT INTO");
+  const about = (text: string) => `--\n-- ${text}\n--\n\n`;
+  const table = "-- Host: localhost    Database: shop\n-- ------------------------------------------------------\n" +
+    `${about("Table structure for table `orders`")}CREATE TABLE \`orders\` (\n  \`id\` int\n);\n\n` +
+    about("Dumping data for table `orders`");
+  return concat([dump.subarray(0, rows), new TextEncoder().encode(table), dump.subarray(rows)]);
+}
+
 /** The programs of the examples on a PATH of their own: the agent, and stand-ins for those of a database. */
 async function standIns(box: Sandbox): Promise<void> {
-  await box.file("dump.sql", sqlDump(DUMP_ROWS, "readme"));
+  await box.file("dump.sql", tableDump());
   const scripts = {
     agent: `exec "$AGENT" "$@"`,
     mysqldump: `cat "${box.join("dump.sql")}"`,

@@ -56,7 +56,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     },
     envBytes,
     stdin: inputOf(around.stdin ?? new Uint8Array(0)),
-    ...around.engines && { engines: around.engines },
+    ...around.engines && { engines: () => Promise.resolve(around.engines!) },
     ...around.files && { files: around.files },
     askSecret: (question) => {
       questions.push(question);
@@ -89,7 +89,7 @@ export function contextWith(parts: Pick<CliContext, "stdout" | "stderr" | "world
     signal: new AbortController().signal,
     commandLine: undefined,
     version: { version: "test", commit: null, deno: "test", form: "source" },
-    engines: new EngineRegistry(),
+    engines: () => Promise.resolve(new EngineRegistry()),
     askSecret: () => Promise.resolve(undefined),
   };
 }

@@ -7,7 +7,7 @@ import { keyOf, PieceOwners, type TableChoice, tableName } from "./dump_tables.t
 import type { UsedNames } from "./used_names.ts";
 
 /** Which pieces are taken. */
-export interface PiecePlan {
+interface PiecePlan {
   /** For each piece of the dump, whether it is taken. */
   readonly taken: readonly boolean[];
   /** What of the chosen tables is left out, and why; for people. */
@@ -15,14 +15,32 @@ export interface PiecePlan {
 }
 
 /** What is known before a plan is made. */
-export interface PlanInput {
+interface PlanInput {
   readonly pieces: readonly ListedPiece[];
   readonly choice: TableChoice;
   /** The keys (`keyOf`) of the chosen tables. */
   readonly chosen: ReadonlySet<string>;
   /** The names that occur in the definitions of the chosen tables. */
   readonly used: UsedNames;
+  /** Whether something that tables use is where they go, and stays as it is there; absent if nothing is. */
+  readonly isThere?: ((object: UsedPiece) => boolean) | undefined;
 }
+
+/** A piece that is not of one table. */
+interface UsedPiece {
+  readonly kind: "schema" | "extension" | "sequence" | "definition";
+  readonly schema: string | null;
+  readonly name: string;
+}
+
+/** The kinds of objects that tables share, by those of their pieces. */
+const SHARED: Readonly<Partial<Record<PieceKind, UsedPiece["kind"]>>> = {
+  "schema": "schema",
+  "extension": "extension",
+  "definition": "definition",
+  "sequence": "sequence",
+  "sequence-data": "sequence",
+};
 
 const OF_ITS_TABLE: ReadonlySet<PieceKind> = new Set([
   "structure",
@@ -59,9 +77,29 @@ export function isDefining(piece: ListedPiece, { chosen, used }: Pick<PlanInput,
 export function planPieces(input: PlanInput): PiecePlan {
   const { pieces } = input;
   const owners = new PieceOwners(pieces);
-  const taken = pieces.map((piece) => isWanted(piece, input, owners));
+  const wanted = pieces.map((piece) => isWanted(piece, input, owners));
+  const taken = pieces.map((piece, i) => wanted[i]! && !staysThere(piece, input, owners));
+  const kept = pieces.filter((_, i) => wanted[i] && !taken[i]);
   takeAlong(pieces, taken);
-  return { taken, notes: leftOut(input) };
+  return { taken, notes: [...leftOut(input), ...kept.length === 0 ? [] : notesOnKept(kept)] };
+}
+
+/** Whether what a piece makes is there already. A sequence that is wanted for itself or its table is no such thing. */
+function staysThere(piece: ListedPiece, { isThere, chosen }: PlanInput, owners: PieceOwners): boolean {
+  const kind = SHARED[piece.kind];
+  const { schema, name } = piece;
+  if (isThere === undefined || kind === undefined || name === null) return false;
+  return !(kind === "sequence" && chosen.has(owners.keyOf(piece))) && isThere({ kind, schema, name });
+}
+
+/** Types, functions and sequences may differ from those of the dump, so they are named, but each only once. */
+function notesOnKept(kept: readonly ListedPiece[]): string[] {
+  const named = kept.flatMap((piece) => {
+    const kind = SHARED[piece.kind];
+    if (kind !== "sequence" && kind !== "definition") return [];
+    return [`${tableName({ ...piece, name: piece.name! })}, which is there already and stays as it is`];
+  });
+  return [...new Set(named)];
 }
 
 /** A table with the partitions that come with it: those of a chosen table are chosen. */

@@ -68,6 +68,7 @@ const EXAMPLES: HelpNotes = {
     ["agent get etc/host /etc/ssh --target / --overwrite", "a directory back to its place"],
     ["agent get etc/host --target / --if-exists if-changed --dry-run", "what a restore would do, and why"],
     ["agent get prod/shop --table shop.orders | mysql shop", "one table out of a dump"],
+    ["agent get prod/shop --table orders --into mysql://localhost/copy", "one table into a server"],
     ["agent get etc/host --file /etc/fstab", "one file to standard output"],
   ],
 };
@@ -101,14 +102,14 @@ type GetOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function getCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((selector, paths, options, self) =>
-    run(check(selector, paths, allOptions(self, options), context), context)
+  return specification().action(async (selector, paths, options, self) =>
+    await run(await check(selector, paths, allOptions(self, options), context), context)
   );
 }
 
-function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {
+async function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {
   const tables = tableChoice(options);
-  refuseTogether(options);
+  refuseTogether(options, tables !== null);
   const choices = restoreChoices(paths, options);
   const { output, ...others } = options;
   const hasPlace = options.target !== undefined || options.into !== undefined;
@@ -117,12 +118,12 @@ function check(selector: string, paths: readonly string[], options: GetOptions, 
     throw new UsageError("Standard output is closed, so nobody would get the stream: use -o FILE, or a pipe");
   }
   const chosen: GetOptions = output !== undefined && isStandardOutput(output) ? others : options;
-  const into = options.into === undefined ? undefined : context.engines.target(options.into);
+  const into = options.into === undefined ? undefined : (await context.engines()).target(options.into);
   return { selector, into, choices, tables, options: chosen, access: repositoryAccess(options, context) };
 }
 
 /** Refuses options that exclude each other. */
-function refuseTogether({ output, target, into, archive, raw, file }: GetOptions): void {
+function refuseTogether({ output, target, into, archive, raw, file }: GetOptions, hasTables: boolean): void {
   const places = [output !== undefined && "-o", target !== undefined && "--target", into !== undefined && "--into"];
   const [first, second] = places.filter((place) => place !== false);
   if (second !== undefined) throw new UsageError(`Give ${first} or ${second}, not both`);
@@ -130,12 +131,12 @@ function refuseTogether({ output, target, into, archive, raw, file }: GetOptions
     throw new UsageError(`Give --archive or ${first}, not both: unpack an archive there, or restore files`);
   }
   if (raw && target === undefined) throw new UsageError("--raw writes files below a directory: name it with --target");
-  if (into !== undefined && file !== undefined) {
+  if (into !== undefined && file !== undefined && !hasTables) {
     throw new UsageError("--into restores a whole backup: leave out --file, or restore that file with -o or --target");
   }
 }
 
-async function run(checked: ReturnType<typeof check>, context: CliContext): Promise<void> {
+async function run(checked: Awaited<ReturnType<typeof check>>, context: CliContext): Promise<void> {
   const { selector, into, choices, tables, options, access } = checked;
   if (options.archive !== undefined) {
     return await runArchive({ selector, format: options.archive }, access, options, context);
@@ -148,15 +149,15 @@ async function run(checked: ReturnType<typeof check>, context: CliContext): Prom
     const request = { selector, noLock: !options.lock, file: options.file, readsStreams };
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
-      const ofTables = tablesTarget(found, { into: options.into, tables }, context);
+      const ofTables = await tablesTarget(found, { into: options.into, tables }, context);
       if (tables !== null && ofTables === null) {
-        return await runTables(found, { choice: tables, access, progress }, options, context);
+        return await runTables(found, { choice: tables, into, access, progress }, options, context);
       }
       const directory = treeTarget(found, options);
       if (directory !== null) return await runRestore(found, { ...choices, directory }, { options, progress }, context);
       refuseForStreams(choices);
       const open = await openFound(found, request, reading);
-      const target = ofTables ?? into ?? engineTarget(open, options, context);
+      const target = ofTables ?? into ?? await engineTarget(open, options, context);
       if (target !== null) return await runReplay(open, target, { options, progress }, context);
       const files = await chosenFiles(open, options);
       streams.expect(files);
@@ -179,25 +180,22 @@ function treeTarget({ manifest }: FoundBackup, { target, raw, file }: GetOptions
 }
 
 /** The target of a backup of tables, which may be named without its engine; null for any other backup. */
-function tablesTarget(
+async function tablesTarget(
   { manifest }: FoundBackup,
   { into, tables }: { readonly into: string | undefined; readonly tables: TableChoice | null },
   { engines }: CliContext,
-): Driven<EngineTarget> | null {
+): Promise<Driven<EngineTarget> | null> {
   const isOfTables = manifest?.engine.name === TABLES_ENGINE;
-  if (!isOfTables && tables !== null && into !== undefined) {
-    throw new UsageError("--table writes a dump to standard output or, with -o, to a file: leave out --into");
-  }
   if (!isOfTables || into === undefined) return null;
   const names = (tables?.tables ?? []).map((name) => `table=${encodeURIComponent(name)}`).join("&");
   const url = into.startsWith(`${TABLES_ENGINE}:`) ? into : `${TABLES_ENGINE}:${into}`;
-  return engines.target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
+  return (await engines()).target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */
-function engineTarget({ manifest }: OpenBackup, { target, raw, file }: GetOptions, { engines }: CliContext) {
+async function engineTarget({ manifest }: OpenBackup, { target, raw, file }: GetOptions, { engines }: CliContext) {
   if (target === undefined || raw || file !== undefined) return null;
-  return targetInDirectory(manifest, target, engines);
+  return targetInDirectory(manifest, target, await engines());
 }
 
 /** With `--target`, all files unless one is named. */

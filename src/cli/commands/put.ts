@@ -136,19 +136,19 @@ type PutOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function putCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((series, sources, options, self) =>
-    run(check({ series, sources }, allOptions(self, options), context), context)
+  return specification().action(async (series, sources, options, self) =>
+    await run(await check({ series, sources }, allOptions(self, options), context), context)
   );
 }
 
 /** Checks all options before anything is opened or started. */
-function check(
+async function check(
   given: { readonly series: string; readonly sources: readonly string[] },
   options: PutOptions,
   context: CliContext,
 ) {
   const series = parseSeriesOfPut(given.series);
-  const input = planInput(given.sources, options, context);
+  const input = await planInput(given.sources, options, context);
   const host = options.host ?? context.world.identity.hostname;
   if (options.host === "") throw new UsageError("Not a host: the name is empty; leave --host out for this machine");
   if (host === "") {
@@ -202,7 +202,10 @@ function levelRules(options: PutOptions): LevelRules {
   };
 }
 
-async function run({ request, input, options, access }: ReturnType<typeof check>, context: CliContext): Promise<void> {
+async function run(
+  { request, input, options, access }: Awaited<ReturnType<typeof check>>,
+  context: CliContext,
+): Promise<void> {
   const { stdout, stderr, world, signal } = context;
   await warnOfFuture(request, options, context);
   if (request.also !== undefined) await refuseWrongPlaces(access, request.also);

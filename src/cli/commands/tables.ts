@@ -126,7 +126,7 @@ async function create(
   options: OptionsOf<typeof creating>,
   context: CliContext,
 ): Promise<void> {
-  const server = serverAt(url, context);
+  const server = await serverAt(url, context);
   const format = options.text ? "text" : "binary";
   const { definitions: path } = options;
   const isThere = path !== undefined && await Deno.stat(path).then(() => true, () => false);
@@ -149,7 +149,7 @@ async function list(
   { json }: OptionsOf<typeof listing>,
   context: CliContext,
 ): Promise<void> {
-  const server = url === undefined ? undefined : serverAt(url, context);
+  const server = url === undefined ? undefined : await serverAt(url, context);
   const tables = await withDump(file, context, (dump) => listDump(dump, { ...dumpOptions(context), server }));
   if (json) return await writeJsonLines(context.stdout, tables.map(dumpedTableJson));
   await writeTable(context.stdout, COLUMNS, tables.map(row));
@@ -172,7 +172,7 @@ async function load(
   options: OptionsOf<typeof loading>,
   context: CliContext,
 ): Promise<void> {
-  const server = serverAt(url, context);
+  const server = await serverAt(url, context);
   const result = await withDump(file, context, (dump) => loadDump({ file: dump, server, ids }, dumpOptions(context)));
   const { loaded, skipped, failed } = result;
   for (const { id, reason } of options.json ? [] : skipped) {
@@ -197,8 +197,8 @@ async function importFile(
     runType: null,
   } as const;
   const started = world.clock.now().getTime();
-  const result = await withDump(file, context, (dump) => {
-    const input = { driven: dumpSource(dump, context.engines) };
+  const result = await withDump(file, context, async (dump) => {
+    const input = { driven: dumpSource(dump, await context.engines()) };
     return put(repositoryAccess(options, context), { ...request, input }, { world, signal });
   });
   const seconds = (world.clock.now().getTime() - started) / 1000;
@@ -248,9 +248,9 @@ async function report(
   throw new PartialError(`${formatCount(failed.length, "table")} could not be ${verb}, named above`);
 }
 
-function serverAt(url: string, { tables }: CliContext): TableServer {
+async function serverAt(url: string, { tables }: CliContext): Promise<TableServer> {
   if (tables === undefined) throw new BugError("This program was given no databases");
-  return tables(url);
+  return await tables(url);
 }
 
 function dumpOptions({ world, signal, terminal }: CliContext): DumpOptions {

@@ -3,7 +3,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import { SourceError, UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import type { EngineSource } from "../../engine/engine.ts";
-import { type Driven, parseEngineUrl, withoutPassword } from "../../engine/engine_urls.ts";
+import { type Driven, type EngineRegistry, parseEngineUrl, withoutPassword } from "../../engine/engine_urls.ts";
 import { type CommandOptions, commandSource, shellSource } from "../../engine/stream/command.ts";
 import { deferredSource } from "../../engine/stream/deferred.ts";
 import { inputSource } from "../../engine/stream/input.ts";
@@ -46,11 +46,11 @@ export function isDryRun(input: PlannedInput): boolean {
 }
 
 /** Says what is to be read. Throws `UsageError` if the arguments and options contradict each other. */
-export function planInput(
+export async function planInput(
   sources: readonly string[],
   options: InputOptions,
   { commandLine, stdin, engines }: CliContext,
-): PlannedInput {
+): Promise<PlannedInput> {
   const { stream: streams = [], filename } = options;
   if (commandLine?.length === 0) {
     throw new UsageError("There is no command after --; write for example -- mysqldump shop");
@@ -71,7 +71,7 @@ export function planInput(
   }
   if (hasPaths) return { kind: "files", given: givenPaths(paths, sources, options) };
   refusePathOptions(options);
-  if (sources.length > 0) return { kind: "engine", driven: engineSource(sources, options, engines) };
+  if (sources.length > 0) return { kind: "engine", driven: engineSource(sources, options, await engines()) };
   if (streams.length > 0) return { kind: "streams", commands: namedCommands(streams, options.guard ?? []) };
   if (commandLine === undefined && stdin.isTerminal) {
     throw new UsageError(
@@ -136,7 +136,7 @@ export async function openInput(input: PlannedInput, how: Opening, context: CliC
 function engineSource(
   sources: readonly string[],
   { guard = [] }: InputOptions,
-  engines: CliContext["engines"],
+  engines: EngineRegistry,
 ): Driven<EngineSource> {
   if (sources.length > 1) {
     throw new UsageError(

@@ -17,11 +17,13 @@ type TableOptionValues = OptionsOf<typeof TABLE_OPTIONS> & {
   readonly target?: string;
   readonly into?: string;
   readonly archive?: string;
+  readonly overwrite?: boolean;
 };
 
 /** What the command line says of tables; null if it means whole streams. Throws `UsageError`. */
 export function tableChoice(options: TableOptionValues): TableChoice | null {
-  const { table: tables = [], skipTable: skipped = [], schemaOnly, dataOnly, target, into, archive } = options;
+  const { table: tables = [], skipTable: skipped = [], schemaOnly, dataOnly, target, into, archive, overwrite } =
+    options;
   const given = [
     tables.length > 0 && "--table",
     skipped.length > 0 && "--skip-table",
@@ -30,14 +32,17 @@ export function tableChoice(options: TableOptionValues): TableChoice | null {
   ].find((name) => typeof name === "string");
   if (given === undefined) return null;
   if (schemaOnly && dataOnly) throw new UsageError("Give --schema-only or --data-only, not both");
-  const other = [
-    archive !== undefined && "--archive",
-    target !== undefined && "--target",
-    into !== undefined && given !== "--table" && "--into",
-  ]
+  const other = [archive !== undefined && "--archive", target !== undefined && "--target"]
     .find((name) => typeof name === "string");
   if (other !== undefined) {
-    throw new UsageError(`${given} writes a dump to standard output or, with -o, to a file: leave out ${other}`);
+    throw new UsageError(
+      `${given} writes a dump to standard output, to a file (-o) or into a server (--into): leave out ${other}`,
+    );
+  }
+  if (dataOnly && into !== undefined && overwrite) {
+    throw new UsageError(
+      "--data-only adds rows to tables that are empty: empty them yourself, and leave out --overwrite",
+    );
   }
   return { tables, skipped, parts: schemaOnly ? "structure" : dataOnly ? "data" : "all" };
 }

@@ -4,8 +4,6 @@ import { systemClock } from "../../base/clock.ts";
 import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
-import { builtInEngines } from "../../engine/built_in.ts";
-import { tableServer } from "../../engine/tables/table_servers.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
@@ -79,8 +77,10 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     extendTidyUp: interrupt.extendTidyUp,
     commandLine: undefined,
     version,
-    engines: builtInEngines({ environment: environment.forChildren }),
-    tables: (url) => tableServer(url, { environment: environment.forChildren }),
+    engines: async () =>
+      (await import("../../engine/built_in.ts")).builtInEngines({ environment: environment.forChildren }),
+    tables: async (url) =>
+      (await import("../../engine/tables/table_servers.ts")).tableServer(url, { environment: environment.forChildren }),
     clientMachine: { environment: environment.forChildren },
     files: localFiles(),
     askSecret: (question) => askBelow(line, question),

@@ -2,7 +2,8 @@
  * Converts backups to a status of TwinDB Backup, and such a status to the entries of `agent status`.
  *
  * A backup becomes the copy `<host>/<run type>/mysql/<series>-<time>-<id>`, with slashes in the series replaced by
- * underscores and the time in UTC. A backup without a run type counts as hourly. TwinDB assumes that every copy in a
+ * underscores and the time in UTC. It is one copy, however many streams it has: the accounts beside a dump are a part of
+ * it. A backup without a run type counts as hourly. TwinDB assumes that every copy in a
  * status is of MySQL, so a backup is included only if a guard recognised a stream of MySQL and judged it whole. The
  * parent of an incremental copy is its level 0, as in TwinDB. If this level 0 is not in the status, the backup
  * becomes a full copy. That is correct, because every backup can be restored alone.
@@ -80,8 +81,18 @@ function reasonToLeaveOut(backup: Backup, health: () => Health): string | null {
   if (backup.info?.engine === FILES_ENGINE) return FILES_ENGINE;
   if (!isMysql) return formats[0] === "none" ? NOT_JUDGED : formats.join("+");
   if (health() === "broken") return "broken";
-  return backup.info?.complete === true ? null : NOT_JUDGED;
+  return backup.info?.complete === true || isWholeDump(backup) ? null : NOT_JUDGED;
 }
+
+/** Whether a backup by URL has a whole dump. Nobody can judge the accounts beside it where they are no dump. */
+function isWholeDump({ info }: Backup): boolean {
+  if (info?.engine !== MYSQL_ENGINE) return false;
+  const dumps = (info.streams ?? []).filter(({ guard }) => Object.hasOwn(MYSQL_ENDINGS, guard));
+  return dumps.length > 0 && dumps.every(({ complete }) => complete === true);
+}
+
+/** The name of the engine that dumps MariaDB and MySQL, in manifests. */
+const MYSQL_ENGINE = "mysql";
 
 const NOT_JUDGED = "not judged";
 

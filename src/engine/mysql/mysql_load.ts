@@ -96,6 +96,7 @@ function hintFor(number: number, message: string, place: string): string {
   if (number === 1227 || number === 1044 || number === 1142) {
     return "; the user needs the rights of what the dump makes, and SET USER or SUPER for objects of other users";
   }
+  if (number === 1050) return "; the dump drops nothing (--skip-add-drop-table): drop the table yourself";
   if (number === 1153) return "; raise max_allowed_packet of the server";
   return "";
 }

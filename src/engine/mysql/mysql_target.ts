@@ -11,17 +11,19 @@ import type {
   OpenTarget,
   RestoredItem,
   RestoredLevel,
+  RestoredTables,
   TargetEnd,
   TargetRequest,
   TargetStream,
 } from "../engine.ts";
+import { refuseTables } from "../client/refuse_tables.ts";
 import { DumpDatabases } from "./dump_databases.ts";
 import { placeOf } from "./mysql_address.ts";
 import { type ClientOptions, MysqlClient, quotedName, quotedText } from "./mysql_client.ts";
 import { MysqlLoad } from "./mysql_load.ts";
 import type { MysqlTargetOptions } from "./mysql_options.ts";
 import { ACCOUNTS, DUMP } from "./mysql_source.ts";
-import { isSystemDatabase, listDatabases } from "./server_facts.ts";
+import { isSystemDatabase, listDatabases, listTables } from "./server_facts.ts";
 
 /** A server that takes dumps. */
 export class MysqlTarget implements EngineTarget {
@@ -33,7 +35,7 @@ export class MysqlTarget implements EngineTarget {
     this.#machine = machine;
   }
 
-  open({ signal, onStderr, overwrite }: TargetRequest): Promise<OpenTarget> {
+  open({ signal, onStderr, overwrite, tables }: TargetRequest): Promise<OpenTarget> {
     const { address, users } = this.#options;
     const { database } = address;
     if (database !== null && isSystemDatabase(database)) {
@@ -44,7 +46,7 @@ export class MysqlTarget implements EngineTarget {
       try {
         const existing = new Set((await listDatabases(client, { signal })).map(({ name }) => name));
         const options = await client.optionsOf(client.program, signal);
-        const run = { users, overwrite, signal, onStderr, existing, options };
+        const run = { users, overwrite, signal, onStderr, existing, options, ...tables && { tables } };
         const target = new OpenMysqlTarget(client, run);
         if (database !== null) await target.refuseFilled(database);
         return target;
@@ -81,7 +83,8 @@ class OpenMysqlTarget implements OpenTarget {
 
   /** Throws `UsageError` if a database holds anything and may not be overwritten. */
   async refuseFilled(database: string): Promise<void> {
-    const { overwrite, existing, signal } = this.#run;
+    const { overwrite, existing, signal, tables } = this.#run;
+    if (tables !== undefined && !tables.isWhole) return await this.#refuseTables(database, tables);
     if (overwrite || !existing.has(database)) return;
     const [count] = await this.#client.query(
       `SELECT ${countIn("TABLES", "TABLE_SCHEMA", database)} +
@@ -93,6 +96,24 @@ class OpenMysqlTarget implements OpenTarget {
       `The database ${JSON.stringify(database)} on the server ${placeOf(this.#client.address)} is not empty: ` +
         "--overwrite replaces its tables of the same names, and leaves all others",
     );
+  }
+
+  /** Throws `UsageError` if a table is there that must not be replaced, or is not there for the rows that come. */
+  async #refuseTables(database: string, { tables, isDataOnly }: RestoredTables): Promise<void> {
+    const { overwrite, existing, signal } = this.#run;
+    const isNamed = this.#client.address.database !== null;
+    const wanted = tables.filter((table) => isNamed || table.database === null || table.database === database);
+    const there = existing.has(database) ? await listTables(this.#client, database, { signal }) : [];
+    const names = new Set(there.map(({ name }) => name));
+    const isEmpty = async (name: string) => {
+      const sql = `SELECT EXISTS(SELECT 1 FROM ${quotedName(database)}.${quotedName(name)})`;
+      return (await this.#client.query(sql, { signal }))[0]![0] === "0";
+    };
+    const place = `The database ${JSON.stringify(database)} on the server ${placeOf(this.#client.address)}`;
+    await refuseTables({ place, wanted: wanted.map(({ name }) => name), isThere: (name) => names.has(name), isEmpty }, {
+      overwrite,
+      isDataOnly,
+    });
   }
 
   async beginLevel({ position, options }: RestoredLevel): Promise<void> {
@@ -111,7 +132,7 @@ class OpenMysqlTarget implements OpenTarget {
       );
     }
     if (database === null) {
-      for (const { name } of databases) await this.refuseFilled(name);
+      for (const { name } of databases) if (this.#isMeant(name)) await this.refuseFilled(name);
     } else if (!this.#run.existing.has(database)) await this.#make(database, databases[0]);
   }
 
@@ -135,6 +156,12 @@ class OpenMysqlTarget implements OpenTarget {
       );
     }
     return this.#running = this.#load(isAccounts ? null : database, isAccounts);
+  }
+
+  /** Whether anything goes into a database: if tables are restored, only into their own. */
+  #isMeant(database: string): boolean {
+    const { tables } = this.#run;
+    return tables === undefined || tables.tables.some((table) => table.database === database);
   }
 
   endLevel(): Promise<void> {

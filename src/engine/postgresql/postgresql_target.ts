@@ -10,17 +10,28 @@ import type {
   OpenTarget,
   RestoredItem,
   RestoredLevel,
+  RestoredTables,
   TargetEnd,
   TargetRequest,
   TargetStream,
+  UsedObject,
 } from "../engine.ts";
+import { refuseTables } from "../client/refuse_tables.ts";
+import { dropsOf, usedObjects } from "./load/present_objects.ts";
 import { createDatabase, type DumpedDatabase, dumpedDatabases, dumpedMajor } from "./load/dumped_databases.ts";
 import { GLOBALS } from "./dump_plan.ts";
 import { type LoadPlace, type LoadTools, StreamLoad } from "./load/stream_load.ts";
 import { placeOf } from "./postgresql_address.ts";
-import { PostgresqlClient } from "./postgresql_client.ts";
+import { PostgresqlClient, quotedName } from "./postgresql_client.ts";
 import type { PostgresqlTargetOptions } from "./postgresql_options.ts";
-import { askAnyDatabase, askServer, contentOf, type PostgresqlServer } from "./server_facts.ts";
+import {
+  askAnyDatabase,
+  askServer,
+  contentOf,
+  listTables,
+  type PostgresqlServer,
+  type PostgresqlTable,
+} from "./server_facts.ts";
 
 /** A server that takes dumps. */
 export class PostgresqlTarget implements EngineTarget {
@@ -79,6 +90,8 @@ class OpenPostgresqlTarget implements OpenTarget {
   /** Databases that hold something that is overwritten. */
   readonly #filled = new Set<string>();
   readonly #made = new Set<string>();
+  /** The tables that those of the dump replace. */
+  #replaced: readonly PostgresqlTable[] = [];
   readonly #problems: string[] = [];
   #hasLeftGlobals = false;
   /** Whether the backup is one of chosen schemas, `public` among them. */
@@ -95,7 +108,9 @@ class OpenPostgresqlTarget implements OpenTarget {
   /** Throws `UsageError` if a database holds anything and may not be overwritten. */
   async refuseFilled(database: string | null = this.#database): Promise<void> {
     const { overwrite, existing, signal } = this.#run;
-    if (database === null || !existing.has(database)) return;
+    if (database === null) return;
+    if (this.#tables !== null) return await this.#refuseTables(database, this.#tables);
+    if (!existing.has(database)) return;
     const content = await contentOf(this.#client, { database, signal });
     if (content === null) return;
     this.#filled.add(database);
@@ -106,11 +121,45 @@ class OpenPostgresqlTarget implements OpenTarget {
     );
   }
 
+  /** Tables that are restored into a database that may have others; null for whole backups. */
+  get #tables(): RestoredTables | null {
+    const { tables } = this.#run;
+    return tables === undefined || tables.isWhole ? null : tables;
+  }
+
+  /** Throws `UsageError` if a table is there that must not be replaced, or is not there for the rows that come. */
+  async #refuseTables(database: string, { tables, isDataOnly }: RestoredTables): Promise<void> {
+    const { overwrite, existing, signal } = this.#run;
+    const there = existing.has(database) ? await listTables(this.#client, database, { signal }) : [];
+    const byName = new Map(there.map((table) => [nameOf(table), table]));
+    const isEmpty = async (name: string) => {
+      const { schema, name: own, kind } = byName.get(name)!;
+      if (kind === "sequence") return true;
+      const sql = `SELECT EXISTS(SELECT FROM ${quotedName(schema)}.${quotedName(own)})`;
+      return (await this.#client.query(sql, { database, signal }))[0]![0] === "f";
+    };
+    const place = `The database ${JSON.stringify(database)} on the PostgreSQL server ${placeOf(this.#client.address)}`;
+    const wanted = tables.map(nameOf);
+    await refuseTables({ place, wanted, isThere: (name) => byName.has(name), isEmpty }, { overwrite, isDataOnly });
+    this.#replaced = isDataOnly ? [] : wanted.flatMap((name) => byName.get(name) ?? []);
+    if (this.#replaced.length > 0) this.#filled.add(database);
+  }
+
+  async present(): Promise<(object: UsedObject) => boolean> {
+    const { existing, signal, tables } = this.#run;
+    const database = this.#database ?? this.#dumped?.find(({ stream }) => stream === tables?.stream)?.name ?? null;
+    if (database === null || !existing.has(database)) return () => false;
+    return await usedObjects(this.#client, { database, signal });
+  }
+
   async beginLevel({ position, options }: RestoredLevel): Promise<void> {
     if (options === null) return;
     this.#dumpedMajor = dumpedMajor(position);
     this.#hasPublicSchema = Array.isArray(options.schemas) && options.schemas.includes("public");
-    const dumped = this.#dumped = dumpedDatabases(position);
+    const { tables } = this.#run;
+    const dumped = this.#dumped = dumpedDatabases(position).filter(({ stream }) =>
+      tables === undefined || stream === tables.stream
+    );
     const [first] = dumped;
     const names = dumped.map(({ name }) => name).join(", ");
     if (this.#database !== null && dumped.length > 1) {
@@ -173,7 +222,7 @@ class OpenPostgresqlTarget implements OpenTarget {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  #load(place: Omit<LoadPlace, "isFilled">): StreamLoad {
+  #load(place: Pick<LoadPlace, "database" | "isGlobals" | "make">): StreamLoad {
     const { options, server, onStderr, signal } = this.#run;
     const tools: LoadTools = {
       client: this.#client,
@@ -185,7 +234,12 @@ class OpenPostgresqlTarget implements OpenTarget {
       onProblem: (problem) => void this.#problems.push(problem),
     };
     const isFilled = place.database !== null && this.#filled.has(place.database);
-    return this.#running = new StreamLoad(tools, { ...place, isFilled });
+    return this.#running = new StreamLoad(tools, {
+      ...place,
+      isFilled,
+      drops: dropsOf(this.#replaced),
+      namesDatabase: this.#run.tables?.tables.some(({ database }) => database !== null) ?? false,
+    });
   }
 
   /** Makes a database that is missing, as the source had it if that is known. */
@@ -204,6 +258,7 @@ class OpenPostgresqlTarget implements OpenTarget {
   /** The dump of chosen schemas makes `public` as it makes others, though every new database has it. */
   async #makeRoom(database: string): Promise<void> {
     if (!this.#hasPublicSchema || this.#filled.has(database)) return;
+    if (this.#tables !== null && this.#run.existing.has(database)) return;
     // Where an extension is in it, it stays, and the load says so.
     await this.#client.tryQuery("DROP SCHEMA IF EXISTS public", { database, signal: this.#run.signal });
   }
@@ -213,6 +268,11 @@ class OpenPostgresqlTarget implements OpenTarget {
       `The backup is not one of databases: it has "${path}"; restore it with --target DIR --raw`,
     );
   }
+}
+
+/** A table by schema and name, as people write it. */
+function nameOf({ schema, name }: { readonly schema: string | null; readonly name: string }): string {
+  return `${schema ?? "public"}.${name}`;
 }
 
 /** Takes what is not wanted. */

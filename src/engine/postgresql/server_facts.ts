@@ -49,7 +49,7 @@ export interface PostgresqlExtension {
 }
 
 /** A relation of a database that holds rows, or a view. */
-interface PostgresqlTable {
+export interface PostgresqlTable {
   /** Its schema. */
   readonly schema: string;
   /** Its name. */

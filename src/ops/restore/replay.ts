@@ -16,6 +16,7 @@ import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/ma
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
+import { manifestFor } from "./fitting_backup.ts";
 import { ReplayTarget } from "./replay_target.ts";
 
 /** How a backup is replayed. */
@@ -113,39 +114,6 @@ interface Level {
   /** Its directory below that of the series; empty for an engine without levels. */
   readonly directory: string;
   readonly files: readonly BackupFile[];
-}
-
-function manifestFor({ backup, manifest }: ReplaySource, { name, engine }: Driven<EngineTarget>): Manifest {
-  const which = `The backup ${backup.series}@${shortId(backup.id)}`;
-  if (manifest === null) {
-    throw new UsageError(`${which} was made by another tool, not by the engine "${name}"; restore it with --target`);
-  }
-  if (manifest.engine.name === name) return manifest;
-  if (manifest.engine.name === STREAM_ENGINE && engine.dumpFormats !== undefined) {
-    refuseForeignDumps(manifest, which, { name, formats: engine.dumpFormats });
-    return manifest;
-  }
-  throw new UsageError(
-    `${which} was made by the engine "${manifest.engine.name}", not by "${name}"; name a target of its engine`,
-  );
-}
-
-/** Throws `UsageError` if a stream that no engine made is no dump for this target. */
-function refuseForeignDumps(
-  { files }: Manifest,
-  which: string,
-  { name, formats }: { readonly name: string; readonly formats: readonly string[] },
-): void {
-  const takes = (format: string) => format.split(",").every((dialect) => formats.includes(dialect));
-  const foreign = files.find(({ guard }) => guard === null || guard.complete === false || !takes(guard.format));
-  if (foreign === undefined) return;
-  const { path, guard } = foreign;
-  const format = guard === null ? "none" : guard.format;
-  const what = format === "none" ? "of no known format" : guard!.complete === false ? "not whole" : `${format}`;
-  throw new UsageError(
-    `${which} cannot be loaded by "${name}": its stream "${path}" is ${what}, not ${formats.join(" or ")}; pipe it ` +
-      "through what turns it into that, as in agent get SERIES | gunzip | mariadb",
-  );
 }
 
 /**

@@ -9,6 +9,7 @@ import type {
   TargetEnd,
   TargetRequest,
   TargetStream,
+  UsedObject,
 } from "../../engine/engine.ts";
 import type { Driven } from "../../engine/engine_urls.ts";
 
@@ -46,6 +47,11 @@ export class ReplayTarget implements Disposable {
     return this.#call(() => this.#open.beginLevel(level));
   }
 
+  /** See `OpenTarget.present`. */
+  async present(): Promise<((object: UsedObject) => boolean) | undefined> {
+    return await this.#call(async () => await this.#open.present?.());
+  }
+
   /** See `OpenTarget.take`. */
   async take(item: RestoredItem): Promise<TargetStream | null> {
     const stream = await this.#call(() => this.#open.take(item));
@@ -63,6 +69,12 @@ export class ReplayTarget implements Disposable {
   /** See `OpenTarget.finish`. */
   finish(): Promise<TargetEnd> {
     return this.#call(() => this.#open.finish());
+  }
+
+  /** Ends the target before anything was written. */
+  async cancel(): Promise<void> {
+    await this.#open.cancel();
+    this[Symbol.dispose]();
   }
 
   /** Ends the target after a failure of either side. Returns the error to throw, which says what the target holds. */

@@ -15,8 +15,7 @@ import { type ChunkerParameters, LIST_AVERAGE_BYTES, parametersFor } from "../..
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { digestListPath, levelDirectory, tableListPath } from "../../format/manifest/series.ts";
-import { FILES_ENGINE, type Manifest, MANIFEST_FORMAT, type ManifestFile } from "../../format/manifest/manifest.ts";
-import { formatTimestamp } from "../../format/time.ts";
+import { FILES_ENGINE, type ManifestFile } from "../../format/manifest/manifest.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import type { EntryProperties } from "../../engine/engine.ts";
 import type { Feed } from "../../pipeline/feed.ts";
@@ -35,13 +34,14 @@ import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } 
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
+import { sessionManifest } from "./session_manifest.ts";
 import { SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
 import { DoubtedTrees } from "./tree/doubted_trees.ts";
 import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
-import { manifestTree, SessionTree, type StoredSessionTree } from "./tree/session_tree.ts";
+import { SessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
 import { indexAhead, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
@@ -354,7 +354,20 @@ export class Session {
       isDry: this.#tools.isDry ?? false,
       ...stored && { tree: { ...stored, own: this.#start.compared?.own ?? null } },
       ...tables && { tables },
-      manifest: this.#manifest(items.flatMap(({ file }) => file ?? []), position, stored),
+      manifest: sessionManifest({
+        request: this.#tools.request,
+        world,
+        begun: this.#start.begun,
+        parent: choice.parent,
+        level: this.level,
+        files: [...inherited.files, ...items.flatMap(({ file }) => file ?? [])],
+        tree: stored,
+        tables: this.#tables.ofManifest,
+        chunker: this.#start.parameters,
+        counts: this.#chunks.counts,
+        bytesOfLevel: items.reduce((sum, { size }) => sum + size, 0),
+        position,
+      }),
       confirm: async () => {
         await confirm?.();
         // Writing the snapshot confirms the lock, too, but that may take long, and an interruption must still count.
@@ -372,34 +385,6 @@ export class Session {
   #assertWhole(): void {
     invariant(this.#underWay === 0, "A backup was to be committed while a stream of it was being stored");
     invariant(!this.#isBroken, "A backup was to be committed though a stream of it was not stored");
-  }
-
-  /** `files`: those of this level. */
-  #manifest(files: readonly ManifestFile[], position: JsonObject, tree: StoredSessionTree | undefined): Manifest {
-    const { request, world } = this.#tools;
-    const { begun, choice: { parent }, inherited } = this.#start;
-    const seconds = (world.clock.monotonicMs() - begun.ms) / 1000;
-    const bytesRead = tree?.bytesRead ?? files.reduce((sum, { size }) => sum + size, 0);
-    return {
-      format: MANIFEST_FORMAT,
-      series: request.series,
-      host: request.host,
-      started: formatTimestamp(begun.at),
-      finished: formatTimestamp(new Date(begun.at.getTime() + seconds * 1000)),
-      runType: request.runType,
-      level: this.level,
-      parent: parent?.info?.manifest ?? null,
-      base: parent?.info ? parent.info.base ?? parent.info.manifest : null,
-      engine: request.engine,
-      files: [...inherited.files, ...files].sort((a, b) => compareByteStrings(a.path, b.path)),
-      ...tree && { tree: manifestTree(tree) },
-      ...this.#tables.ofManifest,
-      chunker: this.#start.parameters,
-      source: position,
-      // `bytesStored` is counted at the commit.
-      stats: { bytesRead, ...this.#chunks.counts, bytesStored: 0, seconds: Math.round(seconds * 1000) / 1000 },
-      tags: request.tags,
-    };
   }
 }
 

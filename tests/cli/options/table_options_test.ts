@@ -12,6 +12,7 @@ Deno.test("tables, what is skipped, and which part of them", () => {
   deepEqual(tableChoice({ table: ["a", "b"] }), { tables: ["a", "b"], skipped: [], parts: "all" });
   deepEqual(tableChoice({ skipTable: ["a"] }), { tables: [], skipped: ["a"], parts: "all" });
   deepEqual(tableChoice({ schemaOnly: true }), { tables: [], skipped: [], parts: "structure" });
+  deepEqual(tableChoice({ schemaOnly: true, into: "mysql://h/d", overwrite: true })?.parts, "structure");
   deepEqual(tableChoice({ table: ["a"], dataOnly: true }), { tables: ["a"], skipped: [], parts: "data" });
 });
 
@@ -20,7 +21,7 @@ Deno.test("options that exclude each other are refused by name", () => {
     [{ schemaOnly: true, dataOnly: true }, /--schema-only or --data-only, not both/],
     [{ table: ["a"], target: "/x" }, /--table writes a dump .* leave out --target/],
     [{ skipTable: ["a"], archive: "tar" }, /--skip-table .* leave out --archive/],
-    [{ dataOnly: true, into: "tar:/x" }, /--data-only .* leave out --into/],
+    [{ dataOnly: true, into: "mysql://h/d", overwrite: true }, /empty them yourself, and leave out --overwrite/],
   ];
   for (const [options, message] of refused) {
     throws(() => tableChoice(options), (error) => error instanceof UsageError && message.test(error.message));

@@ -141,6 +141,17 @@ for (const [info, reason] of LEFT_OUT) {
   });
 }
 
+Deno.test("a backup of a server by URL is one copy, with its accounts, whether or not a guard can judge them", () => {
+  const dump = { path: "dump.sql", guard: "mysqldump", size: 9, complete: true };
+  const accounts = { path: "users.sql", guard: "none", size: 9, complete: null };
+  const backup = (complete: boolean | null, streams: NonNullable<AgentSnapshotInfo["streams"]>) =>
+    made("x", {}, { engine: "mysql", guard: "mysqldump", files: 2, complete, streams });
+  assert.equal(exported([backup(true, [dump, { ...accounts, guard: "mysqldump", complete: true }])]).length, 1);
+  assert.equal(exported([backup(null, [dump, accounts])]).length, 1);
+  assert.equal(leftOut(backup(null, [{ ...dump, complete: null }, accounts])), "not judged: 1");
+  assert.equal(leftOut(backup(false, [{ ...dump, complete: false }, accounts])), "broken: 1");
+});
+
 Deno.test("what is left out is counted by its reason, the most frequent first", () => {
   const isForeign = true;
   const circle = made("circle", { level: 2, parent: manifestIdOf("full"), base: manifestIdOf("full") });

@@ -1,5 +1,8 @@
 /** Backups of dumps in memory, and the tables that come out of them. */
 import type { DumpTable, TableChoice } from "../../../src/backup/tables/dump_tables.ts";
+import type { EngineTarget } from "../../../src/engine/engine.ts";
+import type { Driven } from "../../../src/engine/engine_urls.ts";
+import { type LoadedTables, loadTables } from "../../../src/ops/restore/tables/load_tables.ts";
 import { parseSeries, parseStreamPath } from "../../../src/format/manifest/series.ts";
 import type { GuardChoice } from "../../../src/guard/guard.ts";
 import type { RepositoryAccess, World } from "../../../src/ops/access.ts";
@@ -14,7 +17,7 @@ import {
 import { BytesSource, concat, ENGINE, putRequest } from "../../helpers/world.ts";
 
 /** A stream to be backed up. */
-export interface Dumped {
+interface Dumped {
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly guard?: GuardChoice;
@@ -40,13 +43,13 @@ export function putDumps(
 }
 
 /** What is asked for: everything by default. */
-export interface Asked extends Partial<TableChoice> {
+interface Asked extends Partial<TableChoice> {
   readonly file?: string;
   readonly selector?: string;
 }
 
 /** What came out. */
-export interface Extracted {
+interface Extracted {
   readonly bytes: Uint8Array;
   readonly text: string;
   readonly tables: readonly DumpTable[];
@@ -84,5 +87,24 @@ export function tablesIn(
     { selector, noLock: true },
     { world },
     (found) => listTables(found, { file }, { world, ...options }),
+  );
+}
+
+/** Loads tables of the newest backup into a target. */
+export function loadInto(
+  access: RepositoryAccess,
+  world: World,
+  target: Driven<EngineTarget>,
+  { file, overwrite = false, ...choice }: Asked & { readonly overwrite?: boolean },
+): Promise<LoadedTables> {
+  const chosen = { tables: [], skipped: [], parts: "all", ...choice } as const;
+  return withFoundBackup(
+    access,
+    { selector: "prod/shop", noLock: true },
+    { world },
+    (found) =>
+      loadTables(found, target, { file, choice: chosen, overwrite, onProgress: () => {}, onStderr: undefined }, {
+        world,
+      }),
   );
 }

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { basename } from "node:path";
 import { concatBytes, totalLength } from "../../../base/bytes.ts";
-import { UsageError } from "../../../base/errors.ts";
+import { AgentError, UsageError } from "../../../base/errors.ts";
 import { PrivateFolder } from "../../client/private_folder.ts";
 import type { TargetStream } from "../../engine.ts";
 import type { TakeWords } from "../../words.ts";
@@ -44,6 +44,10 @@ export interface LoadPlace {
   readonly isGlobals: boolean;
   /** Whether the database holds something that is overwritten. */
   readonly isFilled: boolean;
+  /** What makes room for tables that are replaced, as one statement; null if nothing is. */
+  readonly drops: string | null;
+  /** Whether tables come that name their database, which text does only where it goes there by itself. */
+  readonly namesDatabase: boolean;
   /** Makes the database if it is missing. */
   readonly make: () => Promise<void>;
 }
@@ -88,10 +92,10 @@ export class StreamLoad implements TargetStream {
 
   async #beginArchive(): Promise<DumpLoad> {
     const { client, options, server, onStderr } = this.#tools;
-    const { isFilled } = this.#place;
     const database = this.#named();
     const program = await this.#pgRestore();
     await this.#place.make();
+    const isFilled = this.#place.isFilled && !await this.#dropTables(database);
     // What a table inherits, and drops with another one, cannot be dropped by itself; pg_restore tries.
     const toleratesHarmless = (isFilled || program.version.major > server.major) && !options.singleTransaction;
     const args = [
@@ -109,6 +113,20 @@ export class StreamLoad implements TargetStream {
     });
   }
 
+  /**
+   * Drops the tables that those of an archive replace. pg_restore goes on where it cannot drop one, and would add rows to
+   * it. Only in one transaction it does not. Returns whether it need not drop anything.
+   */
+  async #dropTables(database: string): Promise<boolean> {
+    const { client, options, signal } = this.#tools;
+    const { drops } = this.#place;
+    if (drops === null || options.singleTransaction) return false;
+    const result = await client.tryQuery(drops, { database, signal });
+    if (Array.isArray(result)) return true;
+    const { message } = result;
+    throw new AgentError(`${message}${this.#hintFor(message)}; the database ${JSON.stringify(database)} is as it was`);
+  }
+
   /** That of the server, if it is there; an older one may do. */
   async #pgRestore(): Promise<VersionedProgram> {
     const { client: { machine }, server: { major }, signal } = this.#tools;
@@ -123,20 +141,23 @@ export class StreamLoad implements TargetStream {
     const database = isCluster ? server.database : this.#named();
     this.#refuseScript(head, isCluster);
     await this.#place.make();
+    const { drops } = this.#place;
+    const isOneTransaction = drops !== null || options.singleTransaction && !isCluster;
     const script = new PlainScript(await unguessableKey(client));
     const args = [
       "--no-psqlrc",
       "--quiet",
       // Roles that are there are no reason to stop.
       ...isCluster ? ["--set=VERBOSITY=verbose"] : ["--set=ON_ERROR_STOP=1"],
-      ...options.singleTransaction && !isCluster ? ["--single-transaction"] : [],
+      ...isOneTransaction ? ["--single-transaction"] : [],
+      ...drops === null ? [] : ["--set=ON_ERROR_STOP=1", `--command=${drops}`],
       "--file=-",
     ];
     const remarks = new LoadRemarks(onStderr);
     const stderr = { take: remarks.take, wholeLines: true };
     const child = client.start(client.psql, args, { database, stdin: "piped", stderr });
     return this.#judged({ name: "psql", child, remarks, script }, {
-      isOneTransaction: options.singleTransaction && !isCluster,
+      isOneTransaction,
       toleratesHarmless: false,
     });
   }
@@ -144,7 +165,7 @@ export class StreamLoad implements TargetStream {
   /** Throws `UsageError` for text that cannot be loaded as the URL asks. */
   #refuseScript(head: string, isCluster: boolean): void {
     const { client: { psql: { version } }, options } = this.#tools;
-    const { isGlobals, database, isFilled } = this.#place;
+    const { isGlobals, database, isFilled, drops } = this.#place;
     if (!canRestrict(version)) {
       throw new UsageError(
         `psql ${version.major}.${version.minor} would run commands that a dump holds; install a newer postgresql-client, ` +
@@ -152,6 +173,12 @@ export class StreamLoad implements TargetStream {
       );
     }
     const name = JSON.stringify(database);
+    if (this.#place.namesDatabase) {
+      throw new UsageError(
+        "The dump goes to its database by itself (pg_dumpall, or pg_dump --create), and would not stop at " +
+          `${name}: load its tables with psql, as in agent get SERIES --table NAME | psql postgres`,
+      );
+    }
     if (isCluster && !isGlobals && database !== null) {
       throw new UsageError(`The dump names its databases: leave ${name} out of the target`);
     }
@@ -163,7 +190,7 @@ export class StreamLoad implements TargetStream {
         "A dump in plain text has its owners in it: leave out ?owner=no, or dump with ?format=custom",
       );
     }
-    if (isFilled && !DROPS.test(head)) {
+    if (isFilled && drops === null && !DROPS.test(head)) {
       const why = `A dump in plain text drops nothing, and the database ${name} is not empty`;
       throw new UsageError(`${why}: name an empty one, or dump with ?format=custom`);
     }

@@ -27,12 +27,12 @@ import type { Extract } from "./write_verified.ts";
 const MOST_CONTENTS_BYTES = 256 * 1024 * 1024;
 
 /** Plans an archive of the chosen tables. Reads the table of contents. */
-export async function extractArchive(source: DumpSource, { choice, chosen }: Wanted): Promise<Extract> {
+export async function extractArchive(source: DumpSource, { choice, chosen, isThere }: Wanted): Promise<Extract> {
   const { pieces, reading, file } = source;
   const { header, entries } = await readContents(source);
   const used = new UsedNames();
   addNames(used, source, entries, { choice, chosen });
-  const { taken, notes } = planPieces({ pieces, choice, chosen, used });
+  const { taken, notes } = planPieces({ pieces, choice, chosen, used, isThere });
   const blocks = blocksOf(source, entries);
   const kept = entries.flatMap((entry, i) => taken[i + 1] ? [{ entry, block: blocks.get(i) ?? null }] : []);
   const contents = writePgContents(

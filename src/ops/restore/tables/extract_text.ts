@@ -6,6 +6,7 @@ import { isDefining, mayUsePieces, planPieces } from "../../../backup/tables/pie
 import { type ByteExtent, readRanges } from "../../../backup/tables/read_ranges.ts";
 import { UsedNames } from "../../../backup/tables/used_names.ts";
 import { concatBytes } from "../../../base/bytes.ts";
+import type { UsedObject } from "../../../engine/engine.ts";
 import { byteStringOf } from "../../../format/byte_string.ts";
 import type { ListedPiece } from "../../../format/table_list.ts";
 import type { Extract } from "./write_verified.ts";
@@ -22,14 +23,16 @@ export interface Wanted {
   readonly choice: TableChoice;
   /** The keys of the chosen tables. */
   readonly chosen: ReadonlySet<string>;
+  /** Whether something that tables use is where they go. */
+  readonly isThere?: ((object: UsedObject) => boolean) | undefined;
 }
 
 /** Plans a dump of the chosen tables. Reads definitions if others may be used by them. */
-export async function extractText(source: DumpSource, { choice, chosen }: Wanted): Promise<Extract> {
+export async function extractText(source: DumpSource, { choice, chosen, isThere }: Wanted): Promise<Extract> {
   const { file, pieces, reading } = source;
   const extents = extentsOf(pieces);
   const used = await usedNames(source, extents, { choice, chosen });
-  const { taken, notes } = planPieces({ pieces, choice, chosen, used });
+  const { taken, notes } = planPieces({ pieces, choice, chosen, used, isThere });
   const wanted = pieces.filter((_, i) => taken[i]);
   const ranges = joined(extents.filter((_, i) => taken[i]));
   return {

@@ -12,6 +12,7 @@ import {
 } from "../../../backup/tables/dump_tables.ts";
 import { withPartitions } from "../../../backup/tables/piece_plan.ts";
 import { isOfFiles } from "../../../format/manifest/manifest.ts";
+import type { UsedObject } from "../../../engine/engine.ts";
 import type { ListedPiece } from "../../../format/table_list.ts";
 import type { CacheAccess, World } from "../../access.ts";
 import { chooseFile, filesFor, type FoundBackup } from "../get.ts";
@@ -64,13 +65,26 @@ export async function listTables(
   return streams.map(({ file, pieces }) => ({ file, tables: tablesOf(pieces) }));
 }
 
+/** Which tables are meant. */
+interface TablesRequest {
+  readonly file?: string | undefined;
+  readonly choice: TableChoice;
+  /**
+   * Called once it is clear which stream and tables are meant. Returns whether something that they use is where they go,
+   * and so is left out; absent if everything comes.
+   */
+  readonly enter?: (
+    chosen: { readonly stream: string; readonly tables: readonly DumpTable[] },
+  ) => Promise<((object: UsedObject) => boolean) | undefined>;
+}
+
 /**
  * Opens some tables of a dump. Throws `UsageError`, with the nearest name, if a table is not there, and if it is not
  * clear which stream is meant.
  */
 export async function openTables(
   found: FoundBackup,
-  request: { readonly file?: string | undefined; readonly choice: TableChoice },
+  request: TablesRequest,
   options: TablesOptions,
 ): Promise<TableSource> {
   const { choice } = request;
@@ -79,12 +93,14 @@ export async function openTables(
   const chosen = withPartitions(pieces, chooseTables(all, choice));
   // Partitions come with their table, unless they are to be left out.
   for (const key of choice.skipped.length === 0 ? [] : skippedKeys(all, choice)) chosen.delete(key);
+  const tables = all.filter((table) => chosen.has(keyOf(table)));
+  const isThere = await request.enter?.({ stream: file.expected?.path ?? file.path, tables });
   const source = { file, pieces, reading: found.reading };
   const extract = isArchive(file, pieces) ? extractArchive : extractText;
-  const { size, wanted, notes, parts } = await extract(source, { choice, chosen });
+  const { size, wanted, notes, parts } = await extract(source, { choice, chosen, isThere });
   return {
     file,
-    tables: all.filter((table) => chosen.has(keyOf(table))),
+    tables,
     size,
     notes,
     write: (sink, onProgress) => writeVerified({ file, size, wanted, parts, onProgress }, found.reading, sink),
