@@ -45,9 +45,9 @@ export function blobCalls(): Handlers<BlobCalls> {
       const transfer = [batch.ids, batch.md5s, batch.lengths, batch.sealedLengths, batch.compressed, batch.sealed];
       return { response: batch, transfer: transfer.map(({ buffer }) => buffer) };
     },
-    open(request) {
+    async open(request) {
       invariant(sealer, "A thread was asked to open blobs before it was configured");
-      openBatch(request, { sealer, decompressor });
+      await openBatch(request, { sealer, decompressor });
       return { response: null };
     },
     verify(request) {
@@ -160,24 +160,27 @@ interface OpenTools {
   readonly decompressor: BlobDecompressor;
 }
 
-function openBatch(request: OpenRequest, tools: OpenTools): void {
+async function openBatch(request: OpenRequest, tools: OpenTools): Promise<void> {
   const { parts, table } = request;
   const blobsOfPart: number[][] = parts.map(() => []);
   for (let blob = 0; blob < table.length / OPEN_FIELDS.count; blob++) {
     blobsOfPart[field(table, blob, "part")]!.push(blob);
   }
-  blobsOfPart.forEach((blobs, part) => openPart(request, part, blobs, tools));
+  for (const [part, blobs] of blobsOfPart.entries()) await openPart(request, part, blobs, tools);
 }
 
-function openPart(request: OpenRequest, part: number, blobs: readonly number[], { sealer, decompressor }: OpenTools) {
+async function openPart(
+  request: OpenRequest,
+  part: number,
+  blobs: readonly number[],
+  { sealer, decompressor }: OpenTools,
+): Promise<void> {
   const { parts, packs, ids, table, segment } = request;
   const target = new Uint8Array(segment);
   // Names are only made for errors: a stream has a hundred blobs per megabyte.
   const what = (blob: number) => `blob ${idOf(ids, blob)} in pack ${packs[part]}`;
   const pieces = blobs.map((blob) => ({ offset: field(table, blob, "offset"), length: field(table, blob, "length") }));
-  const payloads = sealer.openBatch(parts[part]!, pieces, (i) => what(blobs[i]!));
-  freeBuffer(parts[part]!);
-  payloads.forEach((payload, i) => {
+  await sealer.openEach(parts[part]!, pieces, (i) => what(blobs[i]!), (i, payload) => {
     const blob = blobs[i]!;
     const at = field(table, blob, "target");
     const uncompressedLength = field(table, blob, "uncompressedLength");
@@ -190,7 +193,7 @@ function openPart(request: OpenRequest, part: number, blobs: readonly number[], 
       throw new IntegrityError(`Damaged ${what(blob)}: ${error.message}`, { cause: error });
     }
   });
-  if (payloads.length > 0) freeBuffer(payloads[0]!);
+  freeBuffer(parts[part]!);
 }
 
 function field(table: Uint32Array, blob: number, name: OpenField): number {
