@@ -9,7 +9,7 @@
  * and opened in batches, since for a single chunk the calls into the ciphers cost more than the encryption.
  */
 import { createCipheriv } from "node:crypto";
-import { freeBuffer } from "../base/bytes.ts";
+import { concatBytes, freeBuffer } from "../base/bytes.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
 import { BLOCK_BYTES, isZeroCounter, wholeBlocks } from "./counter.ts";
 import { Ctr } from "./ctr.ts";
@@ -21,7 +21,7 @@ import type { RandomBytes } from "./random.ts";
 /** How many bytes longer sealed bytes are than their plaintext. */
 export const SEAL_OVERHEAD_BYTES = BLOCK_BYTES + TAG_BYTES;
 
-/** From this length on, sealed bytes are decrypted by the Web Crypto API. */
+/** From this length on, payloads to be sealed and sealed bytes to be opened go to the Web Crypto API. */
 const LONG_BYTES = 64 * 1024;
 
 /** How many bytes of short payloads are decrypted together: they stay in the processor's second-level cache. */
@@ -112,6 +112,25 @@ export class Sealer {
     assertLayout(region, pieces);
     const nonces = this.#drawNonces(pieces.length);
     this.#ctr.apply(region, pieces, nonces);
+    return joinSealed(nonces, region, pieces, this.#tags(nonces, region, pieces));
+  }
+
+  /**
+   * Seals as `sealBatch` does, for less CPU if payloads are long. Owns: `region` must be left alone until the promise
+   * settles.
+   */
+  async sealLong(region: Uint8Array<ArrayBuffer>, pieces: readonly Piece[]): Promise<SealedPayloads> {
+    assertLayout(region, pieces);
+    const nonces = this.#drawNonces(pieces.length);
+    const nonceOf = (i: number) => nonces.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+    const [short, long] = [[] as number[], [] as number[]];
+    pieces.forEach(({ length }, i) => (length >= LONG_BYTES ? long : short).push(i));
+    this.#ctr.apply(region, short.map((i) => pieces[i]!), concatBytes(short.map(nonceOf)));
+    for (const i of long) {
+      const ciphertext = await this.#longCtr.apply(bytesOf(region, pieces[i]!), nonceOf(i));
+      region.set(ciphertext, pieces[i]!.offset);
+      freeBuffer(ciphertext);
+    }
     return joinSealed(nonces, region, pieces, this.#tags(nonces, region, pieces));
   }
 

@@ -237,6 +237,19 @@ Deno.test("large payloads come out whole", () => {
   opened.forEach((payload, i) => assert.equal(Buffer.compare(payload, payloads[i]!), 0));
 });
 
+Deno.test("a batch with long payloads is sealed as one with short ones", async () => {
+  const lengths = fc.oneof(fc.nat(40), fc.integer({ min: 65_500, max: 65_570 }), fc.constant(131_073));
+  const property = fc.asyncProperty(fc.array(lengths, { maxLength: 5 }), fc.array(fc.nat(2)), async (lengths, gaps) => {
+    const { batch, layout, nonces } = sealedBatch(lengths, gaps);
+    const regionBytes = Math.max(0, ...layout.map(({ offset, length }) => Math.ceil((offset + length) / 16) * 16));
+    const sealer = createSealer(KEYS, scriptedRandom(nonces));
+    const sealed = await sealer.sealLong(pseudorandomBytes(regionBytes, "region batch"), layout);
+    assert.deepEqual(sealed.lengths, batch.lengths);
+    assert.equal(Buffer.compare(sealed.bytes, batch.bytes), 0);
+  });
+  await fc.assert(property, { seed: 7, numRuns: 10 });
+});
+
 Deno.test("one after the other, blobs of any length open as they do together", async () => {
   const lengths = [0, 1, 15, 70, 65_503, 65_504, 65_505, 131_072, 300_001, 12, 60_000, 60_000, 60_000];
   const { sealer, batch, payloads, pieces } = sealedBatch(lengths);
