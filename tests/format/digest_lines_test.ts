@@ -70,8 +70,9 @@ Deno.test("a line that no list has is not taken", () => {
     assert.deepEqual(lines.take(namesIn("", ["a"]), 0), { bytes: new Uint8Array(0), files: 0 }, text);
   }
   const lines = new DigestLines(WHAT);
-  lines.push(utf8(`${MD5} ${SHA256} a\\b\n`));
-  assert.equal(lines.take(namesIn("", ["a\\b"]), 0).files, 0, "a path that should be escaped");
+  const names = namesIn("", ["a\\b"]);
+  lines.push(utf8(`${MD5} ${SHA256} ${textOf(names.text).slice(1, -1)}\n`));
+  assert.equal(lines.take(names, 0).files, 0, "a path that should be escaped");
 });
 
 Deno.test("the line after those that were taken must come after them", () => {
