@@ -146,6 +146,7 @@ export interface EarlierDirectory {
 
 /** Entries of an earlier tree. */
 export interface StoredRun extends SameRun {
+  /** The tree that they are in. */
   readonly tree: BlobId;
 }
 
@@ -219,8 +220,9 @@ export interface EngineEntries {
 export interface UnchangedEntries {
   /** The path of their directory as in `RunEntry`; empty for the top. */
   readonly directory: string;
-  /** The names of the first one and of the last one. */
+  /** The name of the first one. */
   readonly first: string;
+  /** The name of the last one. */
   readonly last: string;
   /** What the earlier tree says of them. */
   readonly run: StoredRun;

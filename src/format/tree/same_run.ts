@@ -21,13 +21,15 @@ export interface SameRun {
 /** What the content of an entry must be: that of no file, of an empty one, or of one with chunks. */
 export type ContentKind = "none" | "empty" | "chunks";
 
-/** Entries of one directory as they are by now, in order: those from `from` on, before `to`. */
+/** Entries of one directory as they are by now, in order. */
 export interface FoundHeads {
   /** Their heads, one behind the other. */
   readonly heads: Uint8Array;
   /** Where the head of each ends. */
   readonly headEnds: Uint32Array;
+  /** The place of the first one that is compared. */
   readonly from: number;
+  /** The place behind the last one that is compared. */
   readonly to: number;
   /** What the content of an entry must be. */
   readonly kindOf: (place: number) => ContentKind;

@@ -8,7 +8,7 @@ import type { NodeHead } from "../../../format/tree/node_head.ts";
 import { TREE_BEGINNING, TREE_END, TreeEncoder } from "../../../format/tree/tree.ts";
 
 /** The text of a directory that has ended: that of a tree of the earlier backup, or one that was put together. */
-export type DirectoryText =
+type DirectoryText =
   | { readonly text: Uint8Array; readonly same: BlobId }
   | { readonly text: Uint8Array<ArrayBuffer>; readonly same: null };
 
