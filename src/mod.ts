@@ -177,9 +177,11 @@ export {
   type SourceEnd,
   type SourceParent,
   type SourceRequest,
+  type StoredRun,
   type TargetEnd,
   type TargetRequest,
   type TargetStream,
+  type UnchangedEntries,
   type UsedObject,
 } from "./engine/engine.ts";
 export {
@@ -190,6 +192,7 @@ export {
   type NodeType,
 } from "./format/tree/node.ts";
 export { type NodeHead, nodeHead } from "./format/tree/node_head.ts";
+export type { ContentKind, FoundHeads, SameRun } from "./format/tree/same_run.ts";
 export type { StoredEntry } from "./format/tree/tree_cursor.ts";
 export { GoFileMode } from "./format/tree/file_mode.ts";
 export { Child, type ChildExit, type ChildRequest } from "./engine/child.ts";

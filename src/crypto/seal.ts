@@ -9,15 +9,23 @@
  * and opened in batches, since for a single chunk the calls into the ciphers cost more than the encryption.
  */
 import { createCipheriv } from "node:crypto";
+import { concatBytes, freeBuffer } from "../base/bytes.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
 import { BLOCK_BYTES, isZeroCounter, wholeBlocks } from "./counter.ts";
 import { Ctr } from "./ctr.ts";
+import { LongCtr } from "./long_ctr.ts";
 import { assertInside, bytesOf, type Piece } from "./piece.ts";
 import { Poly1305, TAG_BYTES } from "./poly1305.ts";
 import type { RandomBytes } from "./random.ts";
 
 /** How many bytes longer sealed bytes are than their plaintext. */
 export const SEAL_OVERHEAD_BYTES = BLOCK_BYTES + TAG_BYTES;
+
+/** From this length on, payloads to be sealed and sealed bytes to be opened go to the Web Crypto API. */
+const LONG_BYTES = 64 * 1024;
+
+/** How many bytes of short payloads are decrypted together: they stay in the processor's second-level cache. */
+const TOGETHER_BYTES = 128 * 1024;
 
 /** The three parts of a master key or of a key derived from a password. */
 export interface SealingKeys {
@@ -47,7 +55,7 @@ export function createSealer(keys: SealingKeys, randomBytes: RandomBytes): Seale
   assertKeyPart("encryption key", keys.encrypt, 32);
   assertKeyPart("MAC key k", keys.macK, 16);
   assertKeyPart("MAC key r", keys.macR, 16);
-  return new Sealer(new Ctr(keys.encrypt), keys.macK.slice(), new Poly1305(keys.macR), randomBytes);
+  return new Sealer(keys, randomBytes);
 }
 
 function assertKeyPart(name: string, part: Uint8Array, length: number): void {
@@ -59,14 +67,19 @@ function assertKeyPart(name: string, part: Uint8Array, length: number): void {
 /** Seals and opens under one set of keys. Made by `createSealer`. */
 export class Sealer {
   readonly #ctr: Ctr;
+  readonly #longCtr: LongCtr;
   readonly #macK: Uint8Array;
   readonly #poly1305: Poly1305;
   readonly #randomBytes: RandomBytes;
+  /** The short payloads that `openEach` opens together; made when first needed. */
+  #together: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(ctr: Ctr, macK: Uint8Array, poly1305: Poly1305, randomBytes: RandomBytes) {
-    this.#ctr = ctr;
-    this.#macK = macK;
-    this.#poly1305 = poly1305;
+  /** Called by `createSealer`. */
+  constructor({ encrypt, macK, macR }: SealingKeys, randomBytes: RandomBytes) {
+    this.#ctr = new Ctr(encrypt);
+    this.#longCtr = new LongCtr(encrypt);
+    this.#macK = macK.slice();
+    this.#poly1305 = new Poly1305(macR);
     this.#randomBytes = randomBytes;
   }
 
@@ -103,25 +116,87 @@ export class Sealer {
   }
 
   /**
+   * Seals as `sealBatch` does, for less CPU if payloads are long. Owns: `region` must be left alone until the promise
+   * settles.
+   */
+  async sealLong(region: Uint8Array<ArrayBuffer>, pieces: readonly Piece[]): Promise<SealedPayloads> {
+    assertLayout(region, pieces);
+    const nonces = this.#drawNonces(pieces.length);
+    const nonceOf = (i: number) => nonces.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+    const [short, long] = [[] as number[], [] as number[]];
+    pieces.forEach(({ length }, i) => (length >= LONG_BYTES ? long : short).push(i));
+    this.#ctr.apply(region, short.map((i) => pieces[i]!), concatBytes(short.map(nonceOf)));
+    for (const i of long) {
+      const ciphertext = await this.#longCtr.apply(bytesOf(region, pieces[i]!), nonceOf(i));
+      region.set(ciphertext, pieces[i]!.offset);
+      freeBuffer(ciphertext);
+    }
+    return joinSealed(nonces, region, pieces, this.#tags(nonces, region, pieces));
+  }
+
+  /**
    * Opens sealed blobs in one buffer, in any order and with anything between them. `what(i)` names piece i in messages.
    * Throws `IntegrityError` for the first piece that cannot be opened, and then returns none of the others;
    * `brokenPieces` tells which ones are broken. `bytes` may be shared memory. Owns: the results are the caller's, but
    * all share one buffer, which each of them keeps alive.
    */
   openBatch(bytes: Uint8Array, pieces: readonly Piece[], what: (index: number) => string): Uint8Array<ArrayBuffer>[] {
+    this.#assertWhole(bytes, pieces, what);
+    const region = new Uint8Array(pieces.reduce((sum, piece) => sum + blocksOf(piece), 0));
+    return this.#decryptInto(region, bytes, pieces).map((payload) => bytesOf(region, payload));
+  }
+
+  /**
+   * Opens sealed blobs as `openBatch` does, but hands out one after the other, and takes no memory for each of them:
+   * `use(i, payload)` gets the plaintext of piece i, in the order of the pieces. Nothing is decrypted before its own tag
+   * is verified; blobs before a broken one are handed out. Owns: a payload is valid until `use` returns. `bytes` must
+   * not change until the promise settles. Throws what `use` throws, too.
+   */
+  async openEach(
+    bytes: Uint8Array<ArrayBuffer>,
+    pieces: readonly Piece[],
+    what: (index: number) => string,
+    use: (index: number, payload: Uint8Array<ArrayBuffer>) => void,
+  ): Promise<void> {
+    for (let first = 0; first < pieces.length;) {
+      const run = pieces.slice(first, endOfRun(pieces, first));
+      this.#assertWhole(bytes, run, (i) => what(first + i));
+      if (isLong(run[0]!)) {
+        const payload = await this.#decryptLong(bytes, run[0]!);
+        use(first, payload);
+        freeBuffer(payload);
+      } else {
+        const region = this.#together ??= new Uint8Array(TOGETHER_BYTES);
+        const payloads = this.#decryptInto(region, bytes, run);
+        payloads.forEach((payload, i) => use(first + i, bytesOf(region, payload)));
+      }
+      first += run.length;
+    }
+  }
+
+  async #decryptLong(bytes: Uint8Array<ArrayBuffer>, piece: Piece): Promise<Uint8Array<ArrayBuffer>> {
+    const nonce = bytes.slice(piece.offset, piece.offset + BLOCK_BYTES);
+    return await this.#longCtr.apply(bytesOf(bytes, ciphertextOf(piece)), nonce);
+  }
+
+  /** Throws `IntegrityError` for the first piece that cannot be opened. */
+  #assertWhole(bytes: Uint8Array, pieces: readonly Piece[], what: (index: number) => string): void {
     const [broken] = this.brokenPieces(bytes, pieces);
     if (broken) throw new IntegrityError(`Cannot open ${what(broken.index)}: ${broken.reason}`);
+  }
+
+  /** Decrypts pieces to their places in a region, which are multiples of 16, and returns these. */
+  #decryptInto(region: Uint8Array<ArrayBuffer>, bytes: Uint8Array, pieces: readonly Piece[]): Piece[] {
     let end = 0;
     const payloads = pieces.map((piece) => {
-      const payload = { offset: end, length: piece.length - SEAL_OVERHEAD_BYTES };
-      end += wholeBlocks(payload.length);
+      const ciphertext = ciphertextOf(piece);
+      const payload = { offset: end, length: ciphertext.length };
+      region.set(bytesOf(bytes, ciphertext), end);
+      end += blocksOf(piece);
       return payload;
     });
-    const region = new Uint8Array(end);
-    const nonces = noncesOf(bytes, pieces);
-    pieces.forEach((piece, i) => region.set(bytesOf(bytes, ciphertextOf(piece)), payloads[i]!.offset));
-    this.#ctr.apply(region, payloads, nonces);
-    return payloads.map((payload) => bytesOf(region, payload));
+    this.#ctr.apply(region.subarray(0, end), payloads, noncesOf(bytes, pieces));
+    return payloads;
   }
 
   /** The sealed blobs in `bytes` that cannot be opened, in the order of the pieces. Decrypts nothing. */
@@ -199,6 +274,26 @@ function joinSealed(
     at += lengths[i]!;
   });
   return { bytes, lengths };
+}
+
+function isLong({ length }: Piece): boolean {
+  return length >= LONG_BYTES;
+}
+
+/** The end of the pieces from `first` on that are opened together: one long one, or several short ones. */
+function endOfRun(pieces: readonly Piece[], first: number): number {
+  let end = first + 1;
+  if (isLong(pieces[first]!)) return end;
+  for (let room = TOGETHER_BYTES - blocksOf(pieces[first]!); end < pieces.length; end++) {
+    room -= blocksOf(pieces[end]!);
+    if (room < 0 || isLong(pieces[end]!)) break;
+  }
+  return end;
+}
+
+/** How many bytes the whole blocks of a piece's payload take. */
+function blocksOf({ length }: Piece): number {
+  return wholeBlocks(Math.max(0, length - SEAL_OVERHEAD_BYTES));
 }
 
 function isLongEnough(sealed: Piece): boolean {

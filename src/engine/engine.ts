@@ -26,8 +26,10 @@
  * OpenStack Freezer's engines.
  */
 import type { ByteSource, JudgedSource, StreamSink } from "../base/byte_source.ts";
+import type { BlobId } from "../base/id.ts";
 import type { EntryProperties } from "../format/tree/node.ts";
 import type { NodeHead } from "../format/tree/node_head.ts";
+import type { FoundHeads, SameRun } from "../format/tree/same_run.ts";
 import type { StoredEntry } from "../format/tree/tree_cursor.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
 import type { StreamPath } from "../format/manifest/series.ts";
@@ -142,8 +144,19 @@ export interface EarlierDirectory {
    * The entry of a name; `head` is the head that it has by now. A file of which a chunk is no longer stored is left out.
    */
   find(name: string, head: Uint8Array): StoredEntry | undefined;
+  /**
+   * The longest run of entries, from the first of those on, that are the same, with all their chunks stored; null if the
+   * first one, which has this name, is not. Absent if entries can only be found one by one.
+   */
+  sameRun?(name: string, found: FoundHeads): StoredRun | null;
   /** The directory of a name in it; null if there is none. */
   below(name: string): Promise<EarlierDirectory | null>;
+}
+
+/** Entries of an earlier tree. */
+export interface StoredRun extends SameRun {
+  /** The tree that they are in. */
+  readonly tree: BlobId;
 }
 
 /** What the parent left. It was made by the same engine. */
@@ -198,7 +211,7 @@ export interface EngineStream {
   readonly guard: GuardChoice;
 }
 
-export type { EntryProperties, NodeHead, StoredEntry };
+export type { EntryProperties, FoundHeads, NodeHead, StoredEntry };
 
 /**
  * A run of entries in walk order, with the bytes of small files. Owns: whoever gets the item releases the buffer.
@@ -207,9 +220,25 @@ export interface EngineEntries {
   /** Tells it from a stream and from a single entry. */
   readonly kind: "entries";
   /** At least one, and at most some thousand: they are in memory together. */
-  readonly entries: readonly RunEntry[];
+  readonly entries: readonly (RunEntry | UnchangedEntries)[];
   /** The content of the files that are `inline`, back to back from its beginning; null if there is none. */
   readonly buffer: EngineBuffer | null;
+}
+
+/** Entries of one directory that follow each other, none of them a directory, and are the same as in the earlier tree. */
+export interface UnchangedEntries {
+  /** The path of their directory as in `RunEntry`; empty for the top. */
+  readonly directory: string;
+  /** The name of the first one. */
+  readonly first: string;
+  /** The name of the last one. */
+  readonly last: string;
+  /** What the earlier tree says of them. */
+  readonly run: StoredRun;
+  /** How many of them are files. */
+  readonly files: number;
+  /** The bytes of those. */
+  readonly bytes: number;
 }
 
 /** An entry within a run. */

@@ -23,6 +23,7 @@ export interface DigestLine extends FileDigests {
   readonly path: string;
 }
 
+const EMPTY = new Uint8Array(0);
 const UNKNOWN = "-";
 const ESCAPED = /[\\\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
@@ -59,8 +60,8 @@ export function digestLineText({ path, md5, sha256 }: DigestLine): string {
   return `${escaped === path ? "" : "\\"}${md5 ?? UNKNOWN} ${sha256 ?? UNKNOWN} ${escaped}\n`;
 }
 
-/** A line without its path's text: far longer than any path that a system permits. */
-const MOST_LINE_BYTES = 1024 * 1024;
+/** The longest line: far longer than any path that a system permits. */
+export const MOST_LINE_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
 /** So many lines are taken apart before they are needed. */
 const LINES_AT_ONCE = 256;
@@ -81,11 +82,17 @@ export class DigestListDecoder {
    * lines are taken apart when they are asked for. Throws `IntegrityError` for anything but lines in order.
    */
   push(piece: Uint8Array): Iterable<StoredDigestLine[]> {
+    const whole = this.wholeLines(piece);
+    return whole.length === 0 ? [] : this.#linesIn(byteStringOf(whole));
+  }
+
+  /** The bytes of the lines that end in the next piece, which are not looked at. They are the caller's own. */
+  wholeLines(piece: Uint8Array): Uint8Array {
     const end = piece.lastIndexOf(LINE_FEED) + 1;
     const whole = concatBytes([this.#rest, piece.subarray(0, end)]);
     this.#rest = end === 0 ? concatBytes([whole, piece]) : concatBytes([piece.subarray(end)]);
     if (this.#rest.length > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
-    return end === 0 ? [] : this.#linesIn(byteStringOf(whole));
+    return end === 0 ? EMPTY : whole;
   }
 
   *#linesIn(text: string): Generator<StoredDigestLine[]> {
@@ -118,12 +125,14 @@ export class DigestListDecoder {
 const BACKSLASH = 0x5c;
 const DASH = 0x2d;
 const SPACE = 0x20;
-const MD5_DIGITS = 32;
-const SHA256_DIGITS = 64;
+/** Digits of digests in hex. */
+export const MD5_DIGITS = 32;
+/** See `MD5_DIGITS`. */
+export const SHA256_DIGITS = 64;
 const UNESCAPED: Readonly<Record<string, string>> = { "\\\\": "\\", "\\n": "\n", "\\r": "\r" };
 
-/** Takes a line with its line feed apart. */
-function parseLine(line: string, what: string): StoredDigestLine {
+/** Takes a line with its line feed apart. Throws an `IntegrityError` that names `what`. */
+export function parseLine(line: string, what: string): StoredDigestLine {
   const start = line.charCodeAt(0) === BACKSLASH ? 1 : 0;
   const md5End = digestEnd(line, start, MD5_DIGITS);
   const sha256End = digestEnd(line, md5End + 1, SHA256_DIGITS);

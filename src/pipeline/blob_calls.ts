@@ -4,6 +4,7 @@ import { decodeHexInto, encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { IdTableReader } from "../base/id_table.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
+import { Turn } from "../base/limits.ts";
 import { wholeBlocks } from "../crypto/counter.ts";
 import { MD5_BYTES, md5Hex, sha256Hex } from "../crypto/digest.ts";
 import type { Piece } from "../crypto/piece.ts";
@@ -28,6 +29,9 @@ export function blobCalls(): Handlers<BlobCalls> {
   let known: IdTableReader | undefined;
   let target: { readonly sealer: Sealer; readonly form: ResealedForm } | undefined;
   const scratch = new Scratch();
+  // Sealing waits for Web Crypto. Meanwhile, nobody else may use its memory.
+  const sealScratch = new Scratch();
+  const sealTurn = new Turn();
   const decompressor = new BlobDecompressor();
   return {
     configure({ keys, compression }) {
@@ -39,15 +43,16 @@ export function blobCalls(): Handlers<BlobCalls> {
       known = new IdTableReader(view);
       return { response: null };
     },
-    seal(request) {
+    async seal(request) {
       invariant(sealer && compressor && known, "A thread was asked to seal before it was configured");
-      const batch = sealBatch(request, { sealer, compressor, known, scratch });
+      const tools = { sealer, compressor, known, scratch: sealScratch };
+      const batch = await sealTurn.take(() => sealBatch(request, tools));
       const transfer = [batch.ids, batch.md5s, batch.lengths, batch.sealedLengths, batch.compressed, batch.sealed];
       return { response: batch, transfer: transfer.map(({ buffer }) => buffer) };
     },
-    open(request) {
+    async open(request) {
       invariant(sealer, "A thread was asked to open blobs before it was configured");
-      openBatch(request, { sealer, decompressor });
+      await openBatch(request, { sealer, decompressor });
       return { response: null };
     },
     verify(request) {
@@ -93,7 +98,10 @@ class Scratch {
   }
 }
 
-function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }: SealTools): SealedBatch {
+async function sealBatch(
+  request: SealRequest,
+  { sealer, compressor, known, scratch }: SealTools,
+): Promise<SealedBatch> {
   const chunks = chunksOf(request);
   const ids = new Uint8Array(chunks.length * ID_BYTES);
   const md5s = new Uint8Array(request.wantsMd5 ? chunks.length * MD5_BYTES : 0);
@@ -121,7 +129,7 @@ function sealBatch(request: SealRequest, { sealer, compressor, known, scratch }:
     pieces.push({ offset: end, length });
     end = wholeBlocks(end + length);
   }
-  const sealed = sealer.sealBatch(region.subarray(0, end), pieces);
+  const sealed = await sealer.sealLong(region.subarray(0, end), pieces);
   fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
   return { ids, md5s, lengths, sealedLengths, compressed, sealed: sealed.bytes };
 }
@@ -160,24 +168,27 @@ interface OpenTools {
   readonly decompressor: BlobDecompressor;
 }
 
-function openBatch(request: OpenRequest, tools: OpenTools): void {
+async function openBatch(request: OpenRequest, tools: OpenTools): Promise<void> {
   const { parts, table } = request;
   const blobsOfPart: number[][] = parts.map(() => []);
   for (let blob = 0; blob < table.length / OPEN_FIELDS.count; blob++) {
     blobsOfPart[field(table, blob, "part")]!.push(blob);
   }
-  blobsOfPart.forEach((blobs, part) => openPart(request, part, blobs, tools));
+  for (const [part, blobs] of blobsOfPart.entries()) await openPart(request, part, blobs, tools);
 }
 
-function openPart(request: OpenRequest, part: number, blobs: readonly number[], { sealer, decompressor }: OpenTools) {
+async function openPart(
+  request: OpenRequest,
+  part: number,
+  blobs: readonly number[],
+  { sealer, decompressor }: OpenTools,
+): Promise<void> {
   const { parts, packs, ids, table, segment } = request;
   const target = new Uint8Array(segment);
   // Names are only made for errors: a stream has a hundred blobs per megabyte.
   const what = (blob: number) => `blob ${idOf(ids, blob)} in pack ${packs[part]}`;
   const pieces = blobs.map((blob) => ({ offset: field(table, blob, "offset"), length: field(table, blob, "length") }));
-  const payloads = sealer.openBatch(parts[part]!, pieces, (i) => what(blobs[i]!));
-  freeBuffer(parts[part]!);
-  payloads.forEach((payload, i) => {
+  await sealer.openEach(parts[part]!, pieces, (i) => what(blobs[i]!), (i, payload) => {
     const blob = blobs[i]!;
     const at = field(table, blob, "target");
     const uncompressedLength = field(table, blob, "uncompressedLength");
@@ -190,7 +201,7 @@ function openPart(request: OpenRequest, part: number, blobs: readonly number[], 
       throw new IntegrityError(`Damaged ${what(blob)}: ${error.message}`, { cause: error });
     }
   });
-  if (payloads.length > 0) freeBuffer(payloads[0]!);
+  freeBuffer(parts[part]!);
 }
 
 function field(table: Uint32Array, blob: number, name: OpenField): number {

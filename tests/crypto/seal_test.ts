@@ -237,6 +237,61 @@ Deno.test("large payloads come out whole", () => {
   opened.forEach((payload, i) => assert.equal(Buffer.compare(payload, payloads[i]!), 0));
 });
 
+Deno.test("a batch with long payloads is sealed as one with short ones", async () => {
+  const lengths = fc.oneof(fc.nat(40), fc.integer({ min: 65_500, max: 65_570 }), fc.constant(131_073));
+  const property = fc.asyncProperty(fc.array(lengths, { maxLength: 5 }), fc.array(fc.nat(2)), async (lengths, gaps) => {
+    const { batch, layout, nonces } = sealedBatch(lengths, gaps);
+    const regionBytes = Math.max(0, ...layout.map(({ offset, length }) => Math.ceil((offset + length) / 16) * 16));
+    const sealer = createSealer(KEYS, scriptedRandom(nonces));
+    const sealed = await sealer.sealLong(pseudorandomBytes(regionBytes, "region batch"), layout);
+    assert.deepEqual(sealed.lengths, batch.lengths);
+    assert.equal(Buffer.compare(sealed.bytes, batch.bytes), 0);
+  });
+  await fc.assert(property, { seed: 7, numRuns: 10 });
+});
+
+Deno.test("one after the other, blobs of any length open as they do together", async () => {
+  const lengths = [0, 1, 15, 70, 65_503, 65_504, 65_505, 131_072, 300_001, 12, 60_000, 60_000, 60_000];
+  const { sealer, batch, payloads, pieces } = sealedBatch(lengths);
+  const before = batch.bytes.slice();
+  const property = fc.asyncProperty(fc.array(fc.nat(pieces.length - 1), { maxLength: 30 }), async (order) => {
+    const indexes: number[] = [];
+    await sealer.openEach(batch.bytes, order.map((i) => pieces[i]!), String, (i, payload) => {
+      assert.equal(Buffer.compare(payload, payloads[order[i]!]!), 0, `piece ${i}`);
+      indexes.push(i);
+    });
+    assert.deepEqual(indexes, [...order.keys()]);
+  });
+  await fc.assert(property, { seed: 4, numRuns: 40 });
+  assert.equal(Buffer.compare(batch.bytes, before), 0);
+});
+
+Deno.test("one after the other, the first broken blob is named, and neither it nor those behind it are given", async () => {
+  const lengths = [10, 200_000, 20, 70_000, 30, 65_504];
+  const { sealer, batch, pieces } = sealedBatch(lengths);
+  const property = fc.asyncProperty(fc.nat(lengths.length - 1), fc.nat(), async (blob, bit) => {
+    const { offset, length } = pieces[blob]!;
+    const broken = batch.bytes.slice();
+    broken[offset + (bit >> 3) % length]! ^= 1 << (bit & 7);
+    const given: number[] = [];
+    const opening = sealer.openEach(broken, pieces, (i) => `blob ${i}`, (i) => given.push(i));
+    await assert.rejects(opening, isIntegrityErrorOn(`blob ${blob}`));
+    assert.ok(given.every((i) => i < blob));
+  });
+  await fc.assert(property, { seed: 5, numRuns: 40 });
+});
+
+Deno.test("one after the other, a failure of whoever takes a blob ends the opening", async () => {
+  const { sealer, batch, pieces } = sealedBatch([10, 200_000, 20]);
+  for (const failing of [0, 1, 2]) {
+    const opening = sealer.openEach(batch.bytes, pieces, String, (i) => {
+      if (i === failing) throw new IntegrityError(`no room for ${i}`);
+      assert.ok(i < failing);
+    });
+    await assert.rejects(opening, new IntegrityError(`no room for ${failing}`));
+  }
+});
+
 Deno.test("every flipped bit and every truncation is refused", () => {
   const sealer = createSealer(KEYS, systemRandomBytes);
   for (let bit = 0; bit < SEALED_HELLO.length * 8; bit++) {

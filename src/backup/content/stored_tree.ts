@@ -1,7 +1,7 @@
 /** The tree of an earlier backup as an engine asks for it: directory by directory, read when it is first wanted. */
 import { IntegrityError } from "../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
-import type { EarlierDirectory, EarlierTree } from "../../engine/engine.ts";
+import type { EarlierDirectory, EarlierTree, FoundHeads, StoredRun } from "../../engine/engine.ts";
 import { type StoredEntry, TreeCursor } from "../../format/tree/tree_cursor.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { TreeTexts } from "../../repository/tree/tree_texts.ts";
@@ -45,7 +45,7 @@ export class StoredTree implements EarlierTree {
   /** The directory of a tree, to be asked from its first name on. Throws what the store throws. */
   async directoryOf(tree: BlobId): Promise<StoredDirectory | null> {
     try {
-      return new StoredDirectory(this, new TreeCursor(await this.#text(tree), `tree ${tree}`));
+      return new StoredDirectory(this, tree, new TreeCursor(await this.#text(tree), `tree ${tree}`));
     } catch (error) {
       this.tellDamage(error);
       return null;
@@ -57,6 +57,9 @@ export class StoredTree implements EarlierTree {
     for (let at = 0; at < content.length; at += ID_BYTES) if (!this.#options.hasData(content, at)) return false;
     return true;
   }
+
+  /** Whether the repository holds a chunk. */
+  readonly holdsChunk = (id: Uint8Array): boolean => this.#options.hasData(id, 0);
 
   /** Throws what is no damage. */
   tellDamage(error: unknown): void {
@@ -92,12 +95,28 @@ export class StoredTree implements EarlierTree {
 /** A directory of a stored tree. */
 export class StoredDirectory implements EarlierDirectory {
   readonly #tree: StoredTree;
+  readonly #id: BlobId;
   readonly #cursor: TreeCursor;
 
   /** `StoredTree` makes it. */
-  constructor(tree: StoredTree, cursor: TreeCursor) {
+  constructor(tree: StoredTree, id: BlobId, cursor: TreeCursor) {
     this.#tree = tree;
+    this.#id = id;
     this.#cursor = cursor;
+  }
+
+  sameRun(name: string, found: FoundHeads): StoredRun | null {
+    try {
+      const run = this.#cursor.sameRun(name, found, this.#tree.holdsChunk);
+      return run && { ...run, tree: this.#id };
+    } catch (error) {
+      return this.#tellDamage(error) ?? null;
+    }
+  }
+
+  /** Goes on behind a run of entries, if they are of this directory. */
+  passOver(run: StoredRun): void {
+    if (run.tree === this.#id) this.#cursor.passOver(run);
   }
 
   find(name: string, head: Uint8Array): StoredEntry | undefined {

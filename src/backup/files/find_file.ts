@@ -8,7 +8,7 @@ import type { IndexedRepository } from "../../repository/repository.ts";
 import { findNode, pathInTree } from "../../repository/tree/trees.ts";
 import type { Backup } from "../backup.ts";
 import { type BackupFile, contentsOf, findSeriesNodes, treeOfFiles } from "../content/contents.ts";
-import { DigestCursor, readDigestList } from "../content/read_digests.ts";
+import { DigestCursor, readDigestText } from "../content/read_digests.ts";
 import type { ContentReading } from "../content/read_verified.ts";
 import type { FilesBackup } from "./verify_files.ts";
 
@@ -80,8 +80,9 @@ async function expectedOf(
   const { digests: list } = await findSeriesNodes(reading.repository, backup);
   if (list === undefined) return null;
   const listPath = digestListPath(series);
-  const lines = readDigestList(contentsOf(reading.repository, list, listPath), JSON.stringify(listPath), reading);
-  const cursor = new DigestCursor(lines, (error) => {
+  const what = JSON.stringify(listPath);
+  const texts = readDigestText(contentsOf(reading.repository, list, listPath), what, reading);
+  const cursor = new DigestCursor(texts, what, (error) => {
     throw error;
   });
   try {

@@ -13,7 +13,7 @@ import { RunPlan } from "./run_plan.ts";
 import { isUnchanged } from "./unchanged.ts";
 import { joined } from "./walk/entry_record.ts";
 import type { FolderPlace } from "./walk/open_below.ts";
-import { type FoundEntry, stepsOf, type WalkBatch, type WalkStep } from "./walk/walk_batch.ts";
+import { type FoundEntry, StepReader, type WalkBatch, type WalkStep } from "./walk/walk_batch.ts";
 
 interface MakerTools {
   readonly request: FilesRequest;
@@ -91,10 +91,16 @@ export class ItemMaker {
   }
 
   async #take(batch: WalkBatch): Promise<void> {
-    for (const { step, problems } of stepsOf(batch)) {
-      for (const problem of problems) this.#tools.problems.add(this.#order, problem);
+    const steps = new StepReader(batch);
+    for (;;) {
+      for (const problem of steps.problems()) this.#tools.problems.add(this.#order, problem);
+      if (this.#takeUnchanged(steps)) {
+        if (this.#run.isFull(0)) await this.#endRun();
+        continue;
+      }
+      const step = steps.next();
       this.#order++;
-      if (step === null) continue;
+      if (step === null) return;
       // What must be waited for is rare: a wait for each of a million files would take long.
       const making = step.kind === "entry"
         ? this.#add(step.found)
@@ -103,6 +109,21 @@ export class ItemMaker {
         : this.#leave();
       if (making) await making;
     }
+  }
+
+  /** Takes the next entries all at once as far as they did not change; false if the next one must be looked at. */
+  #takeUnchanged(steps: StepReader): boolean {
+    const { path: directory, earlier } = this.#directories.at(-1)!;
+    if (earlier?.sameRun === undefined) return false;
+    const ahead = steps.entriesAhead();
+    const run = ahead && earlier.sameRun(ahead.first, ahead);
+    if (run === null) return false;
+    const { first } = ahead!;
+    const passed = steps.passOver(run.starts.length);
+    this.#order += run.starts.length;
+    this.#note(joined(directory, first));
+    this.#run.addUnchanged({ directory, first, run, ...passed });
+    return true;
   }
 
   async #enter({ found: { name, head }, isAnchor }: Entering): Promise<void> {

@@ -1,5 +1,5 @@
 /** A run of entries before its small files are read. */
-import type { EngineBuffer, EngineEntries, RunEntry } from "../engine.ts";
+import type { EngineBuffer, EngineEntries, RunEntry, UnchangedEntries } from "../engine.ts";
 import type { FileToRead, SmallFilesResult } from "./read/file_to_read.ts";
 import type { FileState } from "./walk/entry_record.ts";
 import type { FolderPlace } from "./walk/open_below.ts";
@@ -20,8 +20,9 @@ interface RunTools {
 
 /** An entry of which something is still to be known. */
 interface PlannedEntry {
+  readonly entry: RunEntry;
   /** Its place among the entries. */
-  readonly entry: number;
+  readonly place: number;
   /** Its number in the walk. */
   readonly order: number;
 }
@@ -30,7 +31,8 @@ interface PlannedEntry {
 export class RunPlan {
   readonly folders: FolderPlace[] = [];
   readonly files: FileToRead[] = [];
-  readonly #entries: RunEntry[] = [];
+  readonly #entries: (RunEntry | UnchangedEntries)[] = [];
+  #count = 0;
   readonly #planned: PlannedEntry[] = [];
   /** Entries that have the content of others. */
   readonly #same: PlannedEntry[] = [];
@@ -45,15 +47,21 @@ export class RunPlan {
 
   /** Whether a further file of that size, or an entry without content, would be too much. */
   isFull(fileBytes: number): boolean {
-    if (this.#entries.length >= (this.buffer === null ? MOST_UNREAD_ENTRIES : MOST_ENTRIES)) return true;
+    if (this.#count >= (this.buffer === null ? MOST_UNREAD_ENTRIES : MOST_ENTRIES)) return true;
     if (this.buffer === null || this.#bytes === 0) return false;
     return this.#bytes + fileBytes > this.buffer.bytes.length * (1 - SPARE);
   }
 
   /** Adds an entry that is whole. `order`: its number in the walk. */
   add(entry: RunEntry, order: number): void {
-    if (entry.content?.kind === "same") this.#same.push({ entry: this.#entries.length, order });
-    this.#entries.push(entry);
+    if (entry.content?.kind === "same") this.#same.push({ entry, place: this.#entries.length, order });
+    this.#push(entry);
+  }
+
+  /** Adds entries that are the same as before. */
+  addUnchanged(entries: UnchangedEntries): void {
+    this.#count += entries.run.starts.length;
+    this.#entries.push(entries);
   }
 
   /** Adds a file that is to be read. `order`: its number in the walk. */
@@ -63,10 +71,16 @@ export class RunPlan {
   ): void {
     // Files of one folder follow each other.
     if (this.folders.at(-1) !== place) this.folders.push(place);
-    this.#planned.push({ entry: this.#entries.length, order });
+    const planned: RunEntry = { ...entry, content: { kind: "inline", length: state.size } };
+    this.#planned.push({ entry: planned, place: this.#entries.length, order });
     this.files.push({ folder: this.folders.length - 1, name, state });
     this.#bytes += state.size;
-    this.#entries.push({ ...entry, content: { kind: "inline", length: state.size } });
+    this.#push(planned);
+  }
+
+  #push(entry: RunEntry): void {
+    this.#count++;
+    this.#entries.push(entry);
   }
 
   /** The run once its files were read; null if nothing of it is left. Its buffer is given back unless it is needed. */
@@ -74,23 +88,21 @@ export class RunPlan {
     { lengths, remarks }: SmallFilesResult,
     { onProblem, missing }: RunTools,
   ): EngineEntries | null {
-    const entries: (RunEntry | null)[] = [...this.#entries];
-    this.#planned.forEach(({ entry }, i) => {
+    const entries: (RunEntry | UnchangedEntries | null)[] = [...this.#entries];
+    this.#planned.forEach(({ entry, place }, i) => {
       const length = lengths[i]!;
-      const planned = this.#entries[entry]!;
-      if (length < 0 && planned.isShared) missing.add(planned.path);
-      entries[entry] = length < 0 ? null : { ...planned, content: { kind: "inline", length } };
+      if (length < 0 && entry.isShared) missing.add(entry.path);
+      entries[place] = length < 0 ? null : { ...entry, content: { kind: "inline", length } };
     });
-    for (const { entry, order } of this.#same) {
-      const { path, content } = this.#entries[entry]!;
+    for (const { entry: { path, content }, place, order } of this.#same) {
       if (content?.kind !== "same" || !missing.has(content.path)) continue;
       onProblem(order, `"/${path}" is another name of "/${content.path}", which could not be read`);
-      entries[entry] = null;
+      entries[place] = null;
     }
     for (const { file, head, problem } of remarks) {
-      const { entry, order } = this.#planned[file]!;
+      const { place, order } = this.#planned[file]!;
       if (problem !== undefined) onProblem(order, problem);
-      if (head !== undefined && entries[entry] !== null) entries[entry] = { ...entries[entry]!, head };
+      if (head !== undefined && entries[place] !== null) entries[place] = { ...entries[place] as RunEntry, head };
     }
     const left = entries.filter((entry) => entry !== null);
     const needsBuffer = lengths.some((length) => length > 0);

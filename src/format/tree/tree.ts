@@ -25,6 +25,11 @@ import {
 } from "./node.ts";
 import { isRfc3339, type Rfc3339 } from "../time.ts";
 
+/** What the text of a tree begins and ends with; nodes with commas between them are all in between. */
+export const TREE_BEGINNING: Uint8Array = new TextEncoder().encode('{"nodes":[');
+/** See `TREE_BEGINNING`. */
+export const TREE_END: Uint8Array = new TextEncoder().encode("]}\n");
+
 const UINT32_MAX = 2 ** 32 - 1;
 /** Least bytes of an id in a content list: 64 digits, two quotes, and a comma or the opening bracket. */
 const CONTENT_ID_TEXT_BYTES = 67;
@@ -51,7 +56,7 @@ export class TreeEncoder {
   /** `expectedBytes` is a guess at the length of the text. */
   constructor(expectedBytes = 4 * NODE_TEXT_BYTES) {
     this.#writer = new ByteWriter(expectedBytes);
-    this.#writer.ascii('{"nodes":[');
+    this.#writer.bytes(TREE_BEGINNING);
   }
 
   /** How many nodes there are so far. */
@@ -86,6 +91,17 @@ export class TreeEncoder {
     this.#writer.ascii("}");
   }
 
+  /**
+   * Appends the text of nodes with commas between them, which have these first and last names and are in order. Throws
+   * as `add` does for the first one.
+   */
+  addNodes(text: Uint8Array, { nodes, first, last }: { nodes: number; first: string; last: string }): void {
+    this.#begin(first);
+    this.#writer.bytes(text);
+    this.#nodes += nodes - 1;
+    this.#lastName = last;
+  }
+
   #begin(name: string): void {
     const last = this.#lastName;
     invariant(isNodeName(name), () => `A tree cannot hold the name ${goJson(name)}`);
@@ -97,7 +113,7 @@ export class TreeEncoder {
 
   /** The text with its final line feed. The encoder cannot be used afterwards. */
   finish(): Uint8Array<ArrayBuffer> {
-    this.#writer.ascii("]}\n");
+    this.#writer.bytes(TREE_END);
     return this.#writer.finish();
   }
 }

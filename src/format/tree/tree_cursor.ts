@@ -7,7 +7,8 @@ import { compareByteStrings } from "../byte_string.ts";
 import { damaged } from "../damage.ts";
 import { unquoteName } from "../json/go_json.ts";
 import type { Node } from "./node.ts";
-import { decodeNode, decodeTree, encodeTree } from "./tree.ts";
+import { type FoundHeads, headAt, type SameRun, sameRunAt } from "./same_run.ts";
+import { decodeNode, decodeTree, encodeTree, TREE_BEGINNING } from "./tree.ts";
 
 /** An entry of a stored tree. What is asked of it is decoded then, and throws `IntegrityError` if it is damaged. */
 export interface StoredEntry {
@@ -35,7 +36,6 @@ interface Parts {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
-const BEGINNING = encoder.encode('{"nodes":[');
 const NAME = encoder.encode('{"name":"');
 const CONTENT = encoder.encode(',"content":');
 const NULL = encoder.encode("null");
@@ -68,8 +68,8 @@ export class TreeCursor {
   constructor(text: Uint8Array, what: string) {
     this.#what = what;
     this.#bytes = text;
-    this.#at = BEGINNING.length;
-    if (!holdsAt(text, 0, BEGINNING)) this.#rewrite();
+    this.#at = TREE_BEGINNING.length;
+    if (!holdsAt(text, 0, TREE_BEGINNING)) this.#rewrite();
     if (this.#bytes[this.#at] === CLOSE_BRACKET) this.#at = this.#bytes.length;
   }
 
@@ -90,6 +90,25 @@ export class TreeCursor {
       return content === null && bytes[contentAt] !== OPEN_BRACKET;
     }
     return isContentAt(bytes, contentAt, contentEnd, content);
+  }
+
+  /**
+   * The longest run of entries, from the first of those on, that are the same and follow each other here; null if the
+   * first one, which has this name, is not. Its names have been asked for then.
+   */
+  sameRun(name: string, found: FoundHeads, holds: (id: Uint8Array) => boolean): SameRun | null {
+    // Positions in a text that was rewritten mean nothing to anybody else.
+    if (!this.#goTo(name, headAt(found, found.from)) || !this.#hasHead || this.#isRewritten) return null;
+    const run = sameRunAt(this.#bytes, this.#at, found, holds);
+    if (run !== null) this.passOver(run);
+    return run;
+  }
+
+  /** Goes on behind a run of entries of the same tree. */
+  passOver({ end }: Pick<SameRun, "end">): void {
+    if (this.#isRewritten || end <= this.#at) return;
+    this.#at = this.#bytes[end] === COMMA ? end + 1 : this.#bytes.length;
+    this.#end = this.#name = undefined;
   }
 
   /** Goes to the node of a name, if there is one; `#hasHead` tells whether it has that head. */
@@ -155,7 +174,7 @@ export class TreeCursor {
     this.#isRewritten = true;
     const nodes = new Map(decodeTree(this.#bytes, this.#what).map((node) => [node.name, node]));
     this.#bytes = encodeTree([...nodes.values()]);
-    this.#at = nodes.size === 0 ? this.#bytes.length : BEGINNING.length;
+    this.#at = nodes.size === 0 ? this.#bytes.length : TREE_BEGINNING.length;
     this.#end = this.#name = undefined;
   }
 }

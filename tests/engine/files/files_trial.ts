@@ -188,7 +188,9 @@ async function taken(item: EngineItem, between: () => void | Promise<void>): Pro
     throw error;
   }
   let end = 0;
-  const came = entries.map(({ path, head, content }): Came => {
+  const came = entries.map((entry): Came => {
+    assert.ok("path" in entry, "nothing is the same as in a tree that finds entries one by one");
+    const { path, head, content } = entry;
     const properties = propertiesOfHead(head);
     if (content?.kind !== "inline") {
       return {

@@ -5,6 +5,7 @@
 import { ByteWriter } from "../../../format/json/byte_writer.ts";
 import type { NodeType } from "../../../format/tree/node.ts";
 import type { NodeHead } from "../../../format/tree/node_head.ts";
+import { type ContentKind, type FoundHeads, headAt } from "../../../format/tree/same_run.ts";
 import { type EntryRecord, type FileState, HeadTexts } from "./entry_record.ts";
 
 /** The steps of a walk. Entering a directory tells of it, and leaving it ends it. */
@@ -54,6 +55,7 @@ const LEAVE = 0;
 const ENTER = 1;
 const ENTER_ANCHOR = 2;
 const FIRST_TYPE = 3;
+const FILE = FIRST_TYPE;
 const TYPES: readonly NodeType[] = ["file", "dir", "symlink", "dev", "chardev", "fifo"];
 
 /** A batch mostly has no more; more room is made if it does. */
@@ -148,50 +150,91 @@ export class BatchWriter {
   }
 }
 
-/** The steps of a batch, each with the problems that come before it; `null` for those at the end. */
-export function* stepsOf(batch: WalkBatch): Generator<{ readonly step: WalkStep | null; readonly problems: string[] }> {
-  const { codes, problems } = batch;
-  const entries = new EntryReader(batch);
-  let told = 0;
-  const problemsBefore = (step: number) => {
-    const texts: string[] = [];
-    for (; told < problems.length && problems[told]!.step <= step; told++) texts.push(problems[told]!.text);
-    return texts;
-  };
-  for (let i = 0; i < codes.length; i++) {
-    const before = problems.length === 0 ? NONE : problemsBefore(i);
-    const code = codes[i]!;
-    if (code === LEAVE) yield { step: LEAVING, problems: before };
-    else if (code < FIRST_TYPE) {
-      yield { step: { kind: "enter", found: entries.next("dir"), isAnchor: code === ENTER_ANCHOR }, problems: before };
-    } else yield { step: { kind: "entry", found: entries.next(TYPES[code - FIRST_TYPE]!) }, problems: before };
-  }
-  if (told < problems.length) yield { step: null, problems: problemsBefore(codes.length) };
-}
-
-const NONE: string[] = [];
-const LEAVING: WalkStep = { kind: "leave" };
-
-/** Reads the columns of a batch entry by entry. */
-class EntryReader {
+/** Goes through the steps of a batch. */
+export class StepReader {
   readonly #batch: WalkBatch;
   readonly #names: readonly string[];
+  /** The next step. */
+  #step = 0;
+  /** The next entry among those that have a name. */
   #place = 0;
+  /** How many problems were told. */
+  #told = 0;
 
   constructor(batch: WalkBatch) {
     this.#batch = batch;
     this.#names = batch.names.split("/");
   }
 
-  next(type: NodeType): FoundEntry {
-    const { heads, headEnds, numbers } = this.#batch;
+  /** The problems that come before the next step, or at the end. Each is told once. */
+  problems(): readonly string[] {
+    const { problems } = this.#batch;
+    if (this.#told === problems.length) return NONE;
+    const from = this.#told;
+    while (this.#told < problems.length && problems[this.#told]!.step <= this.#step) this.#told++;
+    return problems.slice(from, this.#told).map(({ text }) => text);
+  }
+
+  /** The next step; null at the end. */
+  next(): WalkStep | null {
+    const { codes } = this.#batch;
+    if (this.#step === codes.length) return null;
+    const code = codes[this.#step++]!;
+    if (code === LEAVE) return LEAVING;
+    if (code >= FIRST_TYPE) return { kind: "entry", found: this.#entry(TYPES[code - FIRST_TYPE]!) };
+    return { kind: "enter", found: this.#entry("dir"), isAnchor: code === ENTER_ANCHOR };
+  }
+
+  /**
+   * The next steps, if they are entries that may be compared all at once: no directories, no files with several names,
+   * and no problem in between. Null if the very next step is none.
+   */
+  entriesAhead(): EntriesAhead | null {
+    const { codes, numbers, problems, heads, headEnds } = this.#batch;
+    const end = Math.min(codes.length, problems[this.#told]?.step ?? codes.length);
+    const from = this.#place;
+    let to = from;
+    for (let step = this.#step; step < end && codes[step]! >= FIRST_TYPE; step++) {
+      if (codes[step] === FILE && numbers[NUMBERS * to]! > 1) break;
+      to++;
+    }
+    if (to === from) return null;
+    const offset = this.#step - from;
+    const kindOf = (place: number): ContentKind => {
+      if (codes[offset + place] !== FILE) return "none";
+      return numbers[NUMBERS * place + 1] === 0 ? "empty" : "chunks";
+    };
+    return { heads, headEnds, from, to, kindOf, first: this.#names[from]! };
+  }
+
+  /** Passes over so many entries of those ahead: the name of the last one, and how many files and bytes they are. */
+  passOver(entries: number): { readonly last: string; readonly files: number; readonly bytes: number } {
+    const { codes, numbers } = this.#batch;
+    let [files, bytes] = [0, 0];
+    for (let i = 0; i < entries; i++, this.#step++, this.#place++) {
+      if (codes[this.#step] !== FILE) continue;
+      files++;
+      bytes += numbers[NUMBERS * this.#place + 1]!;
+    }
+    return { last: this.#names[this.#place - 1]!, files, bytes };
+  }
+
+  #entry(type: NodeType): FoundEntry {
+    const { numbers } = this.#batch;
     const place = this.#place++;
-    const text = heads.subarray(place === 0 ? 0 : headEnds[place - 1], headEnds[place]);
+    const text = headAt(this.#batch, place);
     const size = numbers[NUMBERS * place + 1]!;
-    const head: NodeHead = { type, size: type === "file" ? size : 0, text };
-    return new BatchEntry(this.#names[place]!, head, this.#batch, place);
+    return new BatchEntry(this.#names[place]!, { type, size: type === "file" ? size : 0, text }, this.#batch, place);
   }
 }
+
+/** Entries to be compared, and the name of the first one. */
+interface EntriesAhead extends FoundHeads {
+  readonly first: string;
+}
+
+const NONE: readonly string[] = [];
+const LEAVING: WalkStep = { kind: "leave" };
 
 /** An entry whose numbers stay in their columns: the state of most entries is never asked for. */
 class BatchEntry implements FoundEntry {

@@ -269,7 +269,7 @@ export class ItemReader implements AsyncDisposable {
         if (this.#isShown(i)) this.#options.onProgress({ bytesAdded: session.bytesAdded });
       });
       const bytes = run.entries.reduce(
-        (sum, { content }) => sum + (content?.kind === "inline" ? content.length : 0),
+        (sum, entry) => sum + ("run" in entry || entry.content?.kind !== "inline" ? 0 : entry.content.length),
         0,
       );
       this.#bytesRead += bytes;

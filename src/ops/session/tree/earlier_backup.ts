@@ -4,7 +4,7 @@ import { type BlobId, ID_BYTES } from "../../../base/id.ts";
 import { type Backup, compareAge } from "../../../backup/backup.ts";
 import type { ParentChoice, PlannedParent } from "../../../backup/chain/parent.ts";
 import { contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts";
-import { DigestCursor, readDigestList } from "../../../backup/content/read_digests.ts";
+import { DigestCursor, readDigestText } from "../../../backup/content/read_digests.ts";
 import { StoredTree } from "../../../backup/content/stored_tree.ts";
 import { indexPassingOver } from "../../../backup/whole_index.ts";
 import type { ChunkerParameters } from "../../../chunker/parameters.ts";
@@ -169,8 +169,10 @@ async function openDigests(request: EarlierRequest, backup: Backup, node: Node):
   );
   const places = await indexPassingOver(() => new NamedIndex(ids), repository, { signal, onUnreadable: () => {} });
   const reading = { repository: { ...repository, index: places }, threads, signal };
+  const what = JSON.stringify(path);
   return new DigestCursor(
-    readDigestList(lists, JSON.stringify(path), reading),
+    readDigestText(lists, what, reading),
+    what,
     (error) => tellOfDigests(request, backup, error),
   );
 }

@@ -1,7 +1,7 @@
 /** The tree of a files backup within its session: entries come in, contents and trees and the list of digests go out. */
 import { BugError, invariant } from "../../../base/errors.ts";
-import { encodeHex } from "../../../base/hex.ts";
-import { ID_BYTES } from "../../../base/id.ts";
+import { decodeHex, encodeHex } from "../../../base/hex.ts";
+import { type BlobId, ID_BYTES } from "../../../base/id.ts";
 import { MD5_BYTES, sha256 } from "../../../crypto/digest.ts";
 import type { EngineEntries, EngineItem, RunContent, RunEntry } from "../../../engine/engine.ts";
 import type { ManifestTree } from "../../../format/manifest/manifest.ts";
@@ -12,7 +12,7 @@ import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
 import { encodeTree } from "../../../format/tree/tree.ts";
 import type { SessionChunks } from "../session_chunks.ts";
 import type { DoubtedTrees } from "./doubted_trees.ts";
-import { DigestListWriter, type StoredList } from "./digest_list_writer.ts";
+import { DigestListWriter, EMPTY_DIGESTS, type StoredList } from "./digest_list_writer.ts";
 import type { EarlierBackup } from "./earlier_backup.ts";
 import { SharedContents } from "./shared_contents.ts";
 import { totalOf, type TreeCounts } from "./tree_counts.ts";
@@ -39,14 +39,7 @@ export interface StoredSessionTree extends WrittenTree {
   readonly bytesRead: number;
 }
 
-const EMPTY_FILE: FileContent = {
-  size: 0,
-  content: new Uint8Array(0),
-  digests: {
-    md5: "d41d8cd98f00b204e9800998ecf8427e",
-    sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-  },
-};
+const EMPTY_FILE: FileContent = { size: 0, content: new Uint8Array(0), digests: EMPTY_DIGESTS };
 
 const EMPTY_TREE = encodeTree([]);
 
@@ -66,7 +59,9 @@ export class SessionTree {
     this.#writer = new TreeWriter({
       save: (tree) => chunks.saveTree(tree),
       earlier: earlier?.tree ?? null,
+      saveEarlier: (tree, text) => this.#saveEarlier(tree, text),
       list: (path, digests) => this.#list.add(path, digests),
+      listUnchanged: (entries) => this.#list.addUnchanged(entries),
       onCounted: (counts) => this.onCounted?.(counts),
     });
   }
@@ -104,7 +99,14 @@ export class SessionTree {
       const slot = this.#writer.add(path, head, source === null ? null : "pending");
       return [item.isShared ? this.#shared.add(path, slot) : slot];
     }
-    return item.entries.map((entry) => this.#registerEntry(entry));
+    return item.entries.map((entry) => "run" in entry ? this.#writer.addUnchanged(entry) : this.#registerEntry(entry));
+  }
+
+  /** A tree that need not be encoded and digested once more. */
+  async #saveEarlier(tree: BlobId, text: Uint8Array): Promise<BlobId> {
+    const { index, doubts, chunks } = this.#tools;
+    const id = decodeHex(tree);
+    return index.has("tree", id) && await doubts.isReliable(id) ? tree : await chunks.saveTree(text);
   }
 
   #registerEntry({ path, head, content, isShared }: RunEntry): TreeSlot {
@@ -134,9 +136,10 @@ export class SessionTree {
 
   /** Stores the files whose bytes came with a run. The buffer may be used again afterwards. */
   async storeRun({ entries, buffer }: EngineEntries, slots: readonly TreeSlot[]): Promise<void> {
-    const files = entries.flatMap(({ content }, i) =>
-      content?.kind === "inline" && content.length > 0 ? [{ slot: slots[i]!, length: content.length }] : []
-    );
+    const files = entries.flatMap((entry, i) => {
+      const length = "run" in entry || entry.content?.kind !== "inline" ? 0 : entry.content.length;
+      return length > 0 ? [{ slot: slots[i]!, length }] : [];
+    });
     if (files.length === 0) return;
     let end = 0;
     const cuts = Uint32Array.from(files, ({ length }) => end += length);

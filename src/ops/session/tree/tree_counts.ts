@@ -1,4 +1,5 @@
 /** Counts of the entries of a tree, compared with those of an earlier backup as restic counts them. */
+import type { UnchangedEntries } from "../../../engine/engine.ts";
 import type { NodeType } from "../../../format/tree/node.ts";
 
 /** How many entries are new, differ in anything from the earlier ones, or do not. */
@@ -56,5 +57,12 @@ export class TreeCounter {
     else if (isUnmodified) changes.unmodified++;
     else changes.changed++;
     this.#bytes += type === "file" ? size : 0;
+  }
+
+  /** Counts entries that are the same in everything: `files` of them are files of `bytes` in all. */
+  addUnchanged({ run, files, bytes }: Pick<UnchangedEntries, "run" | "files" | "bytes">): void {
+    this.#files.unmodified += files;
+    this.#others += run.starts.length - files;
+    this.#bytes += bytes;
   }
 }

@@ -5,13 +5,13 @@
  * Memory: the text of the directories that are open, and the entries that wait for a content.
  */
 import { freeBuffer } from "../../../base/bytes.ts";
-import { SourceError } from "../../../base/errors.ts";
 import type { BlobId } from "../../../base/id.ts";
-import type { StoredDirectory, StoredTree } from "../../../backup/content/stored_tree.ts";
-import { MOST_TREE_BYTES, MOST_TREE_NODES } from "../../../format/bounds.ts";
+import type { StoredTree } from "../../../backup/content/stored_tree.ts";
+import type { UnchangedEntries } from "../../../engine/engine.ts";
 import type { DigestLine } from "../../../format/digest_list.ts";
 import { type NodeHead, nodeHead } from "../../../format/tree/node_head.ts";
-import { propertiesOfHead, TreeEncoder } from "../../../format/tree/tree.ts";
+import { propertiesOfHead } from "../../../format/tree/tree.ts";
+import { OpenDirectory } from "./open_directory.ts";
 import { TreeCounter, type TreeCounts } from "./tree_counts.ts";
 import { WalkOrder, type WalkStep } from "./walk_order.ts";
 
@@ -29,10 +29,14 @@ export interface FileContent {
 interface TreeWriterTools {
   /** Stores a tree unless it is stored. */
   readonly save: (tree: Uint8Array) => Promise<BlobId>;
+  /** The same for a tree of the earlier backup. */
+  readonly saveEarlier: (tree: BlobId, text: Uint8Array) => Promise<BlobId>;
   /** The tree to compare with. */
   readonly earlier: StoredTree | null;
   /** Takes the line of each file in walk order, with the digests if they are known. */
   readonly list: (path: string, digests: Omit<DigestLine, "path"> | null) => void | Promise<void>;
+  /** Takes the lines of files that did not change. */
+  readonly listUnchanged: (entries: UnchangedEntries) => Promise<void>;
   /** Called with the counts now and then. */
   readonly onCounted: (counts: TreeCounts) => void;
 }
@@ -49,9 +53,22 @@ export interface TreeSlot {
   settle(content: FileContent): void;
 }
 
-/** An entry that waits for its turn, and maybe for its content. */
+/** An entry. */
+interface Entry {
+  readonly path: string;
+  readonly head: NodeHead;
+  readonly step: WalkStep;
+}
+
+/** Entries that did not change. */
+interface Unchanged {
+  readonly unchanged: UnchangedEntries;
+  readonly step: WalkStep;
+}
+
+/** What waits for its turn, and an entry maybe for its content. */
 class Waiting implements TreeSlot {
-  readonly entry: { readonly path: string; readonly head: NodeHead; readonly step: WalkStep };
+  readonly entry: Entry | Unchanged;
   /** Undefined as long as it is not known; null for what is no file. */
   content: FileContent | null | undefined;
   readonly #onSettled: (slot: Waiting) => void;
@@ -64,6 +81,11 @@ class Waiting implements TreeSlot {
     this.entry = entry;
     this.content = content;
     this.#onSettled = onSettled;
+  }
+
+  /** How many entries it is. */
+  get entries(): number {
+    return "unchanged" in this.entry ? this.entry.unchanged.run.starts.length : 1;
   }
 
   settle(content: FileContent): void {
@@ -86,6 +108,8 @@ export class TreeWriter {
   readonly #directories: OpenDirectory[];
   readonly #queue: Waiting[] = [];
   #taken = 0;
+  /** Entries in the queue that were not taken. */
+  #waiting = 0;
   /** Entries taken since the counts were last told. */
   #uncounted = 0;
   #failure: { readonly error: unknown } | undefined;
@@ -114,8 +138,20 @@ export class TreeWriter {
   add(path: string, head: NodeHead, content: FileContent | "pending" | null): TreeSlot {
     this.#throwFailure();
     const step = this.#order.next(path, head.type === "dir");
-    const slot = new Waiting({ path, head, step }, content === "pending" ? undefined : content, this.#onSettled);
+    return this.#enqueue({ path, head, step }, content === "pending" ? undefined : content);
+  }
+
+  /** Registers the next entries, which did not change. Throws `BugError` for the first one as `add` does. */
+  addUnchanged(unchanged: UnchangedEntries): TreeSlot {
+    this.#throwFailure();
+    const step = this.#order.nextRun(unchanged.directory, unchanged.first, unchanged.last);
+    return this.#enqueue({ unchanged, step }, null);
+  }
+
+  #enqueue(entry: Entry | Unchanged, content: FileContent | null | undefined): Waiting {
+    const slot = new Waiting(entry, content, this.#onSettled);
     this.#queue.push(slot);
+    this.#waiting += slot.entries;
     this.#running ??= this.#run();
     return slot;
   }
@@ -147,10 +183,6 @@ export class TreeWriter {
     this.#roomMade?.resolve();
   }
 
-  get #waiting(): number {
-    return this.#queue.length - this.#taken;
-  }
-
   #throwFailure(): void {
     if (this.#failure) throw this.#failure.error;
   }
@@ -162,9 +194,10 @@ export class TreeWriter {
       for (let slot = this.#queue[this.#taken]; slot !== undefined; slot = this.#queue[this.#taken]) {
         while (slot.content === undefined && !this.#failure) await this.#settled();
         if (this.#failure) return;
-        const taking = this.#take(slot.entry, slot.content ?? null);
+        const { entry } = slot;
+        const taking = "unchanged" in entry ? this.#takeUnchanged(entry) : this.#take(entry, slot.content ?? null);
         if (taking) await taking;
-        this.#forgetTaken();
+        this.#forgetTaken(slot.entries);
       }
     } catch (error) {
       this.fail(error);
@@ -180,9 +213,11 @@ export class TreeWriter {
     this.#wake = undefined;
   }
 
-  #forgetTaken(): void {
+  #forgetTaken(entries: number): void {
     this.#taken++;
-    if (++this.#uncounted >= ENTRIES_PER_COUNT) this.#tellCounts();
+    this.#waiting -= entries;
+    this.#uncounted += entries;
+    if (this.#uncounted >= ENTRIES_PER_COUNT) this.#tellCounts();
     if (this.#taken < ENTRIES_PER_SPLICE && this.#taken < this.#queue.length) return;
     this.#queue.splice(0, this.#taken);
     this.#taken = 0;
@@ -197,7 +232,7 @@ export class TreeWriter {
   }
 
   /** Takes an entry. What must be waited for is rare: a wait for each of a million files would take long. */
-  #take({ path, head, step }: Waiting["entry"], content: FileContent | null): void | Promise<void> {
+  #take({ path, head, step }: Entry, content: FileContent | null): void | Promise<void> {
     const directory = this.#directories.at(-1)!;
     if (head.type !== "dir" && step.opens.length === 0 && directory.isOpen) {
       return this.#addEntry(path, head, step, content);
@@ -207,6 +242,15 @@ export class TreeWriter {
       await this.#directories.at(-1)!.open();
       await this.#addEntry(path, head, step, content, subtree);
     });
+  }
+
+  async #takeUnchanged({ unchanged, step }: Unchanged): Promise<void> {
+    await this.#open(step);
+    const directory = this.#directories.at(-1)!;
+    await directory.open();
+    directory.addUnchanged(unchanged);
+    this.#counter.addUnchanged(unchanged);
+    await this.#tools.listUnchanged(unchanged);
   }
 
   async #open({ opens }: WalkStep): Promise<void> {
@@ -239,61 +283,12 @@ export class TreeWriter {
   }
 
   async #save(directory: OpenDirectory): Promise<BlobId> {
-    const tree = directory.finish();
+    const finished = directory.finish();
+    if (finished.same !== null) return await this.#tools.saveEarlier(finished.same, finished.text);
     try {
-      return await this.#tools.save(tree);
+      return await this.#tools.save(finished.text);
     } finally {
-      freeBuffer(tree);
+      freeBuffer(finished.text);
     }
-  }
-}
-
-/** A directory whose entries come. */
-class OpenDirectory {
-  readonly #path: string;
-  readonly #encoder = new TreeEncoder();
-  readonly #openEarlier: () => Promise<StoredDirectory | null> | undefined;
-  #earlier: StoredDirectory | null | undefined;
-
-  /** `openEarlier`: the same directory in the earlier tree. */
-  constructor(path: string, openEarlier: () => Promise<StoredDirectory | null> | undefined) {
-    this.#path = path;
-    this.#openEarlier = openEarlier;
-  }
-
-  /** Whether `open` was called. */
-  get isOpen(): boolean {
-    return this.#earlier !== undefined;
-  }
-
-  /** Opens the earlier directory, so that entries can be compared. May be called again. */
-  async open(): Promise<void> {
-    if (this.#earlier === undefined) this.#earlier = await this.#openEarlier() ?? null;
-  }
-
-  /** A directory in this one, which is open. */
-  below(name: string): OpenDirectory {
-    const path = this.#path === "" ? name : `${this.#path}/${name}`;
-    return new OpenDirectory(path, () => this.#earlier?.below(name));
-  }
-
-  /** Adds an entry. Returns whether it is the same as before in everything; undefined for a new one. */
-  add(
-    name: string,
-    head: NodeHead,
-    listed: { readonly content: Uint8Array | null; readonly subtree: BlobId | null },
-  ): boolean | undefined {
-    this.#encoder.addHead(name, head, listed);
-    if (this.#encoder.nodes > MOST_TREE_NODES || this.#encoder.bytes > MOST_TREE_BYTES) {
-      throw new SourceError(
-        `Cannot back up the directory ${JSON.stringify(this.#path)}: it has more entries than a tree may hold ` +
-          `(${MOST_TREE_NODES} entries, ${MOST_TREE_BYTES} bytes); leave it out, or put its files into several directories`,
-      );
-    }
-    return this.#earlier?.hasSame(name, head.text, listed);
-  }
-
-  finish(): Uint8Array<ArrayBuffer> {
-    return this.#encoder.finish();
   }
 }

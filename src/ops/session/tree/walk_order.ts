@@ -44,6 +44,16 @@ export class WalkOrder {
     return { name, opens: names ?? NOTHING, isEnd: false };
   }
 
+  /**
+   * Takes entries of one directory, none of them a directory, that are known to be in order between the first and the
+   * last one. Throws as `next` does.
+   */
+  nextRun(directory: string, first: string, last: string): WalkStep {
+    const step = this.next(directory === "" ? first : `${directory}/${first}`, false);
+    if (last !== first) this.#take(last, last);
+    return step;
+  }
+
   /** Takes the end of the walk. Throws `BugError` if a directory has not ended. */
   end(): void {
     if (this.#prefix !== "") throw new BugError(`The walk ended within the directory ${JSON.stringify(this.#prefix)}`);

@@ -4,7 +4,7 @@ import { mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Walk } from "../../../../src/engine/files/walk/walk.ts";
-import { stepsOf } from "../../../../src/engine/files/walk/walk_batch.ts";
+import { stepsOf } from "./walk_steps.ts";
 import { openFileSystem } from "../../../../src/filesystem/open_file_system.ts";
 
 const GIB = 2 ** 30;
