@@ -199,6 +199,7 @@ export { Child, type ChildExit, type ChildRequest } from "./engine/child.ts";
 export type { TakeWords } from "./engine/words.ts";
 export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
 export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/backup_request.ts";
+export type { RestoreVerdict } from "./backup/restore_tests.ts";
 export type { PartLimits } from "./backup/content/content_list.ts";
 export type { CompressionLevel } from "./codec/compression.ts";
 export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";

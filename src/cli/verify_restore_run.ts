@@ -15,7 +15,7 @@ import { writeNote, writeWarning } from "./report/warning.ts";
 import { formatCount, writeJson, writeLine } from "./terminal/write.ts";
 
 /** The options of a restore on trial. */
-export interface VerifyRestoreOptions {
+interface VerifyRestoreOptions {
   readonly restore: string;
   readonly query?: readonly string[] | undefined;
   readonly expect?: readonly string[] | undefined;
@@ -26,7 +26,7 @@ export interface VerifyRestoreOptions {
 }
 
 /** Pairs each query with what it has to give. Throws `UsageError` if their numbers differ. */
-export function queryChecks(queries: readonly string[] = [], expected: readonly string[] = []): QueryCheck[] {
+function queryChecks(queries: readonly string[] = [], expected: readonly string[] = []): QueryCheck[] {
   if (queries.length !== expected.length) {
     throw new UsageError(
       `Each --query needs one --expect, such as --query 'SELECT count(*) FROM orders' --expect '>1000': there are ` +

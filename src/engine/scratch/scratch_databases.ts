@@ -15,7 +15,7 @@ import { sqlitePlace } from "./sqlite_place.ts";
 import type { TestedBackup, TestedEngine, TestPlace } from "./test_place.ts";
 
 /** What places are made with. */
-export interface PlaceTools {
+interface PlaceTools {
   readonly engines: EngineRegistry;
   readonly machine: ClientMachine;
   readonly signal: AbortSignal;

@@ -29,7 +29,7 @@ const PAUSE_MS = 100;
 const CODE = { busy: 5, locked: 6, readOnly: 8, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 };
 
 /** A database that is read, within one transaction. */
-export interface ReadDatabase extends Disposable {
+interface ReadDatabase extends Disposable {
   /** The connection. It has a snapshot, which ends as it is closed. */
   readonly database: DatabaseSync;
   /** Throws `SourceError` if what was read may be a mixture: SQLite could not lock the file, and it has changed. */
@@ -98,7 +98,7 @@ export function isFull(error: unknown): boolean {
 }
 
 /** Integers that JavaScript's numbers cannot hold come as `bigint`. */
-export type SqliteValue = null | number | bigint | string | Uint8Array;
+type SqliteValue = null | number | bigint | string | Uint8Array;
 
 /** The value of a pragma. */
 export function pragma(database: DatabaseSync, name: string): SqliteValue {

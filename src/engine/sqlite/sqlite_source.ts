@@ -17,7 +17,7 @@ import { databaseProblem, openForReading, pragma } from "./open_database.ts";
 import { sqlOf } from "./sql_text.ts";
 
 /** Which database is read, and how. */
-export interface SqliteSourceOptions {
+interface SqliteSourceOptions {
   /** Its absolute path. */
   readonly path: string;
   /** `file`: page by page. `sql`: statements that make it again. */

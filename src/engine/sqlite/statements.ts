@@ -5,7 +5,7 @@
 import { AgentError } from "../../base/errors.ts";
 
 /** One statement. */
-export interface Statement {
+interface Statement {
   /** Its text, with what stands before it. */
   readonly sql: string;
   /** The line where it begins, from 1. */

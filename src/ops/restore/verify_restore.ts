@@ -41,7 +41,7 @@ export interface VerifyRestoreRequest {
 }
 
 /** What restores on trial are made with. */
-export interface VerifyRestoreOptions extends ReadOptions {
+interface VerifyRestoreOptions extends ReadOptions {
   readonly engines: EngineRegistry;
   readonly machine: ClientMachine;
 }
