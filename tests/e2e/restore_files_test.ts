@@ -77,6 +77,7 @@ programTest({
     await box.ok(["get", series, "--target", "t", "--if-exists", "if-changed"]);
     await assertSameTree(odd, restored);
     assert.equal(await box.ok(["get", series, "--file", `${odd}/a/plain`]), "hello");
+    await run("chmod", "-R", "u+rwx", odd, restored); // So that an ordinary user can remove them.
   },
 });
 
