@@ -29,10 +29,17 @@ export function decodeHexInto(text: string, target: Uint8Array, offset: number):
   }
 }
 
-/** The value of a hex digit, or -16 for any other character, which keeps any combination with it negative. */
-function nibble(code: number): number {
+/**
+ * The value of a hex digit in lower case, by its code. -16 for any other, which keeps the byte that two of them make
+ * negative.
+ */
+export function lowerHexDigit(code: number): number {
   if (code >= 48 && code <= 57) return code - 48;
   if (code >= 97 && code <= 102) return code - 87;
-  if (code >= 65 && code <= 70) return code - 55;
   return -16;
+}
+
+/** As `lowerHexDigit`, in upper case as well. */
+function nibble(code: number): number {
+  return code >= 65 && code <= 70 ? code - 55 : lowerHexDigit(code);
 }

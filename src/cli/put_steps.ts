@@ -1,5 +1,6 @@
 /** The progress of a put as steps: of streams, or of files, of which most are looked at and not read. */
 import type { PutProgress, TreeCounts } from "../ops/put.ts";
+import { totalOf } from "../ops/session/tree/tree_counts.ts";
 import { OPENING, WAITING } from "./report/progress.ts";
 import type { ProgressStep } from "./report/progress_wording.ts";
 
@@ -31,7 +32,7 @@ export class FileSteps {
   step(progress: PutProgress): ProgressStep {
     const { phase, bytesRead, bytesAdded, bytesBefore, filesBefore = null, tree } = progress;
     if (tree === undefined) return OPENING;
-    const files = tree.files.new + tree.files.changed + tree.files.unmodified;
+    const files = totalOf(tree.files);
     const done = this.#bytesDone(tree, bytesRead);
     const counted = { phase: "files", unit: "bytes", done, bytesRead, bytesAdded, files } as const;
     if (phase === "commit") return { ...counted, phase, label: WRITING };

@@ -1,7 +1,15 @@
 /** Goes through the text of a list of digests line by line, or run by run where it is asked for what comes next. */
-import { byteStringOf, comparePaths } from "./byte_string.ts";
+import { lowerHexDigit } from "../base/hex.ts";
+import { byteStringOf } from "./byte_string.ts";
 import { damaged } from "./damage.ts";
-import { MD5_DIGITS, MOST_LINE_BYTES, parseLine, SHA256_DIGITS, type StoredDigestLine } from "./digest_list.ts";
+import {
+  LineOrder,
+  MD5_DIGITS,
+  MOST_LINE_BYTES,
+  parseLine,
+  SHA256_DIGITS,
+  type StoredDigestLine,
+} from "./digest_list.ts";
 
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
@@ -33,12 +41,12 @@ export class DigestLines {
   /** The current line, if it was looked at, and where it ends. */
   #line: StoredDigestLine | undefined;
   #end = 0;
-  /** The path of the last line. */
-  #last: string | undefined;
+  readonly #order: LineOrder;
 
   /** `what` names the list in errors. */
   constructor(what: string) {
     this.#what = what;
+    this.#order = new LineOrder(what);
   }
 
   /** Takes further bytes, which are whole lines, once there is no current line any more. */
@@ -53,11 +61,7 @@ export class DigestLines {
     this.#end = this.#bytes.indexOf(LINE_FEED, this.#at) + 1;
     if (this.#end - this.#at > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
     const line = parseLine(byteStringOf(this.#bytes.subarray(this.#at, this.#end)), this.#what);
-    if (this.#last !== undefined && comparePaths(this.#last, line.path) >= 0) {
-      throw damaged(this.#what, `its lines are not in order at ${JSON.stringify(line.path)}`);
-    }
-    this.#last = line.path;
-    return this.#line = line;
+    return this.#line = this.#order.take(line);
   }
 
   /** Goes on to the next line. */
@@ -84,7 +88,7 @@ export class DigestLines {
     }
     if (files > 0) {
       this.#line = undefined;
-      this.#last = byteStringOf(this.#bytes.subarray(lastPath, this.#at - 1));
+      this.#order.passOver(byteStringOf(this.#bytes.subarray(lastPath, this.#at - 1)));
     }
     return { bytes: this.#bytes.subarray(start, this.#at), files };
   }
@@ -116,8 +120,7 @@ function digestEnd(bytes: Uint8Array, at: number, digits: number): number {
   if (bytes[end] !== SPACE) return -1;
   if (isUnknown) return end;
   for (let i = at; i < end; i++) {
-    const byte = bytes[i]!;
-    if (!(byte >= 0x30 && byte <= 0x39 || byte >= 0x61 && byte <= 0x66)) return -1;
+    if (lowerHexDigit(bytes[i]!) < 0) return -1;
   }
   return end;
 }

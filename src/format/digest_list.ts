@@ -6,6 +6,7 @@
  * `\\`, `\n` and `\r`, and the line begins with a backslash, as md5sum does it.
  */
 import { concatBytes } from "../base/bytes.ts";
+import { lowerHexDigit } from "../base/hex.ts";
 import { byteStringOf, comparePaths } from "./byte_string.ts";
 import { damaged } from "./damage.ts";
 
@@ -69,12 +70,13 @@ const LINES_AT_ONCE = 256;
 /** Takes a list apart that comes in pieces. Memory: one line. */
 export class DigestListDecoder {
   readonly #what: string;
+  readonly #order: LineOrder;
   #rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  #last: string | undefined;
 
   /** `what` names the list in errors. */
   constructor(what: string) {
     this.#what = what;
+    this.#order = new LineOrder(what);
   }
 
   /**
@@ -101,7 +103,7 @@ export class DigestListDecoder {
       while (start < text.length && lines.length < LINES_AT_ONCE) {
         const end = text.indexOf("\n", start) + 1;
         if (end - start > MOST_LINE_BYTES) throw damaged(this.#what, "a line is too long");
-        lines.push(this.#inOrder(parseLine(text.slice(start, end), this.#what)));
+        lines.push(this.#order.take(parseLine(text.slice(start, end), this.#what)));
         start = end;
       }
       yield lines;
@@ -112,13 +114,30 @@ export class DigestListDecoder {
   end(): void {
     if (this.#rest.length > 0) throw damaged(this.#what, "its last line is not whole");
   }
+}
 
-  #inOrder(line: StoredDigestLine): StoredDigestLine {
+/** Holds that the lines of a list are in order. */
+export class LineOrder {
+  readonly #what: string;
+  #last: string | undefined;
+
+  /** `what` names the list in errors. */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Takes the next line, and returns it. Throws `IntegrityError` if it does not come after the last one. */
+  take(line: StoredDigestLine): StoredDigestLine {
     if (this.#last !== undefined && comparePaths(this.#last, line.path) >= 0) {
       throw damaged(this.#what, `its lines are not in order at ${JSON.stringify(line.path)}`);
     }
     this.#last = line.path;
     return line;
+  }
+
+  /** Goes on behind lines that are known to be in order, the last of which has this path. */
+  passOver(path: string): void {
+    this.#last = path;
   }
 }
 
@@ -149,8 +168,7 @@ function digestEnd(line: string, start: number, digits: number): number {
   if (line.charCodeAt(end) !== SPACE) return -1;
   if (end - start === 1) return end;
   for (let i = start; i < end; i++) {
-    const code = line.charCodeAt(i);
-    if (!(code >= 0x30 && code <= 0x39 || code >= 0x61 && code <= 0x66)) return -1;
+    if (lowerHexDigit(line.charCodeAt(i)) < 0) return -1;
   }
   return end;
 }

@@ -9,6 +9,7 @@ import {
   TooLargeError,
 } from "../base/errors.ts";
 import { asId, type SnapshotId } from "../base/id.ts";
+import { COMMA } from "../format/json/json_bytes.ts";
 import { decodeSnapshot, type Snapshot } from "../format/snapshot.ts";
 import { timestampToDate } from "../format/time.ts";
 import type { SealedFiles } from "./sealed_files.ts";
@@ -112,8 +113,6 @@ class LargeSnapshotRoom {
     }
   }
 }
-
-const COMMA = 0x2c;
 
 /**
  * Throws `StoreError` if a snapshot vanished; for callers that decide what to remove. Under an exclusive lock nobody

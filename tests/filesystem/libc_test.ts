@@ -20,12 +20,12 @@ import { decodeEntries } from "../../src/filesystem/libc/folder_list.ts";
 import { decodeStatus } from "../../src/filesystem/libc/statx.ts";
 import { LibcFileSystem } from "../../src/filesystem/libc/libc_file_system.ts";
 import { bytes, makeBench, refusedWith, writeEntry } from "../conformance/file_system_suite.ts";
+import { rootTest } from "../helpers/as_root.ts";
 import { boundByModes } from "../helpers/bound_by_modes.ts";
 import { programTest } from "../helpers/programs.ts";
 
 const GIB = 1024 ** 3;
 const open = () => new LibcFileSystem();
-const rootTest = (name: string, fn: () => void) => Deno.test({ name, ignore: Deno.uid() !== 0, fn });
 
 programTest({
   name: "all fields of the status are those of stat(1)",

@@ -9,7 +9,8 @@ import { concat, noise, sqlDump, withRows } from "../helpers/world.ts";
 
 runAgentHere();
 
-const FIRST = sqlDump(3000, "first");
+// Large enough that what changes is a small part of it, wherever the secret of a repository cuts.
+const FIRST = sqlDump(20_000, "first");
 const SECOND = withRows(FIRST, { at: 120_000, rows: 30, seed: "second" });
 const THIRD = withRows(SECOND, { at: 50_000, rows: 30, seed: "third" });
 

@@ -6,7 +6,7 @@ import type { EngineItem } from "../../src/engine/engine.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import { BytesSource, copyOf, fakeWorld, namesOf, noise } from "../helpers/world.ts";
 import { JournalEngine, streamItem } from "../helpers/journal_engine.ts";
-import { HOUR_MS, Scene } from "./put_engine_scene.ts";
+import { HOUR_MS, JournalScene } from "./put_engine_scene.ts";
 import { thrownBy } from "../helpers/thrown.ts";
 
 Deno.test("wherever an engine fails, nothing is committed, and it is cancelled", async (test) => {
@@ -34,7 +34,7 @@ Deno.test("wherever an engine fails, nothing is committed, and it is cancelled",
   for (const jobs of [1, 3]) {
     for (const [name, script, isOpen] of places) {
       await test.step(`${name}, ${jobs} at once`, async () => {
-        const scene = await Scene.make(script);
+        const scene = await JournalScene.make(script);
         assert.equal(await thrownBy(scene.night({ jobs })), reason);
         assert.equal(scene.engine.cancelled > 0, isOpen);
         assert.deepEqual(await namesOf(scene.store, "snapshot"), []);
@@ -117,7 +117,7 @@ Deno.test("wherever an engine is interrupted, the put ends, even if the engine d
   for (const [name, script] of places) {
     await test.step(name, async () => {
       const stop = new AbortController();
-      const scene = await Scene.make(script(() => queueMicrotask(() => stop.abort())));
+      const scene = await JournalScene.make(script(() => queueMicrotask(() => stop.abort())));
       const error = await thrownBy(scene.night({ jobs: 2 }, stop.signal));
       assert.ok(error instanceof InterruptedError, String(error));
       assert.equal(scene.engine.cancelled > 0, name !== "open");
@@ -130,7 +130,7 @@ Deno.test("wherever an engine is interrupted, the put ends, even if the engine d
 Deno.test("an item that comes after the end is cancelled", async () => {
   const late = Promise.withResolvers<EngineItem>();
   const source = new BytesSource(noise(10, "late"));
-  const scene = await Scene.make({
+  const scene = await JournalScene.make({
     async *items() {
       yield streamItem("bad", {
         ...source,
@@ -149,10 +149,10 @@ Deno.test("an item that comes after the end is cancelled", async () => {
 });
 
 Deno.test("interrupted at any call to the store, a level is committed or not, and the chain goes on", async () => {
-  const before = await Scene.make();
+  const before = await JournalScene.make();
   await before.nights(2);
   const attempt = async (abortAt: number) => {
-    const scene = new Scene(new JournalEngine(), await copyOf(before.store), fakeWorld("second"));
+    const scene = new JournalScene(new JournalEngine(), await copyOf(before.store), fakeWorld("second"));
     scene.engine.lines.push(...before.engine.lines);
     scene.world.clock.jump(3 * HOUR_MS);
     const stop = new AbortController();

@@ -4,12 +4,12 @@ import { SourceError, UsageError } from "../../src/base/errors.ts";
 import type { EngineItem } from "../../src/engine/engine.ts";
 import { BytesSource, namesOf, noise } from "../helpers/world.ts";
 import { entryItem, smallTree, streamItem } from "../helpers/journal_engine.ts";
-import { fileNode, Scene } from "./put_engine_scene.ts";
+import { fileNode, JournalScene } from "./put_engine_scene.ts";
 import { thrownBy } from "../helpers/thrown.ts";
 
 Deno.test("entries become nodes with their properties, and check finds no fault", async () => {
   const script = { replays: false, hasEntries: true, items: smallTree };
-  const scene = await Scene.make({ ...script, finish: (end) => ({ ...end, metadata: null }) });
+  const scene = await JournalScene.make({ ...script, finish: (end) => ({ ...end, metadata: null }) });
   const result = await scene.night();
   for (const item of smallTree()) {
     assert.ok(item.kind === "entry");
@@ -44,7 +44,7 @@ Deno.test("items whose paths collide are refused", async (test) => {
   ];
   for (const [name, items, expected] of refused) {
     await test.step(name, async () => {
-      const scene = await Scene.make({ items: () => items });
+      const scene = await JournalScene.make({ items: () => items });
       const error = await thrownBy(scene.night());
       assert.ok(error instanceof UsageError, String(error));
       assert.match(error.message, expected);
@@ -56,7 +56,7 @@ Deno.test("items whose paths collide are refused", async (test) => {
 Deno.test("problems are told and counted in the manifest; a strict put is refused", async () => {
   const problems = ["a: cannot be read", "b: changed"];
   const metadata = new BytesSource(noise(10, "m"));
-  const scene = await Scene.make({ finish: (end) => ({ ...end, metadata, problems }) });
+  const scene = await JournalScene.make({ finish: (end) => ({ ...end, metadata, problems }) });
   const error = await thrownBy(scene.night({ isStrict: true }));
   assert.ok(error instanceof SourceError && /a: cannot be read, and 1 more/.test(error.message), String(error));
   assert.deepEqual(await namesOf(scene.store, "snapshot"), []);
@@ -74,7 +74,7 @@ Deno.test("problems are told and counted in the manifest; a strict put is refuse
 
 Deno.test("a source that gives nothing, or an empty stream, is refused unless that is permitted", async () => {
   for (const items of [[], [streamItem("empty", new Uint8Array(0))]]) {
-    const scene = await Scene.make({ items: () => items });
+    const scene = await JournalScene.make({ items: () => items });
     const error = await thrownBy(scene.night());
     assert.ok(error instanceof SourceError && /--allow-empty/.test(error.message), String(error));
     const { manifest } = await scene.night({ allowEmpty: true });

@@ -5,11 +5,11 @@ import type { BlobId } from "../../src/base/id.ts";
 import type { PutRequest, PutResult } from "../../src/ops/put.ts";
 import { noise } from "../helpers/world.ts";
 import { streamItem } from "../helpers/journal_engine.ts";
-import { Scene } from "./put_engine_scene.ts";
+import { JournalScene } from "./put_engine_scene.ts";
 import { thrownBy } from "../helpers/thrown.ts";
 
 Deno.test("each level lists the streams and the metadata of all levels below it", async () => {
-  const scene = await Scene.make();
+  const scene = await JournalScene.make();
   const results = await scene.nights(4);
   assert.deepEqual(results.map(({ manifest: { level } }) => level), [0, 1, 2, 3]);
   const [first, second, third, last] = results as [PutResult, PutResult, PutResult, PutResult];
@@ -36,7 +36,7 @@ Deno.test("each level lists the streams and the metadata of all levels below it"
 });
 
 Deno.test("an engine is opened with what its parent left", async () => {
-  const scene = await Scene.make();
+  const scene = await JournalScene.make();
   await scene.nights(3);
   assert.deepEqual(scene.engine.openings, [
     { parent: null, metadata: null },
@@ -47,7 +47,7 @@ Deno.test("an engine is opened with what its parent left", async () => {
 });
 
 Deno.test("a level adds only the trees of its own: those of lower levels are the same in all members", async () => {
-  const scene = await Scene.make();
+  const scene = await JournalScene.make();
   const results = await scene.nights(5);
   const seen = new Set<BlobId>();
   for (const result of results) {
@@ -73,7 +73,7 @@ Deno.test("without rules levels go to 6 and then begin again; rules say otherwis
   ];
   for (const [name, levelRules, expected] of rules) {
     await test.step(name, async () => {
-      const scene = await Scene.make();
+      const scene = await JournalScene.make();
       for (const level of expected) {
         const result = await scene.night({ levelRules: levelRules! });
         assert.equal(result.manifest.level, level);
@@ -86,7 +86,7 @@ Deno.test("without rules levels go to 6 and then begin again; rules say otherwis
 });
 
 Deno.test("rules for levels make no sense for an engine without levels", async () => {
-  const scene = await Scene.make({ replays: false });
+  const scene = await JournalScene.make({ replays: false });
   for (
     const levelRules of [{ maxLevel: 3 }, { alwaysLevel: 1 }, { mode: "full" }, { restartAlwaysLevelDays: 2 }] as const
   ) {
@@ -101,7 +101,7 @@ Deno.test("rules for levels make no sense for an engine without levels", async (
 });
 
 Deno.test("the least size does not hold for levels above 0", async () => {
-  const scene = await Scene.make({ items: () => [streamItem("a", noise(100, "a"))] });
+  const scene = await JournalScene.make({ items: () => [streamItem("a", noise(100, "a"))] });
   const error = await thrownBy(scene.night({ minSize: 101 }));
   assert.ok(error instanceof SourceError && /at least/.test(error.message));
   await scene.night();

@@ -11,11 +11,11 @@ import { subtreeOf } from "../../src/repository/tree/trees.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import { accessTo, copyOf, namesOf, noise, PASSWORD, putBytes } from "../helpers/world.ts";
 import { packsOf, type ReadPack, rewriteIndexOf } from "./check_fixture.ts";
-import { fileNode, HOUR_MS, Scene } from "./put_engine_scene.ts";
+import { fileNode, HOUR_MS, JournalScene } from "./put_engine_scene.ts";
 import { thrownBy } from "../helpers/thrown.ts";
 
 Deno.test("the backups of a chain may be forgotten: what is left still holds all of its levels", async () => {
-  const scene = await Scene.make();
+  const scene = await JournalScene.make();
   const [first, second, third, fourth] = await scene.nights(4) as [PutResult, PutResult, PutResult, PutResult];
   await scene.forget(second);
   await scene.assertReplays(fourth);
@@ -35,9 +35,9 @@ Deno.test("the backups of a chain may be forgotten: what is left still holds all
 });
 
 Deno.test("what cannot be continued leads to a level 0 with a warning", async (test) => {
-  const blob = async (scene: Scene, result: PutResult, path: string) =>
+  const blob = async (scene: JournalScene, result: PutResult, path: string) =>
     (await fileNode(scene, result, path)).content!.slice(0, 32);
-  const harms: [string, (scene: Scene, results: PutResult[]) => Promise<void>, RegExp][] = [
+  const harms: [string, (scene: JournalScene, results: PutResult[]) => Promise<void>, RegExp][] = [
     ["damaged metadata", async (scene, [, last]) => {
       await scene.damage("data", await blob(scene, last!, "level-1/metadata"));
     }, /cannot be continued: .*level 0/],
@@ -70,7 +70,7 @@ Deno.test("what cannot be continued leads to a level 0 with a warning", async (t
   ];
   for (const [name, harm, warning] of harms) {
     await test.step(name, async () => {
-      const scene = await Scene.make();
+      const scene = await JournalScene.make();
       const results = await scene.nights(2);
       await harm(scene, results);
       const { manifest, decision } = await scene.night();
@@ -85,7 +85,7 @@ Deno.test("what cannot be continued leads to a level 0 with a warning", async (t
     });
   }
   await test.step("no metadata", async () => {
-    const scene = await Scene.make({ finish: (end) => ({ ...end, metadata: null }) });
+    const scene = await JournalScene.make({ finish: (end) => ({ ...end, metadata: null }) });
     const results = await scene.nights(2);
     assert.deepEqual(results.map(({ manifest }) => manifest.level), [0, 0]);
     assert.match(
@@ -94,7 +94,7 @@ Deno.test("what cannot be continued leads to a level 0 with a warning", async (t
     );
   });
   await test.step("a parent that the engine refuses", async () => {
-    const scene = await Scene.make({
+    const scene = await JournalScene.make({
       // deno-lint-ignore require-await -- it rejects
       open: async ({ parent }) => {
         if (parent !== null) throw new IntegrityError("it was read in another way");
@@ -104,7 +104,7 @@ Deno.test("what cannot be continued leads to a level 0 with a warning", async (t
     assert.match(results[1]!.decision.warnings.join("\n"), /it was read in another way; this backup is a level 0/);
   });
   await test.step("a parent of another engine, in either direction", async () => {
-    const scene = await Scene.make();
+    const scene = await JournalScene.make();
     await scene.nights(2);
     scene.world.clock.jump(HOUR_MS);
     const stream = await putBytes(accessTo(scene.store), scene.world, noise(1000, "s"));
@@ -119,7 +119,7 @@ Deno.test("what cannot be continued leads to a level 0 with a warning", async (t
 });
 
 /** The names of the index files, those of the first backup first. */
-async function indexOfFirst(scene: Scene): Promise<string[]> {
+async function indexOfFirst(scene: JournalScene): Promise<string[]> {
   const [oldest] = (await loadSnapshots((await scene.repository()).files)).snapshots.map(backupOf);
   const names = await namesOf(scene.store, "index");
   for (const name of names) {
@@ -133,7 +133,7 @@ async function indexOfFirst(scene: Scene): Promise<string[]> {
 }
 
 Deno.test("what fails while the parent is read, and is no damage, ends the put", async () => {
-  const scene = await Scene.make();
+  const scene = await JournalScene.make();
   await scene.nights(2);
   const broken = new AgentError("the store is away, on purpose");
   const faulty = withFaults(scene.store, ({ kind, method }) => {

@@ -24,7 +24,7 @@ import { JournalEngine } from "../helpers/journal_engine.ts";
 export const HOUR_MS = 3_600_000;
 
 /** A repository, and an engine whose source is put into it. */
-export class Scene {
+export class JournalScene {
   readonly engine: JournalEngine;
   readonly store: BlobStore;
   readonly world: FakeWorld;
@@ -36,9 +36,9 @@ export class Scene {
     this.world = world;
   }
 
-  static async make(script: JournalEngine["script"] = {}): Promise<Scene> {
+  static async make(script: JournalEngine["script"] = {}): Promise<JournalScene> {
     const world = fakeWorld();
-    return new Scene(new JournalEngine(script), (await memoryRepository(world)).store, world);
+    return new JournalScene(new JournalEngine(script), (await memoryRepository(world)).store, world);
   }
 
   /** Adds lines and puts the source. */
@@ -115,6 +115,6 @@ export class Scene {
   }
 }
 
-export async function fileNode(scene: Scene, { backup }: PutResult, path: string): Promise<Node> {
+export async function fileNode(scene: JournalScene, { backup }: PutResult, path: string): Promise<Node> {
   return (await findNode(await scene.repository(), backup.snapshot.tree, `prod/shop/${path}`))!;
 }

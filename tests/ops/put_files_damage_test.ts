@@ -8,29 +8,29 @@ import type { PutResult } from "../../src/ops/put.ts";
 import { findNode, subtreeOf } from "../../src/repository/tree/trees.ts";
 import { accessTo, noise } from "../helpers/world.ts";
 import { flipBit, replace } from "./check_fixture.ts";
-import { Scene, thrownBy } from "./put_files_fixture.ts";
+import { FilesScene, thrownBy } from "./put_files_fixture.ts";
 
 const signal = new AbortController().signal;
 
 /** Where a blob is stored: the name of its pack, and the offset in it. */
-async function placeIn(scene: Scene, type: "tree" | "data", id: Uint8Array) {
+async function placeIn(scene: FilesScene, type: "tree" | "data", id: Uint8Array) {
   const { index } = await scene.repository();
   const place = index.locate(type, id)!;
   return { pack: { kind: "pack", name: index.packId(place.pack) } as const, offset: place.offset };
 }
 
-async function treeAt(scene: Scene, { backup }: PutResult, path: string): Promise<BlobId> {
+async function treeAt(scene: FilesScene, { backup }: PutResult, path: string): Promise<BlobId> {
   if (path === "") return backup.snapshot.tree;
   return subtreeOf((await findNode(await scene.repository(), backup.snapshot.tree, path))!);
 }
 
-async function flipTree(scene: Scene, result: PutResult, path: string): Promise<void> {
+async function flipTree(scene: FilesScene, result: PutResult, path: string): Promise<void> {
   const { pack, offset } = await placeIn(scene, "tree", decodeHex(await treeAt(scene, result, path)));
   await replace(scene.store, pack, flipBit(offset + 20));
 }
 
 /** Asserts that the damage that is there hits only the first backup, and that the second one gives everything. */
-async function assertSecondIsWhole(scene: Scene, first: PutResult, second: PutResult): Promise<void> {
+async function assertSecondIsWhole(scene: FilesScene, first: PutResult, second: PutResult): Promise<void> {
   const { errors } = await scene.check();
   for (const { backups, text } of errors) {
     assert.deepEqual(backups.filter(({ id }) => id !== first.backup.id), [], text);
@@ -40,13 +40,13 @@ async function assertSecondIsWhole(scene: Scene, first: PutResult, second: PutRe
   assert.deepEqual(await scene.content(second, "prod/shop/srv/large"), srv!.large);
 }
 
-function warningsOf(scene: Scene): string[] {
+function warningsOf(scene: FilesScene): string[] {
   return scene.problems.splice(0).filter((problem) => /cannot be compared with/.test(problem));
 }
 
 for (const path of ["", "prod", "prod/shop", "prod/shop/etc", "prod/shop/srv", "prod/shop/srv/a"]) {
   Deno.test(`if the tree of ${path === "" ? "a snapshot" : path} is damaged, the next backup is whole all the same`, async () => {
-    const scene = await Scene.make();
+    const scene = await FilesScene.make();
     const first = await scene.put();
     await flipTree(scene, first, path);
     const second = await scene.put();
@@ -66,7 +66,7 @@ for (const path of ["", "prod", "prod/shop", "prod/shop/etc", "prod/shop/srv", "
 Deno.test("if the pack of all trees is gone, each is stored once more", async (test) => {
   for (const readFirst of [false, true]) {
     await test.step(readFirst ? "two backups later" : "at once", async () => {
-      const scene = await Scene.make();
+      const scene = await FilesScene.make();
       const first = await scene.put();
       const { pack } = await placeIn(scene, "tree", decodeHex(await treeAt(scene, first, "prod/shop")));
       await scene.store.remove(pack);
@@ -84,7 +84,7 @@ Deno.test("if the pack of all trees is gone, each is stored once more", async (t
 });
 
 Deno.test("a damaged tree without entries is stored once more as soon as other damage is met", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   await flipTree(scene, first, "prod/shop/etc/none");
   await flipTree(scene, first, "prod/shop/srv");
@@ -93,7 +93,7 @@ Deno.test("a damaged tree without entries is stored once more as soon as other d
 });
 
 Deno.test("a store that fails while a tree in doubt is read ends the backup", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   await flipTree(scene, first, "prod/shop/etc");
   const { pack, offset } = await placeIn(scene, "tree", decodeHex(await treeAt(scene, first, "prod/shop/srv")));
@@ -110,7 +110,7 @@ Deno.test("a store that fails while a tree in doubt is read ends the backup", as
 });
 
 Deno.test("a data pack that is gone is named by check, and once the index is repaired its files are read again", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   const hosts = await findNode(await scene.repository(), first.backup.snapshot.tree, "prod/shop/etc/hosts");
   const { pack } = await placeIn(scene, "data", hosts!.content!);
@@ -129,7 +129,7 @@ Deno.test("a data pack that is gone is named by check, and once the index is rep
 });
 
 Deno.test("digests that cannot be read are told to be missing, and a backup that reads all files has them again", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   const list = await findNode(await scene.repository(), first.backup.snapshot.tree, "prod/shop.digests");
   const { pack, offset } = await placeIn(scene, "data", list!.content!);

@@ -10,7 +10,7 @@ import { type Fault, withFaults } from "../helpers/fault_store.ts";
 import { withPowerCut } from "../helpers/power_cut_store.ts";
 import { copyOf, fakeWorld, IDENTITY, noise } from "../helpers/world.ts";
 import { flipBit, replace } from "./check_fixture.ts";
-import { Scene } from "./put_files_fixture.ts";
+import { FilesScene } from "./put_files_fixture.ts";
 
 const RUNS_AT_ONCE = 3;
 
@@ -20,14 +20,14 @@ function tree(): Tree {
 
 /** A repository with one backup. */
 const before = await (async () => {
-  const scene = await Scene.make(tree());
+  const scene = await FilesScene.make(tree());
   await scene.put();
   return scene.store;
 })();
 
 /** The same, with a tree damaged, so that the next backup stores it once more. */
 const damaged = await (async () => {
-  const scene = new Scene(new TreeEngine({}), await copyOf(before), fakeWorld("damage"));
+  const scene = new FilesScene(new TreeEngine({}), await copyOf(before), fakeWorld("damage"));
   const [name] = await Array.fromAsync(scene.store.list("snapshot"));
   const repository = await scene.repository();
   const snapshot = JSON.parse(new TextDecoder().decode(await repository.files.load("snapshot", name!.name as never)));
@@ -37,10 +37,10 @@ const damaged = await (async () => {
   return scene.store;
 })();
 
-function sceneOn(store: BlobStore, seed: string, pid: number): Scene {
+function sceneOn(store: BlobStore, seed: string, pid: number): FilesScene {
   const engine = new TreeEngine(tree());
   (engine.tree.etc as Tree).more = noise(40_000, "more");
-  const scene = new Scene(engine, store, { ...fakeWorld(seed), identity: { ...IDENTITY, pid } });
+  const scene = new FilesScene(engine, store, { ...fakeWorld(seed), identity: { ...IDENTITY, pid } });
   scene.world.clock.jump(3_600_000);
   return scene;
 }

@@ -23,7 +23,7 @@ import {
 export const HOUR_MS = 3_600_000;
 
 /** A repository, and an engine whose tree is put into it. */
-export class Scene {
+export class FilesScene {
   readonly engine: TreeEngine;
   readonly store: BlobStore;
   readonly world: FakeWorld;
@@ -36,9 +36,9 @@ export class Scene {
     this.world = { ...world, onProblem: ({ message }) => this.problems.push(message) };
   }
 
-  static async make(tree: Tree = smallTree(), seed = "world"): Promise<Scene> {
+  static async make(tree: Tree = smallTree(), seed = "world"): Promise<FilesScene> {
     const world = fakeWorld(seed);
-    return new Scene(new TreeEngine(tree), (await memoryRepository(world)).store, world);
+    return new FilesScene(new TreeEngine(tree), (await memoryRepository(world)).store, world);
   }
 
   async put(overrides: Partial<PutRequest> = {}, signal?: AbortSignal, store = this.store): Promise<PutResult> {

@@ -12,12 +12,12 @@ import { findNode } from "../../src/repository/tree/trees.ts";
 import { startThreads } from "../../src/pipeline/threads.ts";
 import { failing, type Tree, TreeEngine } from "../engine/tree_engine.ts";
 import { STRICT } from "./prune_fixture.ts";
-import { HOUR_MS, Scene, smallTree, thrownBy } from "./put_files_fixture.ts";
+import { FilesScene, HOUR_MS, smallTree, thrownBy } from "./put_files_fixture.ts";
 import { withFaults } from "../helpers/fault_store.ts";
 import { accessTo, allFiles, namesOf, noise, putBytes } from "../helpers/world.ts";
 
 Deno.test("a tree is stored with its digests, and what did not change is kept", async (test) => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   await test.step("contents, links and lists", async () => {
     const { etc, srv } = scene.engine.tree as { etc: Record<string, Uint8Array>; srv: Record<string, Uint8Array> };
@@ -71,7 +71,7 @@ Deno.test("a tree is stored with its digests, and what did not change is kept", 
 });
 
 Deno.test("equal files are stored once, within a run and over several runs", async () => {
-  const scene = await Scene.make({ a: noise(9000, "one"), b: noise(9000, "one"), c: noise(9000, "one") });
+  const scene = await FilesScene.make({ a: noise(9000, "one"), b: noise(9000, "one"), c: noise(9000, "one") });
   scene.engine.entriesPerRun = 2;
   const { manifest: { stats } } = await scene.put();
   assert.deepEqual([stats.bytesRead, stats.bytesAdded, stats.blobsNew, stats.blobsReused], [27_000, 9000, 1, 2]);
@@ -95,7 +95,7 @@ Deno.test("entries out of order are refused, and every buffer comes back", async
   ];
   for (const [name, entries, expected] of refused) {
     await test.step(name, async () => {
-      const scene = await Scene.make();
+      const scene = await FilesScene.make();
       scene.engine.script = {
         async *items(request): AsyncGenerator<EngineItem> {
           yield { kind: "entries", entries, buffer: await request.takeBuffer() };
@@ -115,7 +115,7 @@ const EMPTY = { kind: "inline", length: 0 } as const;
 
 Deno.test("deep, wide and empty trees are stored", async (test) => {
   await test.step("nothing at all", async () => {
-    const scene = await Scene.make({});
+    const scene = await FilesScene.make({});
     const result = await scene.put({ allowEmpty: true });
     assert.equal(result.manifest.tree!.files, 0);
     await scene.assertSound();
@@ -123,13 +123,13 @@ Deno.test("deep, wide and empty trees are stored", async (test) => {
   await test.step("a thousand directories deep", async () => {
     let tree: Tree = { end: noise(10, "end") };
     for (let depth = 0; depth < 1000; depth++) tree = { d: tree };
-    const scene = await Scene.make(tree);
+    const scene = await FilesScene.make(tree);
     assert.equal((await scene.put()).manifest.tree!.directories, 1000);
     assert.deepEqual((await scene.put()).tree!.files, { new: 0, changed: 0, unmodified: 1 });
     await scene.assertSound();
   });
   await test.step("deeper than can be read back", async () => {
-    const scene = await Scene.make();
+    const scene = await FilesScene.make();
     const path = Array.from({ length: 2100 }, () => "d").join("/");
     const entry = { path, head: scene.engine.head(path, "dir"), content: null };
     scene.engine.script = { items: () => [{ kind: "entries", entries: [entry], buffer: null }] };
@@ -138,7 +138,7 @@ Deno.test("deep, wide and empty trees are stored", async (test) => {
   });
   await test.step("a hundred thousand files in one directory", async () => {
     const names = Array.from({ length: 100_000 }, (_, i) => [`file-${String(i).padStart(6, "0")}`, NO_BYTES] as const);
-    const scene = await Scene.make({ wide: Object.fromEntries(names) });
+    const scene = await FilesScene.make({ wide: Object.fromEntries(names) });
     scene.engine.entriesPerRun = 1000;
     assert.equal((await scene.put()).manifest.tree!.files, 100_000);
     const second = await scene.put();
@@ -150,7 +150,7 @@ Deno.test("deep, wide and empty trees are stored", async (test) => {
 const NO_BYTES = new Uint8Array(0);
 
 Deno.test("streams and files do not continue each other, with a warning", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   await putBytes(accessTo(scene.store), scene.world, noise(1000, "stream"));
   const files = await scene.put();
   assert.deepEqual([files.manifest.level, files.decision.rule], [0, "other-engine"]);
@@ -165,7 +165,7 @@ Deno.test("streams and files do not continue each other, with a warning", async 
 Deno.test("wherever a store call fails, nothing half is committed and the next try succeeds", async () => {
   let failures = 0;
   for (let n = 1;; n++) {
-    const scene = await Scene.make();
+    const scene = await FilesScene.make();
     await scene.put();
     (scene.engine.tree.etc as Tree).more = noise(40_000, "more");
     let seen = 0;
@@ -189,7 +189,7 @@ Deno.test("wherever a store call fails, nothing half is committed and the next t
 Deno.test("an interruption at any point commits nothing, and every buffer comes back", async () => {
   const tree = smallTree();
   for (let n = 0;; n++) {
-    const scene = await Scene.make(tree);
+    const scene = await FilesScene.make(tree);
     scene.engine.entriesPerRun = 2;
     const controller = new AbortController();
     let seen = 0;
@@ -228,7 +228,7 @@ Deno.test("a source that breaks off commits nothing", async (test) => {
   ];
   for (const [name, script] of places) {
     await test.step(name, async () => {
-      const scene = await Scene.make();
+      const scene = await FilesScene.make();
       scene.engine.script = script;
       const error = await thrownBy(scene.put());
       assert.ok(error instanceof SourceError && /the source broke/.test(error.message), String(error));
@@ -240,8 +240,8 @@ Deno.test("a source that breaks off commits nothing", async (test) => {
 });
 
 Deno.test("of two repositories, a file is kept only if both hold it", async () => {
-  const scene = await Scene.make();
-  const other = await Scene.make({}, "second repository");
+  const scene = await FilesScene.make();
+  const other = await FilesScene.make({}, "second repository");
   await scene.put();
   const also = accessTo(other.store);
   const first = await scene.put({ also });
@@ -254,7 +254,7 @@ Deno.test("of two repositories, a file is kept only if both hold it", async () =
 });
 
 Deno.test("a damaged tree of the earlier backup is read again, with one warning", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   const repository = await scene.repository();
   const etc = await findNode(repository, first.backup.snapshot.tree, "prod/shop/etc");
@@ -271,7 +271,7 @@ Deno.test("a damaged tree of the earlier backup is read again, with one warning"
 });
 
 Deno.test("verify and one file read what the list of digests says", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   await scene.put();
   const request = { selector: "prod/shop", noLock: false };
   await withBackup(accessTo(scene.store), request, { world: scene.world }, async (open) => {
@@ -285,7 +285,7 @@ Deno.test("verify and one file read what the list of digests says", async () => 
 });
 
 Deno.test("of many problems the first hundred and their number are kept", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const source = scene.engine.source.bind(scene.engine);
   const problems = Array.from({ length: 250 }, (_, i) => `file ${i}: cannot be read`);
   scene.engine.source = () => {
@@ -301,7 +301,7 @@ Deno.test("of many problems the first hundred and their number are kept", async 
 });
 
 Deno.test("a dry run counts what a put would add, and stores nothing", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const before = await allFiles(scene.store);
   scene.isDry = true;
   const dry = await scene.put();
@@ -315,7 +315,7 @@ Deno.test("a dry run counts what a put would add, and stores nothing", async () 
 });
 
 Deno.test("what differs between a tree and its list is found, file by file", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   const etc = scene.engine.tree.etc as Tree;
   etc.hosts = noise(5000, "changed");
@@ -342,11 +342,11 @@ Deno.test("what differs between a tree and its list is found, file by file", asy
 });
 
 Deno.test("a copy has all of it, and so has what is left after a removal", async () => {
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await scene.put();
   (scene.engine.tree.etc as Tree).more = noise(40_000, "more");
   await scene.put();
-  const other = await Scene.make({}, "second repository");
+  const other = await FilesScene.make({}, "second repository");
   const from = accessTo(scene.store);
   await copy(accessTo(other.store), { from, names: [], dryRun: false, fromNoLock: false }, { world: scene.world });
   assert.equal((await namesOf(other.store, "snapshot")).length, 2);

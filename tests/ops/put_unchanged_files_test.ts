@@ -11,10 +11,10 @@ import { filesRequest, threadHere } from "../engine/files/files_trial.ts";
 import { TestDirectory } from "../helpers/test_directory.ts";
 import { accessTo, BytesSource, noise, putRequest } from "../helpers/world.ts";
 import { flipBit, replace } from "./check_fixture.ts";
-import { HOUR_MS, Scene } from "./put_files_fixture.ts";
+import { FilesScene, HOUR_MS } from "./put_files_fixture.ts";
 
 /** A backup of a directory, and of the same with everything read, which goes into a series of its own. */
-async function putDirectory(scene: Scene, path: string, { readAll = false, series = "prod/shop" } = {}) {
+async function putDirectory(scene: FilesScene, path: string, { readAll = false, series = "prod/shop" } = {}) {
   const changes = { readAll, compareCtime: true, compareInode: true };
   const driven = filesSource(filesRequest([path], { request: { changes } }), {
     startThread: () => threadHere(openFileSystem),
@@ -27,11 +27,11 @@ async function putDirectory(scene: Scene, path: string, { readAll = false, serie
   return await put(accessTo(scene.store), request, { world: scene.world });
 }
 
-async function treeOf(scene: Scene, { series, snapshot }: PutResult["backup"], path: string): Promise<BlobId> {
+async function treeOf(scene: FilesScene, { series, snapshot }: PutResult["backup"], path: string): Promise<BlobId> {
   return subtreeOf((await findNode(await scene.repository(), snapshot.tree, `${series}${path}`))!);
 }
 
-async function assertSameAsRead(scene: Scene, path: string, compared: PutResult): Promise<void> {
+async function assertSameAsRead(scene: FilesScene, path: string, compared: PutResult): Promise<void> {
   const read = await putDirectory(scene, path, { readAll: true, series: "prod/read" });
   // Others change the directories above meanwhile.
   const ids = await Promise.all([compared, read].map(({ backup }) => treeOf(scene, backup, path)));
@@ -58,7 +58,7 @@ function fill(directory: TestDirectory): void {
 Deno.test("what changed in a directory is stored, and all the rest is as if it had been read", async (test) => {
   await using directory = new TestDirectory();
   fill(directory);
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   await putDirectory(scene, directory.path);
   const changes: [string, () => void, object][] = [
     ["nothing", () => {}, { new: 0, changed: 0, unmodified: 69 }],
@@ -99,7 +99,7 @@ Deno.test("what changed in a directory is stored, and all the rest is as if it h
 Deno.test("an unchanged directory whose tree cannot be read is read again, and its neighbours are looked at", async () => {
   await using directory = new TestDirectory();
   fill(directory);
-  const scene = await Scene.make();
+  const scene = await FilesScene.make();
   const first = await putDirectory(scene, directory.path);
   const { index } = await scene.repository();
   const many = await treeOf(scene, first.backup, `${directory.path}/many`);

@@ -18,6 +18,12 @@ interface StoredTreeOptions {
   readonly onDamage: (error: IntegrityError) => void;
 }
 
+/** Whether a repository holds every chunk of a content list. `hasData` is as in `StoredTreeOptions`. */
+export function holdsAll(hasData: StoredTreeOptions["hasData"], content: Uint8Array): boolean {
+  for (let at = 0; at < content.length; at += ID_BYTES) if (!hasData(content, at)) return false;
+  return true;
+}
+
 /** Texts of trees that are kept: whoever follows a walk asks for each tree soon after the walk did. */
 const MOST_KEPT_BYTES = 4 * 1024 * 1024;
 /** So many are kept even if they are large. */
@@ -54,8 +60,7 @@ export class StoredTree implements EarlierTree {
 
   /** Whether the repository holds every chunk of a content list. */
   holds(content: Uint8Array): boolean {
-    for (let at = 0; at < content.length; at += ID_BYTES) if (!this.#options.hasData(content, at)) return false;
-    return true;
+    return holdsAll(this.#options.hasData, content);
   }
 
   /** Whether the repository holds a chunk. */

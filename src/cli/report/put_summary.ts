@@ -6,6 +6,7 @@ import { formatSize } from "../../base/text/size.ts";
 import type { ManifestFile } from "../../format/manifest/manifest.ts";
 import { levelOfPath } from "../../format/manifest/series.ts";
 import type { EntryChanges, PutResult, TreeCounts } from "../../ops/put.ts";
+import { totalOf } from "../../ops/session/tree/tree_counts.ts";
 import { formatCount, formatRate } from "../terminal/write.ts";
 import { entriesText } from "./files/entry_counts.ts";
 import { describeWholeness } from "./wholeness.ts";
@@ -72,8 +73,7 @@ function shareText(bytesAdded: number, bytesRead: number): string {
 }
 
 function treeText({ files, directories, others, bytes }: TreeCounts): string {
-  const count = (changes: EntryChanges) => changes.new + changes.changed + changes.unmodified;
-  return entriesText({ files: count(files), directories: count(directories), others, bytes });
+  return entriesText({ files: totalOf(files), directories: totalOf(directories), others, bytes });
 }
 
 function changesLine({ files, directories }: TreeCounts): string {

@@ -3,6 +3,7 @@
  * that wants a few blobs out of a million reads hardly any others.
  */
 import { ID_BYTES } from "../../base/id.ts";
+import { CLOSE_OBJECT, COMMA } from "../json/json_bytes.ts";
 
 /** The number of possible beginnings of ids. A beginning is the first two bytes, the first one in the higher half. */
 export const ID_BEGINNINGS = 1 << 16;
@@ -16,8 +17,6 @@ const ID_DIGITS = 2 * ID_BYTES;
 const BEGINNING_DIGITS = 4;
 const ZERO = 0x30;
 const NINE = 0x39;
-const COMMA = 0x2c;
-const CLOSE_OBJECT = 0x7d;
 
 const OPENING = expected('{"id":"');
 const TYPE_AND_OFFSET = expected('","type":"data","offset":');

@@ -12,18 +12,12 @@
  * Every method throws an `IntegrityError` that names the text if what comes next is not what the method reads.
  */
 import { damaged } from "../damage.ts";
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "./json_bytes.ts";
 import type { KnownWords } from "./known_words.ts";
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
 const COLON = 0x3a;
 const MINUS = 0x2d;
 const ZERO = 0x30;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 
 /** Deeper nesting than this is refused, long before it could exhaust the stack. */
 const MAX_DEPTH = 500;

@@ -1,6 +1,7 @@
 /** Small JSON files: decodes bytes, checks them against a schema, and reports every failure as an `IntegrityError`. */
 import * as v from "valibot";
 import { damaged } from "../damage.ts";
+import { CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "./json_bytes.ts";
 
 /** Any JSON value. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
@@ -9,13 +10,6 @@ export interface JsonObject {
   /** A value by its name. */
   readonly [key: string]: JsonValue;
 }
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 
 /** Options of the decoders. */
 interface JsonTextOptions {

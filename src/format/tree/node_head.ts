@@ -20,6 +20,9 @@ export interface NodeHead {
 
 const encoder = new TextEncoder();
 
+/** What follows a head: the name of the content, whose value comes next. */
+export const CONTENT_KEY: Uint8Array = encoder.encode(',"content":');
+
 /** The head of a node of this name and size. What went wrong when an entry was read is no part of it. */
 export function nodeHead(name: string, properties: EntryProperties, size = 0): NodeHead {
   return { type: properties.type, size, text: encoder.encode(headText(name, properties, size)) };

@@ -2,8 +2,11 @@
  * Runs of entries of a stored tree that are the same by now. They are compared as text and passed on as text: in most
  * backups of files most entries are such, and even one object for each of them would take longer than the comparison.
  */
+import { lowerHexDigit } from "../../base/hex.ts";
 import { ID_BYTES } from "../../base/id.ts";
+import { CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, QUOTE } from "../json/json_bytes.ts";
 import type { Node } from "./node.ts";
+import { CONTENT_KEY } from "./node_head.ts";
 import { decodeNode } from "./tree.ts";
 
 /** Entries that follow each other in the text of a tree. */
@@ -36,15 +39,8 @@ export interface FoundHeads {
 }
 
 const encoder = new TextEncoder();
-const CONTENT = encoder.encode(',"content":');
 const NO_CONTENT = encoder.encode("null}");
 const EMPTY_CONTENT = encoder.encode("[]}");
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const CLOSE_BRACE = 0x7d;
 
 /** The head of an entry. */
 export function headAt({ heads, headEnds }: Pick<FoundHeads, "heads" | "headEnds">, place: number): Uint8Array {
@@ -69,11 +65,17 @@ export function sameRunAt(
   let headStart = from === 0 ? 0 : headEnds[from - 1]!;
   for (let place = from, next = at; place < to; place++) {
     const headEnd = headEnds[place]!;
-    const contentAt = endOfSame(text, endOfSame(text, next, heads, headStart, headEnd), CONTENT, 0, CONTENT.length);
+    const contentAt = endOfSame(
+      text,
+      endOfSame(text, next, heads, headStart, headEnd),
+      CONTENT_KEY,
+      0,
+      CONTENT_KEY.length,
+    );
     headStart = headEnd;
     const kind = kindOf(place);
     const nodeEnd = contentAt < 0 ? -1 : endOfContent(text, contentAt, kind, holds);
-    const isLast = text[nodeEnd] === CLOSE_BRACKET;
+    const isLast = text[nodeEnd] === CLOSE_ARRAY;
     if (nodeEnd < 0 || !isLast && text[nodeEnd] !== COMMA) break;
     if (kind !== "none") files.push(count);
     starts[count++] = next;
@@ -97,8 +99,11 @@ export function nodeOf({ text, starts, end }: SameRun, entry: number): Node {
   return decodeNode(text.subarray(starts[entry], next), "a node that was compared");
 }
 
-/** The position behind those bytes, if the text has them there; -1 otherwise, and for a negative position. */
-function endOfSame(text: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
+/**
+ * The position behind the bytes from `start` to `end`, if the text has them there; -1 otherwise, and for a negative
+ * position.
+ */
+export function endOfSame(text: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
   if (at < 0) return -1;
   const offset = at - start;
   for (let i = start; i < end; i++) if (text[offset + i] !== bytes[i]) return -1;
@@ -114,12 +119,12 @@ function endOfContent(
 ): number {
   if (kind === "none") return endOfSame(text, at, NO_CONTENT, 0, NO_CONTENT.length);
   if (kind === "empty") return endOfSame(text, at, EMPTY_CONTENT, 0, EMPTY_CONTENT.length);
-  if (text[at] !== OPEN_BRACKET) return -1;
+  if (text[at] !== OPEN_ARRAY) return -1;
   for (let position = at + 1;;) {
     if (text[position] !== QUOTE || !readId(text, position + 1) || text[position + ID_TEXT_BYTES] !== QUOTE) return -1;
     if (!holds(ID)) return -1;
     position += ID_TEXT_BYTES + 1;
-    if (text[position] === CLOSE_BRACKET) return text[position + 1] === CLOSE_BRACE ? position + 2 : -1;
+    if (text[position] === CLOSE_ARRAY) return text[position + 1] === CLOSE_OBJECT ? position + 2 : -1;
     if (text[position++] !== COMMA) return -1;
   }
 }
@@ -141,7 +146,4 @@ function readId(text: Uint8Array, at: number): boolean {
 }
 
 /** The values of lower-case hex digits; negative for all other bytes. */
-const DIGITS = Int8Array.from({ length: 256 }, (_, byte) => {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  return byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1;
-});
+const DIGITS = Int8Array.from({ length: 256 }, (_, byte) => lowerHexDigit(byte));

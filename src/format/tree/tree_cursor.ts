@@ -2,12 +2,15 @@
  * Looks entries up in the text of a stored tree. Whoever asks gives the head that the entry has by now, so that an entry
  * that did not change is compared and not decoded, and what nobody asks for is passed over.
  */
+import { lowerHexDigit } from "../../base/hex.ts";
 import { asId, type BlobId, ID_BYTES } from "../../base/id.ts";
 import { compareByteStrings } from "../byte_string.ts";
 import { damaged } from "../damage.ts";
 import { unquoteName } from "../json/go_json.ts";
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "../json/json_bytes.ts";
 import type { Node } from "./node.ts";
-import { type FoundHeads, headAt, type SameRun, sameRunAt } from "./same_run.ts";
+import { CONTENT_KEY } from "./node_head.ts";
+import { endOfSame, type FoundHeads, headAt, type SameRun, sameRunAt } from "./same_run.ts";
 import { decodeNode, decodeTree, encodeTree, TREE_BEGINNING } from "./tree.ts";
 
 /** An entry of a stored tree. What is asked of it is decoded then, and throws `IntegrityError` if it is damaged. */
@@ -37,18 +40,9 @@ interface Parts {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const NAME = encoder.encode('{"name":"');
-const CONTENT = encoder.encode(',"content":');
 const NULL = encoder.encode("null");
 const SUBTREE = encoder.encode(',"subtree":"');
 const ID_DIGITS = 64;
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN_BRACKET = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 /** Finds entries whose names are asked for in ascending order. A name may be asked for again until the next one is. */
 export class TreeCursor {
@@ -70,7 +64,7 @@ export class TreeCursor {
     this.#bytes = text;
     this.#at = TREE_BEGINNING.length;
     if (!holdsAt(text, 0, TREE_BEGINNING)) this.#rewrite();
-    if (this.#bytes[this.#at] === CLOSE_BRACKET) this.#at = this.#bytes.length;
+    if (this.#bytes[this.#at] === CLOSE_ARRAY) this.#at = this.#bytes.length;
   }
 
   /** The entry of a name; undefined if there is none. `head` is its head by now, if it is known. */
@@ -86,8 +80,8 @@ export class TreeCursor {
     const { contentAt, contentEnd, subtreeAt } = this.#parts;
     const bytes = this.#bytes;
     if (subtree === null ? subtreeAt >= 0 : subtreeAt < 0 || textAt(bytes, subtreeAt) !== subtree) return false;
-    if (content === null || bytes[contentAt] !== OPEN_BRACKET) {
-      return content === null && bytes[contentAt] !== OPEN_BRACKET;
+    if (content === null || bytes[contentAt] !== OPEN_ARRAY) {
+      return content === null && bytes[contentAt] !== OPEN_ARRAY;
     }
     return isContentAt(bytes, contentAt, contentEnd, content);
   }
@@ -130,13 +124,13 @@ export class TreeCursor {
   #takeParts(head: Uint8Array): boolean {
     const bytes = this.#bytes;
     const headEnd = this.#at + head.length;
-    if (!holdsAt(bytes, this.#at, head) || !holdsAt(bytes, headEnd, CONTENT)) return false;
-    const contentAt = headEnd + CONTENT.length;
+    if (!holdsAt(bytes, this.#at, head) || !holdsAt(bytes, headEnd, CONTENT_KEY)) return false;
+    const contentAt = headEnd + CONTENT_KEY.length;
     const contentEnd = endOfContent(bytes, contentAt);
     const hasSubtree = holdsAt(bytes, contentEnd, SUBTREE);
     const subtreeAt = hasSubtree ? contentEnd + SUBTREE.length : -1;
     const end = hasSubtree ? subtreeAt + ID_DIGITS + 1 : contentEnd;
-    if (bytes[end] !== CLOSE_BRACE) return false;
+    if (bytes[end] !== CLOSE_OBJECT) return false;
     this.#parts = { contentAt, contentEnd, subtreeAt, end: end + 1 };
     this.#end = end + 1;
     return true;
@@ -197,7 +191,7 @@ class SameEntry implements StoredEntry {
 
   get content(): Uint8Array | null {
     const { contentAt, contentEnd } = this.#parts;
-    if (this.#bytes[contentAt] !== OPEN_BRACKET) return null;
+    if (this.#bytes[contentAt] !== OPEN_ARRAY) return null;
     return this.#content ??= contentIn(this.#bytes, contentAt, contentEnd, this.#what);
   }
 
@@ -250,21 +244,18 @@ function stringIn(bytes: Uint8Array, what: string): string {
 }
 
 function holdsAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
-  const length = expected.length;
-  if (at + length > bytes.length) return false;
-  for (let i = 0; i < length; i++) if (bytes[at + i] !== expected[i]) return false;
-  return true;
+  return endOfSame(bytes, at, expected, 0, expected.length) >= 0;
 }
 
 /** The end of a content as Go writes it; -1 for anything else. */
 function endOfContent(bytes: Uint8Array, at: number): number {
-  if (bytes[at] !== OPEN_BRACKET) return holdsAt(bytes, at, NULL) ? at + NULL.length : -1;
+  if (bytes[at] !== OPEN_ARRAY) return holdsAt(bytes, at, NULL) ? at + NULL.length : -1;
   let position = at + 1;
   while (bytes[position] === QUOTE) {
     position += ID_DIGITS + 2;
     if (bytes[position] === COMMA) position++;
   }
-  return bytes[position] === CLOSE_BRACKET ? position + 1 : -1;
+  return bytes[position] === CLOSE_ARRAY ? position + 1 : -1;
 }
 
 /** The ids in a content list, whose form `endOfContent` has checked but for the digits. */
@@ -303,12 +294,7 @@ function idsIn(at: number, end: number): number {
 
 /** The byte that two lower-case hex digits mean; negative for anything else. */
 function byteAt(bytes: Uint8Array, at: number): number {
-  return digitAt(bytes, at) << 4 | digitAt(bytes, at + 1);
-}
-
-function digitAt(bytes: Uint8Array, at: number): number {
-  const code = bytes[at]!;
-  return code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 ? code - 0x57 : -16;
+  return lowerHexDigit(bytes[at]!) << 4 | lowerHexDigit(bytes[at + 1]!);
 }
 
 /** The digits of an id. */
@@ -322,8 +308,8 @@ function endOfObject(bytes: Uint8Array, at: number): number {
   for (let position = at; position < bytes.length; position++) {
     const byte = bytes[position]!;
     if (byte === QUOTE) position = endOfString(bytes, position + 1);
-    else if (byte === OPEN_BRACE) depth++;
-    else if (byte === CLOSE_BRACE && --depth === 0) return position + 1;
+    else if (byte === OPEN_OBJECT) depth++;
+    else if (byte === CLOSE_OBJECT && --depth === 0) return position + 1;
   }
   return bytes.length;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
 import type { BlobStore, FileName } from "../../../src/store/store.ts";
 import { bytesOf, fileOf, listing } from "../../conformance/stored_files.ts";
+import { rootTest } from "../../helpers/as_root.ts";
 import { filesBelow } from "../local_fixture.ts";
 import type { InstantClock } from "../instant_clock.ts";
 import { cacheFixture, CONTENT, keptFiles, PACK, PART, RANGE, REPOSITORY, SNAPSHOT } from "./cache_fixture.ts";
@@ -68,30 +69,22 @@ Deno.test("a folder of another user is passed over, and told once", async () => 
   ]);
 });
 
-const isRoot = Deno.uid() === 0;
-
-Deno.test({
-  name: `a file, or a folder within, of another user is passed over${
-    isRoot ? "" : " (skipped: only root gives files away)"
-  }`,
-  ignore: !isRoot,
-  async fn() {
-    await using fixture = await cacheFixture();
-    const { store: first } = fixture.session();
-    await first.put(SNAPSHOT, [CONTENT]);
-    const path = `${fixture.folder}/snapshots/${SNAPSHOT.name}`;
-    await Deno.chown(path, 12345, 12345);
-    const { store, requests } = fixture.session();
-    assert.deepEqual(await store.get(SNAPSHOT), CONTENT);
-    assert.deepEqual(requests(), ["get snapshot"]);
-    assert.match(fixture.problems[0]!.message, new RegExp(`passes over "${path}"`));
-    assert.equal((await Deno.stat(path)).uid, 0, "a copy of one's own takes its place");
-    await Deno.chown(`${fixture.folder}/snapshots`, 12345, 12345);
-    const later = fixture.session();
-    for (const _ of [1, 2]) assert.deepEqual(await later.store.get(SNAPSHOT), CONTENT);
-    assert.equal(later.requests().length, 2);
-    assert.match(fixture.problems[1]!.message, /passes over ".*snapshots"/);
-  },
+rootTest("a file, or a folder within, of another user is passed over", async () => {
+  await using fixture = await cacheFixture();
+  const { store: first } = fixture.session();
+  await first.put(SNAPSHOT, [CONTENT]);
+  const path = `${fixture.folder}/snapshots/${SNAPSHOT.name}`;
+  await Deno.chown(path, 12345, 12345);
+  const { store, requests } = fixture.session();
+  assert.deepEqual(await store.get(SNAPSHOT), CONTENT);
+  assert.deepEqual(requests(), ["get snapshot"]);
+  assert.match(fixture.problems[0]!.message, new RegExp(`passes over "${path}"`));
+  assert.equal((await Deno.stat(path)).uid, 0, "a copy of one's own takes its place");
+  await Deno.chown(`${fixture.folder}/snapshots`, 12345, 12345);
+  const later = fixture.session();
+  for (const _ of [1, 2]) assert.deepEqual(await later.store.get(SNAPSHOT), CONTENT);
+  assert.equal(later.requests().length, 2);
+  assert.match(fixture.problems[1]!.message, /passes over ".*snapshots"/);
 });
 
 Deno.test("folders that were tidied away meanwhile are made again", async () => {

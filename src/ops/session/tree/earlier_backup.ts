@@ -1,11 +1,11 @@
 /** Finds what a files backup goes on from: the newest one of its series and host, or a snapshot of restic. */
 import { type AgentError, IntegrityError } from "../../../base/errors.ts";
-import { type BlobId, ID_BYTES } from "../../../base/id.ts";
+import { type BlobId, ID_BYTES, shortId } from "../../../base/id.ts";
 import { type Backup, compareAge } from "../../../backup/backup.ts";
 import type { ParentChoice, PlannedParent } from "../../../backup/chain/parent.ts";
 import { contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts";
 import { DigestCursor, readDigestText } from "../../../backup/content/read_digests.ts";
-import { StoredTree } from "../../../backup/content/stored_tree.ts";
+import { holdsAll, StoredTree } from "../../../backup/content/stored_tree.ts";
 import { indexPassingOver } from "../../../backup/whole_index.ts";
 import type { ChunkerParameters } from "../../../chunker/parameters.ts";
 import { digestListPath } from "../../../format/manifest/series.ts";
@@ -15,7 +15,6 @@ import type { PipelineThreads } from "../../../pipeline/threads.ts";
 import { type ExistenceIndex, NamedIndex } from "../../../repository/index/blob_index.ts";
 import type { LockedRepository } from "../../../repository/repository.ts";
 import { subtreeOf } from "../../../repository/tree/trees.ts";
-
 import type { World } from "../../access.ts";
 import type { SourceGround } from "../source_ground.ts";
 import type { DoubtedTrees } from "./doubted_trees.ts";
@@ -82,15 +81,10 @@ export async function groundOf(
     compared,
     problem: found instanceof IntegrityError ? found.message : null,
     earlier: compared?.tree ?? null,
-    holds: (content) => holdsAll(index, content),
+    holds: (content) => holdsAll((ids, offset) => index.has("data", ids, offset), content),
     counterparts: compared?.counterparts ?? new WeakMap(),
     smallFileBytes: parameters.min,
   };
-}
-
-function holdsAll(index: ExistenceIndex, content: Uint8Array): boolean {
-  for (let at = 0; at < content.length; at += ID_BYTES) if (!index.has("data", content, at)) return false;
-  return true;
 }
 
 /** The earlier backup; null if there is none, an error if the way to its tree is damaged. Throws what the store throws. */
@@ -177,26 +171,27 @@ async function openDigests(request: EarlierRequest, backup: Backup, node: Node):
   );
 }
 
-function tell({ doubts, onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
-  doubts.begin();
-  onProblem?.(
-    new IntegrityError(
-      `Part of the backup ${series}@${id.slice(0, 8)} cannot be compared with, so that its files are read again: ` +
-        `${error.message}; run "agent check --read-data"`,
-      { cause: error },
-    ),
+function tell(request: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+  tellDamage(
+    request,
+    `Part of the backup ${series}@${shortId(id)} cannot be compared with, so that its files are read again: ` +
+      `${error.message}; run "agent check --read-data"`,
+    error,
   );
 }
 
 /** Chunks are not stored once more as long as an index lists them, so a repair must come first. */
-function tellOfDigests({ doubts, onProblem }: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
-  doubts.begin();
-  onProblem?.(
-    new IntegrityError(
-      `The list of digests of the backup ${series}@${id.slice(0, 8)} cannot be read, so that unchanged files have no ` +
-        `digests in this one: ${error.message}; run "agent check --read-data", repair what it names, and then ` +
-        `"agent put --force", which computes them`,
-      { cause: error },
-    ),
+function tellOfDigests(request: EarlierRequest, { series, id }: Backup, error: IntegrityError): void {
+  tellDamage(
+    request,
+    `The list of digests of the backup ${series}@${shortId(id)} cannot be read, so that unchanged files have no ` +
+      `digests in this one: ${error.message}; run "agent check --read-data", repair what it names, and then ` +
+      `"agent put --force", which computes them`,
+    error,
   );
+}
+
+function tellDamage({ doubts, onProblem }: EarlierRequest, message: string, cause: IntegrityError): void {
+  doubts.begin();
+  onProblem?.(new IntegrityError(message, { cause }));
 }

@@ -2,6 +2,7 @@
 import { BugError, invariant } from "../../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../../base/id.ts";
+import { holdsAll } from "../../../backup/content/stored_tree.ts";
 import { MD5_BYTES, sha256 } from "../../../crypto/digest.ts";
 import type { EngineEntries, EngineItem, RunContent, RunEntry } from "../../../engine/engine.ts";
 import type { ManifestTree } from "../../../format/manifest/manifest.ts";
@@ -128,9 +129,8 @@ export class SessionTree {
     if (content.kind === "inline") return content.length === 0 ? EMPTY_FILE : "pending";
     const { index, earlier } = this.#tools;
     const { size, content: ids } = earlier?.counterparts.get(content.content) ?? content;
-    for (let at = 0; at < ids.length; at += ID_BYTES) {
-      invariant(index.has("data", ids, at), () => `A chunk of ${JSON.stringify(path)} is not stored any more`);
-    }
+    const isHeld = holdsAll((list, at) => index.has("data", list, at), ids);
+    invariant(isHeld, () => `A chunk of ${JSON.stringify(path)} is not stored any more`);
     return { size, content: ids, digests: null };
   }
 
