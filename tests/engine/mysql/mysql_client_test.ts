@@ -1,9 +1,10 @@
 /** Questions to a real MariaDB server: values, users, passwords, and what is said if it does not answer. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { AgentError, SourceError } from "../../../src/base/errors.ts";
+import type { ClientMachine } from "../../../src/engine/client/machine.ts";
 import { parseEngineUrl } from "../../../src/engine/engine_urls.ts";
 import { parseMysqlUrl } from "../../../src/engine/mysql/mysql_address.ts";
-import { MysqlClient, quotedName, quotedText, runQuery } from "../../../src/engine/mysql/mysql_client.ts";
+import { MysqlClient, quotedName, quotedText } from "../../../src/engine/mysql/mysql_client.ts";
 import { databasesNamed, listDatabases, listTables } from "../../../src/engine/mysql/server_facts.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../../helpers/mariadb.ts";
 import { programTest } from "../../helpers/programs.ts";
@@ -14,6 +15,12 @@ const PASSWORD = `p@ss:w/o#r;d "'\\n %41?&=é`;
 
 function addressOf(url: string) {
   return parseMysqlUrl(parseEngineUrl(url)!).address;
+}
+
+/** The rows that a client answers which knows no more than the URL. */
+async function ask(url: string, sql: string, machine: ClientMachine): Promise<string[][]> {
+  await using client = await MysqlClient.prepare(addressOf(url), machine);
+  return await client.query(sql);
 }
 
 programTest({
@@ -33,13 +40,13 @@ programTest({
       CREATE VIEW ${quotedName(odd)}.v AS SELECT 1; CREATE SEQUENCE ${quotedName(odd)}.s;`);
 
     const url = `mysql://asker:${encodeURIComponent(PASSWORD)}@${place}`;
-    deepEqual(await runQuery(addressOf(url), "SELECT 1, 'a\\nb\\t\\\\c', ''; SELECT NULL;", { machine }), [
+    deepEqual(await ask(url, "SELECT 1, 'a\\nb\\t\\\\c', ''; SELECT NULL;", machine), [
       ["1", "a\nb\t\\c", ""],
       ["NULL"],
     ]);
     await Deno.writeTextFile(`${directory.path}/.my.cnf`, "[client]\nuser=asker\npassword=wrong\n");
-    equal((await runQuery(addressOf(url), "SELECT CURRENT_USER()", { machine }))[0]![0], "asker@localhost");
-    const wrong = runQuery(addressOf(`mysql://${place}`), "SELECT 1", { machine });
+    equal((await ask(url, "SELECT CURRENT_USER()", machine))[0]![0], "asker@localhost");
+    const wrong = ask(`mysql://${place}`, "SELECT 1", machine);
     await rejects(wrong, (error) => {
       ok(error instanceof AgentError);
       match(error.message, /^The server at the socket .* refuses the user: Access denied for user 'asker'@'localhost'/);
@@ -49,10 +56,7 @@ programTest({
       `${directory.path}/.my.cnf`,
       `[client]\nuser=asker\npassword='${PASSWORD.replaceAll("\\", "\\\\").replace("'", "\\'")}'\n`,
     );
-    equal(
-      (await runQuery(addressOf(`mysql://${place}`), "SELECT CURRENT_USER()", { machine }))[0]![0],
-      "asker@localhost",
-    );
+    equal((await ask(`mysql://${place}`, "SELECT CURRENT_USER()", machine))[0]![0], "asker@localhost");
 
     await using client = await MysqlClient.prepare(addressOf(url), machine);
     const known = await listDatabases(client);
@@ -92,15 +96,15 @@ programTest({
     );
     const asked = "SELECT CURRENT_USER()";
     for (const host of ["127.0.0.1", "localhost"]) {
-      const rows = await runQuery(addressOf(`mariadb://asker:pw@${host}:${port}/`), asked, { machine });
+      const rows = await ask(`mariadb://asker:pw@${host}:${port}/`, asked, machine);
       deepEqual(rows, [["asker@127.0.0.1"]], host);
     }
     directory.write("their.cnf", `[client]\nsocket=${server.socket}\nuser=other\npassword=pw2\n`);
     directory.write(".my.cnf", "[client]\nuser=nobody\npassword=wrong\n");
     const file = `defaults-file=${directory.at("their.cnf")}`;
-    deepEqual(await runQuery(addressOf(`mysql:///?${file}`), asked, { machine }), [["other@localhost"]]);
+    deepEqual(await ask(`mysql:///?${file}`, asked, machine), [["other@localhost"]]);
     directory.write("their.cnf", `[client]\nsocket=${server.socket}\nuser=other\npassword=wrong\n`);
-    deepEqual(await runQuery(addressOf(`mysql://:pw2@/?${file}`), asked, { machine }), [["other@localhost"]]);
+    deepEqual(await ask(`mysql://:pw2@/?${file}`, asked, machine), [["other@localhost"]]);
   },
 });
 
@@ -110,15 +114,15 @@ programTest({
   async fn() {
     await using directory = new TestDirectory();
     const environment = { ...Deno.env.toObject(), HOME: directory.path };
-    const nowhere = addressOf(`mysql://root:SECRET@h/?socket=${directory.path}/none`);
+    const nowhere = `mysql://root:SECRET@h/?socket=${directory.path}/none`;
     await rejects(
-      runQuery(nowhere, "SELECT 1", { machine: { environment, temporaryFolder: directory.path } }),
+      ask(nowhere, "SELECT 1", { environment, temporaryFolder: directory.path }),
       (error) =>
         error instanceof AgentError &&
         /^Cannot reach the server at the socket .*none: Can't connect to local/.test(error.message),
     );
     await rejects(
-      runQuery(nowhere, "SELECT 1", { machine: { environment: { PATH: directory.path } } }),
+      ask(nowhere, "SELECT 1", { environment: { PATH: directory.path } }),
       (error) => error instanceof SourceError && /no mariadb or mysql .* package mariadb-client/.test(error.message),
     );
     deepEqual((await Array.fromAsync(Deno.readDir(directory.path))).map(({ name }) => name), []);

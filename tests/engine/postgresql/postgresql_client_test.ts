@@ -2,12 +2,7 @@
 import assert from "node:assert/strict";
 import { AgentError } from "../../../src/base/errors.ts";
 import { parsePostgresqlUrl } from "../../../src/engine/postgresql/postgresql_address.ts";
-import {
-  PostgresqlClient,
-  quotedName,
-  quotedText,
-  runQuery,
-} from "../../../src/engine/postgresql/postgresql_client.ts";
+import { PostgresqlClient, quotedName, quotedText } from "../../../src/engine/postgresql/postgresql_client.ts";
 import { contentOf, listTables } from "../../../src/engine/postgresql/server_facts.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../../helpers/postgres.ts";
 import { programTest } from "../../helpers/programs.ts";
@@ -34,18 +29,16 @@ programTest({
     const text = `//postgres@${encodeURIComponent(server.folder)}/postgres`;
     const { address } = parsePostgresqlUrl({ scheme: "postgresql", text }, []);
 
+    await using client = await PostgresqlClient.prepare(address, machine);
     const list = VALUES.map(quotedText).join(", ");
-    assert.deepEqual(await runQuery(address, `SELECT ${list}, NULL`, { machine }), [[...VALUES, ""]]);
+    assert.deepEqual(await client.query(`SELECT ${list}, NULL`), [[...VALUES, ""]]);
     assert.deepEqual(
-      await runQuery(address, `SELECT v, 1 FROM unnest(ARRAY[${list}]) WITH ORDINALITY AS u (v, n) ORDER BY n`, {
-        machine,
-      }),
+      await client.query(`SELECT v, 1 FROM unnest(ARRAY[${list}]) WITH ORDINALITY AS u (v, n) ORDER BY n`),
       VALUES.map((value) => [value, "1"]),
     );
-    assert.deepEqual(await runQuery(address, `SELECT length(${quotedText("ü🎉")})`, { machine }), [["2"]]);
-    assert.deepEqual(await runQuery(address, "SELECT 1 WHERE false", { machine }), []);
+    assert.deepEqual(await client.query(`SELECT length(${quotedText("ü🎉")})`), [["2"]]);
+    assert.deepEqual(await client.query("SELECT 1 WHERE false"), []);
 
-    await using client = await PostgresqlClient.prepare(address, machine);
     assert.equal(await contentOf(client, {}), null);
     const odd = `a.b"c'\nü\\`;
     await client.query(`CREATE SCHEMA ${quotedName(odd)}`);
