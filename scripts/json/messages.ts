@@ -59,9 +59,9 @@ import {
   verifiedFilesMessage,
   verifiedMessage,
 } from "../../src/cli/report/json/streams_json.ts";
-import { dumpDoneMessage, dumpedTableMessage } from "../../src/cli/report/json/dump_file_json.ts";
+import { dumpDoneMessage, dumpedTableMessage } from "../../src/cli/report/json/tables/dump_file_json.ts";
 import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
-import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables_json.ts";
+import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables/tables_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 
 /** One kind of message. */

@@ -57,7 +57,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report/json": [["json_fields.ts"], ["files"], [OTHER_FILES]],
+  "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES]],
   compat: [["twindb", "dachs"]],
   engine: [

@@ -12,7 +12,7 @@ import type { Driven } from "../engine/engine_urls.ts";
 import { loadTables } from "../ops/restore/tables/load_tables.ts";
 import type { CliContext } from "./context.ts";
 import { openOutputFile, writeToReader } from "./output_file.ts";
-import { restoredTablesJson, tableJson } from "./report/json/tables_json.ts";
+import { restoredTablesJson, tableJson } from "./report/json/tables/tables_json.ts";
 import type { Progress } from "./report/progress.ts";
 import { restoredBackupLine } from "./report/restored_backup.ts";
 import { writeNote, writeWarning } from "./report/warning.ts";

@@ -26,11 +26,11 @@ import { MadePaths } from "../helpers/made_paths.ts";
 const GOLDEN = new URL("json_output.txt", import.meta.url);
 /** Messages of servers, of networks and of commands that take long; other tests have them. */
 const TOLD_ELSEWHERE = [
+  "A table in a dump file",
+  "Tables dumped or loaded",
   "Restored files",
   "A planned entry",
   "A restore on trial",
-  "A table in a dump file",
-  "Tables dumped or loaded",
   "An address that is served",
   "Progress",
   "A retry",

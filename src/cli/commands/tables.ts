@@ -17,7 +17,7 @@ import type { CliContext } from "../context.ts";
 import { collect } from "../options/repeated_options.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { isStandardOutput, openOutputFile, writeToReader } from "../output_file.ts";
-import { dumpDoneJson, dumpedTableJson } from "../report/json/dump_file_json.ts";
+import { dumpDoneJson, dumpedTableJson } from "../report/json/tables/dump_file_json.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { summaryLines } from "../report/put_summary.ts";
 import { writeWarning } from "../report/warning.ts";

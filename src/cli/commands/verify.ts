@@ -34,7 +34,7 @@ const EXAMPLES: HelpNotes = {
   ],
   examples: [
     ["agent verify prod/shop --restore scratch"],
-    ["agent verify prod/shop --restore scratch --query 'SELECT max(id) FROM t' --expect '>9'"],
+    ["agent verify prod/shop --restore scratch --query 'SELECT 1 FROM t' --expect =1"],
     ["agent verify prod/shop --restore mysql://root@localhost/trial", "into a server that runs"],
   ],
 };

@@ -1,8 +1,8 @@
 /** Dump files of DaCHS in `--json` output. */
 import * as v from "valibot";
-import type { DoneTable, FailedTable } from "../../../ops/tables/create_dump.ts";
-import type { ListedTable } from "../../../ops/tables/load_dump.ts";
-import { bytes, flag, list, object, oneOf, orNull, text, time } from "./json_fields.ts";
+import type { DoneTable, FailedTable } from "../../../../ops/tables/create_dump.ts";
+import type { ListedTable } from "../../../../ops/tables/load_dump.ts";
+import { bytes, flag, list, object, oneOf, orNull, text, time } from "../json_fields.ts";
 
 /** A table in a dump file. */
 export const dumpedTableMessage = v.strictObject({

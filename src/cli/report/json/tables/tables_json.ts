@@ -1,10 +1,10 @@
 /** Tables of dumps in `--json` output. */
 import * as v from "valibot";
-import type { Backup } from "../../../backup/backup.ts";
-import type { BackupFile } from "../../../backup/content/contents.ts";
-import type { DumpTable } from "../../../backup/tables/dump_tables.ts";
-import type { TableSource } from "../../../ops/restore/tables/open_tables.ts";
-import { bytes, hex, list, object, oneOf, orNull, text } from "./json_fields.ts";
+import type { Backup } from "../../../../backup/backup.ts";
+import type { BackupFile } from "../../../../backup/content/contents.ts";
+import type { DumpTable } from "../../../../backup/tables/dump_tables.ts";
+import type { TableSource } from "../../../../ops/restore/tables/open_tables.ts";
+import { bytes, hex, list, object, oneOf, orNull, text } from "../json_fields.ts";
 
 const nameFields = {
   database: orNull(text("Its database."), "the dump does not say"),
