@@ -172,8 +172,11 @@ async function networkless(isRoot: boolean, path: string): Promise<string[]> {
   }
 }
 
-function reasonOf(child: Child): string {
-  return child.lastLines.findLast((line) => /error|fatal/i.test(line)) ?? child.lastLines.at(-1) ?? "it gave no reason";
+/** What a program said of its failure. That it ends is no reason. */
+function reasonOf({ lastLines }: Child): string {
+  const lines = lastLines.filter((line) => !/Aborting$/.test(line));
+  const full = lines.find((line) => /no space left|errno: 28\b|disk (?:is )?full/i.test(line));
+  return full ?? lines.findLast((line) => /error|fatal/i.test(line)) ?? lines.at(-1) ?? "it gave no reason";
 }
 
 async function drain({ output }: Child): Promise<void> {

@@ -14,7 +14,7 @@ import { contentFormat, decompressing } from "../../engine/scratch/decompressing
 import { placeAt, scratchPlace } from "../../engine/scratch/scratch_databases.ts";
 import type { Examined, TestedBackup, TestedEngine, TestedTable, TestPlace } from "../../engine/scratch/test_place.ts";
 import { type Manifest, type ManifestFile, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
-import { parseSeries, parseStreamPath } from "../../format/manifest/series.ts";
+import { parseNewSeries, parseStreamPath } from "../../format/manifest/series.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { ValueExpectation } from "../../policy/query_check.ts";
 import type { RepositoryAccess } from "../access.ts";
@@ -124,6 +124,7 @@ async function tryRestore(
   const signal = outer ?? new AbortController().signal;
   const { backup, manifest } = open;
   const tested = testedBackup(open);
+  if (!request.noLock) refuseTooLong(backup);
   const began = world.clock.now();
   const tools = { engines, machine, signal };
   const attempt = async (tested: TestedBackup) => {
@@ -153,6 +154,16 @@ async function tryRestore(
 
 function mayNameDatabases({ engine, isOneDatabase }: TestedBackup, manifest: Manifest): boolean {
   return engine === "mysql" && isOneDatabase && manifest.engine.name === STREAM_ENGINE;
+}
+
+/** Refuses a series with such a long name that its verdicts cannot have one, before anything is done. */
+function refuseTooLong({ series }: Backup): void {
+  try {
+    parseNewSeries(seriesOfTests(series));
+  } catch (error) {
+    const why = `The name of the series is too long for one of its verdicts: --no-lock keeps none`;
+    throw new UsageError(why, { cause: error });
+  }
 }
 
 const NOT_LOOKED = { tables: [], queries: [], notes: [] };
@@ -290,7 +301,7 @@ async function keepVerdict(access: RepositoryAccess, { report, host }: Tried, op
   const text = `${JSON.stringify({ ...report, passed: hasPassed, rows }, null, 2)}\n`;
   const source = sourceOfStream(new Blob([text]).stream());
   const { backup } = await put(access, {
-    series: parseSeries(seriesOfTests(report.series)),
+    series: parseNewSeries(seriesOfTests(report.series)),
     isVerdict: true,
     input: {
       engine: { name: STREAM_ENGINE, version: "1.0.0", options: {} },
