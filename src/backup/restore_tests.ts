@@ -45,8 +45,8 @@ export function withoutVerdicts(backups: readonly Backup[]): Backup[] {
   return backups.filter(({ series }) => !isOfRestoreTests(series));
 }
 
-/** Null for a backup whose tags somebody changed. */
-function verdictIn(backup: Backup): RestoreVerdict | null {
+/** What a backup of the series of verdicts says; null for one whose tags somebody changed. */
+export function verdictIn(backup: Backup): RestoreVerdict | null {
   const { tags } = backup.snapshot;
   const value = (name: string) => tags.find((tag) => tag.startsWith(`${name}:`))?.slice(name.length + 1);
   const [of, took, rows] = [value("backup"), value("ms"), value("rows")];

@@ -20,6 +20,8 @@ export interface ChildRequest {
   readonly args: readonly string[];
   /** Variables that it gets besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it gets none of this process: for programs that whoever wrote the data could turn to something else. */
+  readonly clearEnv?: boolean;
   /** The directory that it runs in; that of this process by default. */
   readonly cwd?: string;
   /** What it reads as standard input. `inherit`: that of this process. */
@@ -78,11 +80,12 @@ export class Child {
 
   /** Starts a program. Throws `AgentError` if that is not possible; the message does not contain its arguments. */
   static start(request: ChildRequest): Child {
-    const { program, args, env = {}, cwd, stdin, stderr, ownGroup } = request;
+    const { program, args, env = {}, clearEnv = false, cwd, stdin, stderr, ownGroup } = request;
     try {
       const command = new Deno.Command(program, {
         args: [...args],
         env: { ...env },
+        clearEnv,
         ...cwd !== undefined && { cwd },
         stdin,
         stdout: "piped",

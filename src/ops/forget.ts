@@ -37,6 +37,7 @@ import {
   type RetentionRequest,
   selectedBy,
 } from "../maintain/retention/forget_selection.ts";
+import { planVerdicts, withoutVerdictSeries } from "../maintain/retention/forget_verdicts.ts";
 import { mayBeSelected, unreadableError } from "../maintain/retention/forget_unreadable.ts";
 import { type PreparedPrune, preparePrune, type PruneOptions, type PruneRequest, type PruneResult } from "./prune.ts";
 import { wholeIndexOnDemand } from "../backup/whole_index.ts";
@@ -210,6 +211,7 @@ interface PlanOptions extends ForgetRun {
 
 interface Planned {
   readonly forgotten: Forgotten;
+  /** Without verdicts of restores on trial. */
   readonly all: readonly RetentionBackup[];
   /** All snapshots, including those that cannot be read. */
   readonly ids: ReadonlySet<SnapshotId>;
@@ -229,19 +231,22 @@ async function plan(
     vanished: isAlone ? "refused" : "forgotten",
     signal,
   });
-  const all = candidatesOf(backups);
+  const candidates = candidatesOf(backups);
+  const all = withoutVerdictSeries(candidates);
   const now = world.clock.now();
-  const selected = selectedBy(request, all, damaged);
+  const selected = selectedBy(request, candidates, damaged);
   const isPolicy = request.kind !== "backups";
   if (!isPolicy) refuseHeld(selected);
-  const groups = planRetention(all, selected, {
+  const judged = planRetention(all, selected, {
     judge: (group) => judge(group, request, now),
     isPolicy,
     groupBy: request.kind === "policy" && request.groupBy ? request.groupBy : DEFAULT_GROUPING,
     allowLast,
     now,
   });
-  if (!allowLast) { for (const group of groups) refuseGroup(group, { request, all, now }); }
+  if (!allowLast) { for (const group of judged) refuseGroup(group, { request, all, now }); }
+  const going = new Set(judged.flatMap(({ remove }) => remove));
+  const groups = [...judged, ...planVerdicts(candidates, { request, going, isComplete: damaged.length === 0 })];
   const isPruned = prune !== undefined && groups.some(({ remove }) => remove.length > 0);
   const doubtful = isPolicy && !skipUnreadable ? mayBeSelected(damaged, selected, all) : [];
   const refusal = unreadableError(doubtful, UNREADABLE_ADVICE) ??

@@ -8,9 +8,10 @@ import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/series_status.ts";
 import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../compat/twindb/status_twindb.ts";
-import { withoutVerdicts } from "../backup/restore_tests.ts";
+import { verdictIn, withoutVerdicts } from "../backup/restore_tests.ts";
 import { unknownName } from "../backup/naming/unknown_names.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
+import { isOfRestoreTests } from "../format/manifest/series.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../compat/twindb/status_file.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
@@ -53,7 +54,7 @@ export async function status(
   const { world } = options;
   refuseUnknownRunTypes(request);
   return await withBackups(access, request.host, options, ({ backups, damaged, unknown }) => {
-    const { rows, verdicts } = reportOn(entriesOfBackups(backups), request, world);
+    const { rows, verdicts } = reportOn(entriesOfBackups(backups), request, world, trialsOf(backups));
     return Promise.resolve({ rows, verdicts, damaged, unknown });
   });
 }
@@ -85,7 +86,12 @@ function refuseUnknownRunTypes({ fullBackup, expectations = [] }: StatusRequest)
   for (const runType of named) if (runType !== null) parseRunType(runType);
 }
 
-function reportOn(entries: readonly StatusEntry[], request: StatusRequest, { clock }: Pick<World, "clock">) {
+function reportOn(
+  entries: readonly StatusEntry[],
+  request: StatusRequest,
+  { clock }: Pick<World, "clock">,
+  trials: readonly Evidence[] = [],
+) {
   const nowMs = clock.now().getTime();
   const rows = statusOf(entries, { nowMs, fullBackup: request.fullBackup });
   const expectations = (request.expectations ?? []).map((expectation) => ({
@@ -93,7 +99,20 @@ function reportOn(entries: readonly StatusEntry[], request: StatusRequest, { clo
     host: expectation.host ?? request.host ?? null,
   }));
   const evidence = rows.flatMap((row) => evidenceOf(row, request.any ?? false));
-  return { rows, verdicts: judgeExpectations(expectations, evidence, nowMs) };
+  const verdicts = expectations.flatMap((expectation) => {
+    const isOfTrials = expectation.series !== null && isOfRestoreTests(expectation.series);
+    return judgeExpectations([expectation], isOfTrials ? trials : evidence, nowMs);
+  });
+  return { rows, verdicts };
+}
+
+/** Restores on trial: only those that passed meet an expectation. */
+function trialsOf(backups: readonly Backup[]): Evidence[] {
+  return backups.filter(({ series }) => isOfRestoreTests(series)).map((backup) => {
+    const verdict = verdictIn(backup);
+    const { series, host } = backup;
+    return { series, host, runType: null, startedMs: verdict?.hasPassed ? verdict.startedMs : null };
+  });
 }
 
 function evidenceOf({ series, host, runs }: SeriesStatus, any: boolean): Evidence[] {

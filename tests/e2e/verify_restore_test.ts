@@ -3,8 +3,11 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { ExitCode } from "../../src/base/errors.ts";
 import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
-import { assertFails, sandbox } from "../helpers/executable.ts";
+import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
+import { assertFails, eventually, sandbox } from "../helpers/executable.ts";
+import { programTest } from "../helpers/programs.ts";
 import * as v from "valibot";
+import { MARIADB_DUMP, runningBelow } from "../ops/restore/verify_restore_scene.ts";
 
 Deno.test("a database of SQLite is backed up by URL, restored on trial, and its verdict is told", async () => {
   await using box = await sandbox();
@@ -46,4 +49,75 @@ Deno.test("a database of SQLite is backed up by URL, restored on trial, and its 
   assertFails(await box.agent([...verify, ...query]), ExitCode.usage, /Each --query needs one --expect/);
   assertFails(await box.agent(["verify", "prod/shop", ...query]), ExitCode.usage, /need --restore/);
   assertFails(await box.agent(["put", "restore-tests/x"], { stdin: "x" }), ExitCode.usage, /is reserved/);
+});
+
+programTest({
+  name: "a restore on trial that is killed leaves no server, and the next one removes its data; Ctrl-C leaves nothing",
+  needs: ["mariadbd", "mariadb-install-db", "mariadb"],
+  timeout: 180_000,
+  async fn() {
+    await using box = await sandbox();
+    const folder = box.join("scratch");
+    await Deno.mkdir(folder);
+    for (const path of [box.join("."), folder]) await Deno.chmod(path, 0o711);
+    const env = { TMPDIR: folder };
+    const left = () => [...Deno.readDirSync(folder)].map(({ name }) => name);
+    await box.put("slow", MARIADB_DUMP("CREATE TABLE t (a INT);", "INSERT INTO t SELECT SLEEP(600);"), "-q");
+    await box.put("quick", MARIADB_DUMP("CREATE TABLE t (a INT);"), "-q");
+    const loading = async (signal: Deno.Signal) => {
+      await using verify = box.start(["verify", "slow", "--restore", "scratch"], { env });
+      await eventually(
+        "the restore",
+        () => runningBelow(folder).some(({ line }) => /database=/.test(line)) || undefined,
+      );
+      verify.kill(signal);
+      return await verify.outcome();
+    };
+    await loading("SIGKILL");
+    await eventually("the end of the server", () => runningBelow(folder).length === 0 || undefined);
+    assert.equal(left().length, 1);
+    assert.match(await box.ok(["verify", "quick", "--restore", "scratch"], { env }), /\nOK quick@/);
+    assert.deepEqual(left(), []);
+    assert.equal((await loading("SIGINT")).exitCode, ExitCode.interrupted);
+    assert.deepEqual([left(), runningBelow(folder)], [[], []]);
+    assert.deepEqual((await box.json(["ls", "restore-tests"])).map(({ series }) => series), ["restore-tests/quick"]);
+  },
+});
+
+const reason = await whyNoSmallDisk();
+const skipped = reason ? ` (skipped: ${reason})` : "";
+
+Deno.test({
+  name: `a full disk is no verdict on a database of SQLite, and nothing is left on it${skipped}`,
+  ignore: reason !== undefined,
+  async fn() {
+    await using disk = await mountSmallDisk(8 * 1024 * 1024);
+    await using box = await sandbox();
+    const database = new DatabaseSync(box.join("shop.db"));
+    database.exec("CREATE TABLE t (a)");
+    const insert = database.prepare("INSERT INTO t VALUES (randomblob(1000000))");
+    for (let row = 0; row < 12; row++) insert.run();
+    database.close();
+    for (const format of ["file", "sql"]) {
+      await box.ok(["put", format, `sqlite:${box.join("shop.db")}?format=${format}`, "-q"]);
+      const full = await box.agent(["verify", format, "--restore", "scratch"], { env: { TMPDIR: disk.path } });
+      assertFails(full, ExitCode.failed, /could not be tried: .*the disk of the server is full.*no verdict was kept/);
+      assert.deepEqual([...Deno.readDirSync(disk.path)], []);
+    }
+    assertFails(await box.agent(["ls", "restore-tests"]), ExitCode.usage, /no backup of "restore-tests"/);
+  },
+});
+
+programTest({
+  name: `a disk on which no server can be made is no verdict on a dump of MariaDB${skipped}`,
+  needs: ["mariadbd", "mariadb-install-db", "mariadb"],
+  async fn() {
+    if (reason !== undefined) return;
+    await using disk = await mountSmallDisk(30 * 1024 * 1024);
+    await using box = await sandbox();
+    await box.put("s", MARIADB_DUMP("CREATE TABLE t (a INT);"), "-q");
+    const full = await box.agent(["verify", "s", "--restore", "scratch"], { env: { TMPDIR: disk.path } });
+    assertFails(full, ExitCode.failed, /The scratch server could not be made: .*(?:space|full|28|Error)/i);
+    assert.deepEqual([...Deno.readDirSync(disk.path)], []);
+  },
 });

@@ -61,7 +61,9 @@ class MysqlPlace implements TestPlace {
       for (const { name, kind } of await listTables(this.#client, database, { signal })) {
         if (kind === "sequence") continue;
         const said = await this.#check(database, name, signal);
-        (DEFINER.test(said.join()) ? notes : problems).push(...said);
+        const lacking = said.filter((line) => DEFINER.test(line));
+        if (lacking.length > 0) notes.push(...lacking);
+        else problems.push(...said);
         if (kind !== "table") continue;
         const rows = await this.#count(database, name, signal);
         tables.push({ name: `${database}.${name}`, rows });

@@ -64,12 +64,13 @@ async function scratchMariaDb({ isOneDatabase }: TestedBackup, tools: PlaceTools
   };
   const plan: ScratchPlan = {
     killSignal: "KILL",
+    files: () => ({ "client.cnf": "", [RIGHTS_FILE]: RIGHTS.map((line) => `${line};\n`).join("") }),
     make: (folder) => {
       const data = `--datadir=${join(folder, "data")}`;
       const made = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"];
       return [
         ["/bin/mkdir", join(folder, "files")],
-        ["/usr/bin/touch", join(folder, "client.cnf")],
+        ["/bin/mkdir", join(folder, "plugins")],
         [install, ...made],
         [server, "--no-defaults", data, ...mariaDbSettings(folder)],
       ];
@@ -89,6 +90,20 @@ async function scratchMariaDb({ isOneDatabase }: TestedBackup, tools: PlaceTools
   });
 }
 
+const RIGHTS_FILE = "rights.sql";
+/**
+ * What a dump needs, and nothing that reaches beyond the databases: with SUPER it could switch events on, and have the
+ * server write a log to any file. Nobody has more, so that it cannot make a procedure that runs as somebody else, either.
+ */
+const RIGHTS = [
+  "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost'",
+  "FLUSH PRIVILEGES",
+  "REVOKE ALL PRIVILEGES, GRANT OPTION FROM root@localhost",
+  "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES, " +
+  "EXECUTE, CREATE VIEW, SHOW VIEW, SHOW DATABASES, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER, DELETE HISTORY, " +
+  "SET USER, BINLOG ADMIN ON *.* TO root@localhost",
+];
+
 function mariaDbProgram(names: readonly string[]): ClientProgram {
   return { names, debianPackage: "mariadb-server", purpose: "to restore into a scratch server" };
 }
@@ -100,6 +115,9 @@ function mariaDbSettings(folder: string): string[] {
     `--pid-file=${join(folder, "pid")}`,
     `--tmpdir=${folder}`,
     `--secure-file-priv=${join(folder, "files")}`,
+    `--plugin-dir=${join(folder, "plugins")}`,
+    `--init-file=${join(folder, RIGHTS_FILE)}`,
+    "--skip-symbolic-links", // Tables could lie anywhere.
     "--skip-networking",
     "--skip-log-bin",
     "--skip-slave-start",

@@ -23,10 +23,14 @@ const SETPRIV: ClientProgram = {
   purpose: "to start a server as a user without rights",
 };
 
+const UNSHARE: ClientProgram = { ...SETPRIV, names: ["unshare"], purpose: "to start a server without a network" };
+
 /** How a server is made and started. */
 export interface ScratchPlan {
   /** Signal that ends the server at once, with all its processes. */
   readonly killSignal: "KILL" | "QUIT";
+  /** Files that are in the folder before the first program runs, by name: the server's user may read them. */
+  readonly files?: (folder: string) => Readonly<Record<string, string>>;
   /** The programs, in order: the last one is the server. Each is a path and arguments. */
   readonly make: (folder: string) => readonly (readonly string[])[];
   /** Whether it answers. */
@@ -51,6 +55,8 @@ export class ScratchServer implements AsyncDisposable {
     const outer = await PrivateFolder.make(machine.temporaryFolder);
     try {
       const starter = await Starter.make(plan, machine, outer.path);
+      const files = Object.entries(plan.files?.(starter.folder) ?? {});
+      for (const [name, text] of files) await Deno.writeTextFile(join(starter.folder, name), text, { mode: 0o644 });
       const calls = plan.make(starter.folder);
       for (const call of calls.slice(0, -1)) await starter.run(call, signal);
       const child = starter.start(calls.at(-1)!);
@@ -107,13 +113,15 @@ class Starter {
     const kept = { PATH: environment.PATH ?? "", HOME: folder, TMPDIR: folder, LC_ALL: "C" };
     if (Deno.build.os !== "linux") return new Starter(folder, [], kept);
     const setpriv = findClientProgram(SETPRIV, environment.PATH ?? "");
-    const dying = [setpriv, `--pdeathsig=${killSignal}`];
-    if (Deno.uid() !== 0) return new Starter(folder, dying, kept);
+    const isRoot = Deno.uid() === 0;
+    const alone = await networkless(isRoot, environment.PATH ?? "");
+    const dying = [...alone, setpriv, `--pdeathsig=${killSignal}`, "--no-new-privs"];
+    if (!isRoot) return new Starter(folder, dying, kept);
     const { name, uid, gid } = await userNamed(NOBODY) ?? await refuseRoot();
     await Deno.chown(folder, uid, gid);
     // Everybody may pass through to the folder of that user, but see nothing on the way.
     await Deno.chmod(outer, 0o711);
-    const ids = [`--reuid=${name}`, `--regid=${gid}`, "--clear-groups", "--no-new-privs"];
+    const ids = [`--reuid=${name}`, `--regid=${gid}`, "--clear-groups"];
     return new Starter(folder, [...dying, ...ids], kept);
   }
 
@@ -123,6 +131,7 @@ class Starter {
       program: program!,
       args,
       env: this.#environment,
+      clearEnv: true, // A dump of PostgreSQL can run programs, which must not find a password there.
       cwd: this.folder,
       stdin: "null",
       ownGroup: true,
@@ -148,8 +157,26 @@ class Starter {
   }
 }
 
-function reasonOf(child: Child): string {
-  return child.lastLines.findLast((line) => /error|fatal/i.test(line)) ?? child.lastLines.at(-1) ?? "it gave no reason";
+/**
+ * What starts a program in a network of its own, in which there is nothing. None where the kernel does not let this user
+ * make one, as in some containers.
+ */
+async function networkless(isRoot: boolean, path: string): Promise<string[]> {
+  try {
+    const unshare = [findClientProgram(UNSHARE, path), "--net", ...isRoot ? [] : ["--user", "--map-current-user"]];
+    const [program, ...args] = unshare;
+    const command = new Deno.Command(program!, { args: [...args, "true"], stdout: "null", stderr: "null" });
+    return (await command.output()).success ? unshare : [];
+  } catch {
+    return [];
+  }
+}
+
+/** What a program said of its failure. That it ends is no reason. */
+function reasonOf({ lastLines }: Child): string {
+  const lines = lastLines.filter((line) => !/Aborting$/.test(line));
+  const full = lines.find((line) => /no space left|errno: 28\b|disk (?:is )?full/i.test(line));
+  return full ?? lines.findLast((line) => /error|fatal/i.test(line)) ?? lines.at(-1) ?? "it gave no reason";
 }
 
 async function drain({ output }: Child): Promise<void> {

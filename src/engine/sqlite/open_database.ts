@@ -98,7 +98,7 @@ export function isFull(error: unknown): boolean {
 }
 
 /** Integers that JavaScript's numbers cannot hold come as `bigint`. */
-type SqliteValue = null | number | bigint | string | Uint8Array;
+export type SqliteValue = null | number | bigint | string | Uint8Array;
 
 /** The value of a pragma. */
 export function pragma(database: DatabaseSync, name: string): SqliteValue {

@@ -5,6 +5,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { concatBytes } from "../../base/bytes.ts";
 import { openDatabase, pragma } from "./open_database.ts";
+import { wholeRows } from "./whole_rows.ts";
 
 /** Statements are passed on in pieces of at least so many bytes. */
 const PIECE_BYTES = 64 * 1024;
@@ -122,10 +123,10 @@ function* rowsOf(database: DatabaseSync, table: string): Generator<Uint8Array<Ar
   const statement = `'${begin.replaceAll("'", "''")}' || ${values} || ');'`;
   // As bytes, text that is not valid UTF-8 passes unchanged. UTF-16 would come as it is stored.
   const isUtf8 = pragma(database, "encoding") === "UTF-8";
-  const query = `SELECT ${isUtf8 ? `CAST(${statement} AS BLOB)` : statement} AS line FROM ${quotedIdentifier(table)}`;
+  const line = `${isUtf8 ? `CAST(${statement} AS BLOB)` : statement} AS line`;
   const encoder = new TextEncoder();
-  for (const { line } of database.prepare(query).iterate()) {
-    yield line instanceof Uint8Array ? line as Uint8Array<ArrayBuffer> : encoder.encode(String(line));
+  for (const { line: row } of wholeRows(database, { columns: [line], table: quotedIdentifier(table) })) {
+    yield row instanceof Uint8Array ? row as Uint8Array<ArrayBuffer> : encoder.encode(String(row));
   }
 }
 

@@ -168,3 +168,8 @@ export const RESTORE_TESTS_PREFIX = "restore-tests/";
 export function isOfRestoreTests(series: string): boolean {
   return `${series}/`.startsWith(RESTORE_TESTS_PREFIX);
 }
+
+/** The series whose restores on trial another series tells about; null if it tells about none. */
+export function testedSeriesOf(series: string): string | null {
+  return series.startsWith(RESTORE_TESTS_PREFIX) ? series.slice(RESTORE_TESTS_PREFIX.length) : null;
+}

@@ -4,6 +4,8 @@ import type { Backup } from "../../backup/backup.ts";
 import type { LoadedBackups } from "../../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
+import { verdictIn } from "../../backup/restore_tests.ts";
+import { isOfRestoreTests } from "../../format/manifest/series.ts";
 import type { DamagedSnapshot } from "../../repository/snapshots.ts";
 
 /** The backups to copy, and what cannot be copied because its snapshot cannot be read. */
@@ -16,7 +18,7 @@ interface CopySelection {
 
 /**
  * Selects by names such as `prod/shop` (all backups of the series and of those below it), `prod/shop@latest` and `@ID`;
- * all backups if there are no names. Throws `UsageError` for a name that nothing has, and what `selectDespiteDamage`
+ * all backups if there are no names. Verdicts of restores on trial go with their backups. Throws `UsageError` for a name that nothing has, and what `selectDespiteDamage`
  * throws.
  */
 export function selectForCopy({ backups, damaged }: LoadedBackups, names: readonly string[]): CopySelection {
@@ -24,10 +26,16 @@ export function selectForCopy({ backups, damaged }: LoadedBackups, names: readon
   const chosen = new Set(
     names.flatMap((name) => isOne(name) ? [oneOf(backups, damaged, name)] : ofSeries(backups, name)),
   );
+  const ids = new Set<string>([...chosen].map(({ id }) => id));
   return {
-    backups: backups.filter((backup) => chosen.has(backup)),
+    backups: backups.filter((backup) => chosen.has(backup) || isVerdictOn(backup, ids)),
     damaged: names.every(isOne) ? [] : damaged,
   };
+}
+
+/** Whether a backup is the verdict of a restore on trial of one of these. */
+function isVerdictOn(backup: Backup, ids: ReadonlySet<string>): boolean {
+  return isOfRestoreTests(backup.series) && ids.has(verdictIn(backup)?.of ?? "");
 }
 
 /** Whether a name means one backup. */

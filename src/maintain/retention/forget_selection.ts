@@ -5,6 +5,7 @@ import type { Backup } from "../../backup/backup.ts";
 import { healthsOf } from "../../backup/health.ts";
 import { parseSelector, selectDespiteDamage, type SelectorPick } from "../../backup/naming/selector.ts";
 import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
+import { isOfRestoreTests } from "../../format/manifest/series.ts";
 import { timestampOffsetMinutes, timestampToNanoseconds } from "../../format/time.ts";
 import type { Health } from "../../policy/good_backup.ts";
 import { hasTags, type KeepRules } from "../../policy/retention/retention.ts";
@@ -12,7 +13,10 @@ import type { GroupWord, PlannedBackup } from "../../policy/retention/retention_
 import type { Rotation } from "../../policy/retention/retention_rotation.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
 
-/** The backups that a policy applies to. Absent fields match everything. */
+/**
+ * The backups that a policy applies to. Absent fields match everything; without a series, verdicts of restores on trial
+ * are not among it.
+ */
 export interface RetentionFilter {
   /** Any of these hosts. */
   readonly hosts?: readonly string[];
@@ -106,7 +110,7 @@ function refuseUnknown(all: readonly RetentionBackup[], filter: Pick<RetentionFi
 
 function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
   return (filter.hosts === undefined || filter.hosts.includes(host)) &&
-    (filter.series === undefined || filter.series.some((name) => isOrLiesBelow(series, name))) &&
+    (filter.series?.some((name) => isOrLiesBelow(series, name)) ?? !isOfRestoreTests(series)) &&
     (filter.paths ?? []).every((path) => paths.includes(path)) &&
     (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
 }

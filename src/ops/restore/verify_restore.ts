@@ -10,10 +10,11 @@ import type { Backup } from "../../backup/backup.ts";
 import { seriesOfTests, tagsOf } from "../../backup/restore_tests.ts";
 import type { EngineRegistry } from "../../engine/engine_urls.ts";
 import type { ClientMachine } from "../../engine/client/machine.ts";
+import { contentFormat, decompressing } from "../../engine/scratch/decompressing.ts";
 import { placeAt, scratchPlace } from "../../engine/scratch/scratch_databases.ts";
 import type { Examined, TestedBackup, TestedEngine, TestedTable, TestPlace } from "../../engine/scratch/test_place.ts";
-import { type Manifest, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
-import { parseSeries, parseStreamPath } from "../../format/manifest/series.ts";
+import { type Manifest, type ManifestFile, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
+import { parseNewSeries, parseStreamPath } from "../../format/manifest/series.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { ValueExpectation } from "../../policy/query_check.ts";
 import type { RepositoryAccess } from "../access.ts";
@@ -75,6 +76,9 @@ const GLOBALS = "globals.sql";
 const LACKS =
   /extension .* is not available|extension control file|tablespace|invalid locale|Unknown storage engine|Plugin .* is not loaded|no such module/i;
 
+/** What a server says to whoever may not do something. A dump that switches events on, say, is not damaged. */
+const REFUSED = /Access denied|command denied|permission denied|must be (?:super)?(?:user|owner|member)/i;
+
 /** The engines that restore a format. */
 const ENGINE_BY_FORMAT: Readonly<Record<string, TestedEngine>> = {
   "mysqldump": "mysql",
@@ -85,6 +89,8 @@ const ENGINE_BY_FORMAT: Readonly<Record<string, TestedEngine>> = {
   "sqlite": "sqlite",
   "sqlite-file": "sqlite",
 };
+/** Ways of compressing that hide what is inside. */
+const COMPRESSED: ReadonlySet<string> = new Set(["xz", "bzip2", "lz4"]);
 const ENGINES: readonly string[] = ["mysql", "postgresql", "sqlite"] satisfies TestedEngine[];
 
 /**
@@ -118,23 +124,46 @@ async function tryRestore(
   const signal = outer ?? new AbortController().signal;
   const { backup, manifest } = open;
   const tested = testedBackup(open);
+  if (!request.noLock) refuseTooLong(backup);
   const began = world.clock.now();
-  const place = await orNotTried(() => {
-    const tools = { engines, machine, signal };
-    return request.place === "scratch" ? scratchPlace(tested, tools) : placeAt(request.place, tested.engine, tools);
+  const tools = { engines, machine, signal };
+  const attempt = async (tested: TestedBackup) => {
+    await using place = await orNotTried(() =>
+      request.place === "scratch" ? scratchPlace(tested, tools) : placeAt(request.place, tested.engine, tools)
+    );
+    const restored = await restoreInto(place, open, { isNew: request.place === "scratch", signal });
+    const looked = restored === null ? await look(place, request, signal) : { ...NOT_LOOKED, problems: [restored] };
+    return { server: place.server, ...looked };
+  };
+  const looked = await attempt(tested).catch((error) => {
+    // Only the dump itself tells whether it names its databases.
+    if (!(error instanceof UsageError && request.place === "scratch" && mayNameDatabases(tested, manifest!))) {
+      throw error;
+    }
+    return attempt({ ...tested, isOneDatabase: false });
   });
-  await using _place = place;
-  const restored = await restoreInto(place, open, signal);
-  const looked = restored === null ? await look(place, request, signal) : { ...NOT_LOOKED, problems: [restored] };
   const report = {
     series: backup.series,
     id: backup.id,
-    server: place.server,
     started: formatTimestamp(began),
     tookMs: world.clock.now().getTime() - began.getTime(),
     ...looked,
   };
   return { report, manifest: manifest!, host: backup.host };
+}
+
+function mayNameDatabases({ engine, isOneDatabase }: TestedBackup, manifest: Manifest): boolean {
+  return engine === "mysql" && isOneDatabase && manifest.engine.name === STREAM_ENGINE;
+}
+
+/** Refuses a series with such a long name that its verdicts cannot have one, before anything is done. */
+function refuseTooLong({ series }: Backup): void {
+  try {
+    parseNewSeries(seriesOfTests(series));
+  } catch (error) {
+    const why = `The name of the series is too long for one of its verdicts: --no-lock keeps none`;
+    throw new UsageError(why, { cause: error });
+  }
 }
 
 const NOT_LOOKED = { tables: [], queries: [], notes: [] };
@@ -145,7 +174,7 @@ function testedBackup({ manifest, backup }: OpenBackup): TestedBackup {
   if (manifest === null) throw new UsageError(`${name} was made by another tool: nobody knows what it holds`);
   const { engine, files } = manifest;
   const known = ENGINES.find((one) => one === engine.name) as TestedEngine | undefined;
-  const formats = files.map(({ guard }) => guard?.format.split(",")[0] ?? "none");
+  const formats = files.map(formatOf);
   const roles = rolesIn(files.map(({ path }) => path), formats);
   if (known !== undefined) {
     return { engine: known, isOneDatabase: typeof engine.options.database === "string", roles };
@@ -155,11 +184,23 @@ function testedBackup({ manifest, backup }: OpenBackup): TestedBackup {
   if (engine.name === STREAM_ENGINE && found !== undefined && formats.every((one) => ENGINE_BY_FORMAT[one] === found)) {
     return { engine: found, isOneDatabase: first !== "pg_dumpall" && files.length === 1, roles };
   }
+  const compressed = formats.find((format) => COMPRESSED.has(format));
+  if (compressed !== undefined) {
+    throw new AgentError(
+      `The restore could not be tried: ${name} is compressed with ${compressed}, which is not undone here, as gzip and ` +
+        "zstd are: decompress it on its way into agent put",
+    );
+  }
   throw new UsageError(
     `${name} cannot be restored on trial: it is ${
       engine.name === STREAM_ENGINE ? `of the format ${formats.join(", ")}` : `of the engine "${engine.name}"`
     }, not a dump of a database; "agent verify" without --restore reads all of it`,
   );
+}
+
+/** What the guard found in a stream, without what it is compressed with. */
+function formatOf({ guard }: ManifestFile): string {
+  return contentFormat(guard?.format.split(",")[0] ?? "none").format;
 }
 
 function rolesIn(paths: readonly string[], formats: readonly string[]): TestedBackup["roles"] {
@@ -168,9 +209,19 @@ function rolesIn(paths: readonly string[], formats: readonly string[]): TestedBa
 }
 
 /** Null if all of it was restored, else why the backup cannot be. */
-async function restoreInto(place: TestPlace, { replay, manifest }: OpenBackup, signal: AbortSignal) {
+async function restoreInto(
+  place: TestPlace,
+  { replay, manifest }: OpenBackup,
+  { isNew, signal }: { readonly isNew: boolean; readonly signal: AbortSignal },
+) {
+  const compressions = new Map(manifest!.files.map(({ path, guard }) => [
+    path as string,
+    contentFormat(guard?.format ?? "none").compression,
+  ]));
   try {
-    const { problems } = await replay(place.target, { overwrite: false });
+    const target = decompressing(place.target, (path) => compressions.get(path) ?? null);
+    // A server that was just made has nothing to lose, and a dump of all databases has that of the server.
+    const { problems } = await replay(target, { overwrite: isNew });
     return problems.length === 0 ? null : problems.slice(0, 5).join("; ");
   } catch (error) {
     await throwIfNotItsFault(error, { place, manifest, signal });
@@ -197,8 +248,9 @@ function reasonOfPlace(message: string, { server }: TestPlace, manifest: Manifes
   if (/no space left|disk (?:is )?full|errno: 28\b|could not extend file/i.test(message)) {
     return "the disk of the server is full";
   }
+  if (REFUSED.test(message)) return `${server} does not give a dump such rights here: ask one of your own, by its URL`;
   if (LACKS.test(message)) return `${server} lacks here what the backup needs`;
-  const isOfMysql = manifest?.files.some(({ guard }) => guard?.format === "mysqldump") ?? false;
+  const isOfMysql = manifest?.files.some((file) => formatOf(file) === "mysqldump") ?? false;
   if (isOfMysql && server.startsWith("MariaDB")) {
     return `MySQL's dumps do not all load into ${server}: give --restore the URL of a MySQL server`;
   }
@@ -249,7 +301,7 @@ async function keepVerdict(access: RepositoryAccess, { report, host }: Tried, op
   const text = `${JSON.stringify({ ...report, passed: hasPassed, rows }, null, 2)}\n`;
   const source = sourceOfStream(new Blob([text]).stream());
   const { backup } = await put(access, {
-    series: parseSeries(seriesOfTests(report.series)),
+    series: parseNewSeries(seriesOfTests(report.series)),
     isVerdict: true,
     input: {
       engine: { name: STREAM_ENGINE, version: "1.0.0", options: {} },

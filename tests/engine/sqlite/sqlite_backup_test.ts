@@ -137,6 +137,20 @@ Deno.test("what cannot be read is named, with what to do, and nothing is left", 
   deepEqual(scene.leftovers(), []);
 });
 
+Deno.test("a damaged database is never backed up as SQL of the rows before the damage", async () => {
+  await using scene = await SqliteScene.make();
+  const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n";
+  scene.make("shop.db", `PRAGMA page_size = 4096; CREATE TABLE t (a); INSERT INTO t ${numbers}`);
+  const bytes = await Deno.readFile(scene.at("shop.db"));
+  bytes.fill(0xff, 6 * 4096, 8 * 4096);
+  await Deno.writeFile(scene.at("shop.db"), bytes);
+  await refused(
+    scene.put("shop.db?format=sql"),
+    /^The table "t" cannot be read to its end: .*; nothing was committed$/,
+  );
+  deepEqual(scene.leftovers(), []);
+});
+
 Deno.test("a locked database can be waited for no longer than one wants, and a symbolic link is followed", async () => {
   await using scene = await SqliteScene.make();
   scene.make("shop.db", "CREATE TABLE t (a)");

@@ -100,6 +100,29 @@ Deno.test("tables of SQLite come back as they were, into an empty database and i
   deepEqual(contentOf(path), changed);
 });
 
+Deno.test("a table with a damaged page is never backed up as the rows before it", async () => {
+  await using directory = new TestDirectory();
+  const path = directory.at("shop.db");
+  {
+    using database = new DatabaseSync(path);
+    const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n";
+    database.exec(`PRAGMA page_size = 4096; CREATE TABLE t (a); INSERT INTO t ${numbers}`);
+  }
+  const bytes = await Deno.readFile(path);
+  bytes.fill(0xff, 6 * 4096, 8 * 4096);
+  await Deno.writeFile(path, bytes);
+  const world = fakeWorld();
+  const { store } = await memoryRepository(world);
+  const engines = new EngineRegistry();
+  engines.register("tables", createTablesEngine({ environment: {} }));
+  const request = putRequest(new BytesSource(new Uint8Array(0)));
+  const driven = engines.source(`tables:sqlite:${path}?table=*`);
+  await rejects(put(accessTo(store), { ...request, input: { driven } }, { world }), {
+    code: "source-incomplete",
+    message: /^The table main\."t" cannot be read to its end: .*; nothing was committed$/,
+  });
+});
+
 Deno.test("every row is one line, and is read as it was", () => {
   const value: fc.Arbitrary<SqliteValue> = fc.oneof(
     fc.constant(null),

@@ -1,102 +1,14 @@
 /** Restores on trial, into real servers that are made for them: what passes, what is bad, and what could not be tried. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { AgentError, UsageError } from "../../../src/base/errors.ts";
 import { verdictsOf } from "../../../src/backup/restore_tests.ts";
-import { builtInEngines } from "../../../src/engine/built_in.ts";
-import type { ClientMachine } from "../../../src/engine/client/machine.ts";
-import type { RepositoryAccess } from "../../../src/ops/access.ts";
-import { listBackups } from "../../../src/ops/list.ts";
-import { put } from "../../../src/ops/put.ts";
 import { status } from "../../../src/ops/status.ts";
-import {
-  type RestoreReport,
-  verifyRestore,
-  type VerifyRestoreRequest,
-} from "../../../src/ops/restore/verify_restore.ts";
-import { parseValueExpectation } from "../../../src/policy/query_check.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../../helpers/mariadb.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../../helpers/postgres.ts";
 import { programTest } from "../../helpers/programs.ts";
-import { TestDirectory } from "../../helpers/test_directory.ts";
-import {
-  accessTo,
-  BytesSource,
-  type FakeWorld,
-  fakeWorld,
-  memoryRepository,
-  putBytes,
-  putRequest,
-} from "../../helpers/world.ts";
-
-class Scene implements AsyncDisposable {
-  readonly directory = new TestDirectory();
-  readonly machine: ClientMachine;
-  readonly engines;
-
-  private constructor(readonly world: FakeWorld, readonly access: RepositoryAccess, path: string) {
-    Deno.chmodSync(this.directory.path, 0o711); // A server runs as another user if root runs the tests.
-    this.machine = { environment: { ...Deno.env.toObject(), PATH: path }, temporaryFolder: this.directory.path };
-    this.engines = builtInEngines(this.machine);
-  }
-
-  static async make(path = Deno.env.get("PATH")!): Promise<Scene> {
-    const world = fakeWorld();
-    const { store } = await memoryRepository(world);
-    return new Scene(world, accessTo(store), path);
-  }
-
-  async putText(text: string, series = "prod/shop"): Promise<string> {
-    this.world.clock.jump(60_000);
-    const options = { series: series as never, guard: "auto" as const };
-    return (await putBytes(this.access, this.world, new TextEncoder().encode(text), options)).backup.id;
-  }
-
-  async putSource(url: string, series = "prod/shop"): Promise<void> {
-    this.world.clock.jump(60_000);
-    const request = putRequest(new BytesSource(new Uint8Array(0)), { series: series as never });
-    const input = { driven: this.engines.source(url) };
-    await put(this.access, { ...request, input }, { world: this.world, signal: new AbortController().signal });
-  }
-
-  verify(
-    request: Partial<VerifyRestoreRequest> = {},
-    signal = new AbortController().signal,
-  ): Promise<RestoreReport> {
-    this.world.clock.jump(60_000);
-    const whole = { selector: "prod/shop", place: "scratch", queries: [], database: null, noLock: false, ...request };
-    const { world, engines, machine } = this;
-    return verifyRestore(this.access, whole, { world, engines, machine, signal });
-  }
-
-  async backups(series?: string) {
-    const filter = series === undefined ? {} : { series };
-    return (await listBackups(this.access, filter, { world: this.world })).backups;
-  }
-
-  leftovers(): string[] {
-    const folders = [...Deno.readDirSync(this.directory.path)].map(({ name }) => name);
-    return [...folders.filter((name) => name.startsWith("agent-private-")), ...runningBelow(this.directory.path)];
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.directory[Symbol.asyncDispose]();
-  }
-}
-
-/** The processes that work below a folder. */
-function runningBelow(folder: string): string[] {
-  return [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name)).flatMap(({ name }) => {
-    try {
-      const line = Deno.readTextFileSync(`/proc/${name}/cmdline`).replaceAll("\0", " ");
-      return line.includes(folder) ? [line] : [];
-    } catch {
-      return [];
-    }
-  });
-}
-
-const query = (sql: string, expected: string) => ({ sql, expected: parseValueExpectation(expected) });
+import { MARIADB_DUMP, POSTGRESQL_DUMP, query, runningBelow, Scene } from "./verify_restore_scene.ts";
 
 Deno.test("a database of SQLite passes, its verdict is linked to it, and lists leave the verdict out", async () => {
   await using scene = await Scene.make();
@@ -153,17 +65,35 @@ Deno.test("a check that is not met is a verdict against the backup; a wrong quer
   deepEqual(scene.leftovers(), []);
 });
 
+/** The letter x, as xz compresses it. */
+const XZ =
+  "fd377a585a000004e6d6b4460200210116000000742fe5a3010000780000000045aeef83f8ee160a00011901a52c81cc1fb6f37d010000000004595a";
+
+Deno.test("dumps that gzip or zstd compressed are restored; what else compresses is told in one line", async () => {
+  await using scene = await Scene.make();
+  const dump = new TextEncoder().encode(
+    "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t (a);\nINSERT INTO t VALUES(1);\nCOMMIT;\n",
+  );
+  for (const compress of [gzipSync, zstdCompressSync]) {
+    await scene.putDump(new Uint8Array(compress(dump)));
+    const report = await scene.verify({ queries: [query("SELECT a FROM t", "=1")] });
+    deepEqual([report.problems, report.tables], [[], [{ name: "t", rows: 1 }]]);
+  }
+  await scene.putDump(Uint8Array.fromHex(XZ), "other");
+  await rejects(scene.verify({ selector: "other" }), {
+    exitCode: 1,
+    message: /^The restore could not be tried: .* compressed with xz, .*$/,
+  });
+  equal((await scene.backups("restore-tests")).length, 2);
+  deepEqual(scene.leftovers(), []);
+});
+
 Deno.test("a missing server program is named with its package, and is no verdict", async () => {
   await using scene = await Scene.make("/nowhere");
   await scene.putText(MARIADB_DUMP("SELECT 1;"));
   await rejects(scene.verify(), { exitCode: 1, message: /could not be tried: .*mariadb-server/ });
   deepEqual(await scene.backups("restore-tests"), []);
 });
-
-const MARIADB_DUMP = (...lines: string[]) =>
-  "-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB, for debian-linux-gnu (x86_64)\n--\n" +
-  "-- Host: localhost    Database: shop\n-- ------------------------------------------------------\n" +
-  lines.map((line) => `${line}\n`).join("") + "-- Dump completed on 2026-11-29 11:06:45\n";
 
 programTest({
   name: "a dump of MariaDB is restored into a server of its own, which cannot reach beyond it and is gone afterwards",
@@ -201,15 +131,31 @@ programTest({
     const interrupting = new AbortController();
     const interrupted = scene.verify({}, interrupting.signal);
     // The restore has begun once the database is there.
-    const isLoading = () => runningBelow(scene.directory.path).some((line) => /mariadb .*restored/.test(line));
+    const isLoading = () => runningBelow(scene.directory.path).some(({ line }) => /mariadb .*restored/.test(line));
     while (!isLoading()) await new Promise((resolve) => setTimeout(resolve, 100));
     interrupting.abort();
     await rejects(interrupted, { code: "interrupted" });
     deepEqual(scene.leftovers(), []);
     equal((await scene.backups("restore-tests")).length, 2, "an interrupted restore is no verdict");
 
-    await scene.putText(MARIADB_DUMP("CREATE TABLE t (id INT);", "SHUTDOWN;", "SELECT SLEEP(1);", "SELECT 1;"));
-    await rejects(scene.verify(), { exitCode: 1, message: /could not be tried: .*the server is gone/ });
+    await scene.putText(MARIADB_DUMP(
+      "CREATE DATABASE /*!32312 IF NOT EXISTS*/ `shop`;",
+      "USE `shop`;",
+      "CREATE TABLE t (id INT);",
+      "CREATE DATABASE `wiki`;",
+      "USE `wiki`;",
+      "CREATE TABLE w (id INT);",
+      "INSERT INTO w VALUES (1);",
+    ));
+    const several = await scene.verify({ database: "wiki", queries: [query("SELECT id FROM w", "=1")] });
+    deepEqual([several.problems, several.tables], [[], [{ name: "shop.t", rows: 0 }, { name: "wiki.w", rows: 1 }]]);
+
+    await scene.putText(MARIADB_DUMP("CREATE TABLE t (id INT);", "INSERT INTO t SELECT SLEEP(300);"));
+    const dying = scene.verify();
+    while (!isLoading()) await new Promise((resolve) => setTimeout(resolve, 100));
+    const [server] = runningBelow(scene.directory.path).filter(({ line }) => /mariadbd .*--socket/.test(line));
+    Deno.kill(server!.pid, "SIGKILL");
+    await rejects(dying, { exitCode: 1, message: /could not be tried: .*the server is gone/ });
     deepEqual(scene.leftovers(), []);
   },
 });
@@ -220,16 +166,12 @@ programTest({
   timeout: 120_000,
   async fn() {
     await using scene = await Scene.make();
-    const dump = (...lines: string[]) =>
-      "--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 15.18\n-- Dumped by pg_dump version 15.18\n\n" +
-      "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n\n" +
-      lines.map((line) => `${line}\n`).join("") + "\n--\n-- PostgreSQL database dump complete\n--\n\n";
     const table = [
       "CREATE TABLE public.orders (id integer PRIMARY KEY, n text);",
       "COPY public.orders (id, n) FROM stdin;",
     ];
     const rights = ["ALTER TABLE public.orders OWNER TO app;", 'GRANT SELECT ON TABLE public.orders TO "The App";'];
-    await scene.putText(dump(...table, "1\ta", "2\tb", "\\.", ...rights));
+    await scene.putText(POSTGRESQL_DUMP(...table, "1\ta", "2\tb", "\\.", ...rights));
     const queries = [
       query("SELECT count(*) FROM orders", "=2"),
       query("SHOW max_logical_replication_workers", "=0"),
@@ -239,7 +181,7 @@ programTest({
     const report = await scene.verify({ queries });
     deepEqual([report.problems, report.notes], [[], []]);
     deepEqual(report.tables, [{ name: "public.orders", rows: 2 }]);
-    await scene.putText(dump(...table, "1\ta\tb", "\\."));
+    await scene.putText(POSTGRESQL_DUMP(...table, "1\ta\tb", "\\."));
     const bad = await scene.verify();
     match(bad.problems[0]!, /extra data after last expected column/);
     deepEqual(scene.leftovers(), []);

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { resolve } from "node:path";
 import { IntegrityError, messageOf, UsageError } from "../../../base/errors.ts";
 import { sourceOfStream } from "../../../base/byte_source.ts";
+import { wholeRows } from "../../sqlite/whole_rows.ts";
 import { decodePercent } from "../../engine_urls.ts";
 import type { TableLoad, TableLoader, TableReader, TableServer, TableToLoad } from "../table_server.ts";
 import { type TableName, tableText } from "../table_name.ts";
@@ -52,12 +53,17 @@ function sqliteReader(path: string): TableReader {
 
 async function* rowsOf(database: DatabaseSync, table: TableName): AsyncGenerator<Uint8Array> {
   const columns = columnsOf(database, table).map(({ name }) => quoted(name));
-  const chosen = columns.map((column, i) => `typeof(${column}) = 'text' AS t${i}, ${textAsBytes(column)} AS v${i}`);
-  const statement = database.prepare(`SELECT ${chosen.join(", ")} FROM main.${quoted(table.name)}`);
-  statement.setReadBigInts(true);
+  const chosen = columns.flatMap((column, i) => [
+    `typeof(${column}) = 'text' AS t${i}`,
+    `${textAsBytes(column)} AS v${i}`,
+  ]);
+  const read = { columns: chosen, table: `main.${quoted(table.name)}` };
   let piece = "";
-  for (const row of statement.iterate() as Iterable<Record<string, SqliteValue>>) {
-    piece += rowLine(columns.map((_, i) => row[`t${i}`] === 1n ? { text: row[`v${i}`] as Uint8Array } : row[`v${i}`]!));
+  for (const row of wholeRows(database, read, { bigints: true })) {
+    piece += rowLine(columns.map((_, i) => {
+      const value = row[`v${i}`] as null | bigint | number | Uint8Array;
+      return row[`t${i}`] === 1n ? { text: value as Uint8Array } : value;
+    }));
     if (piece.length < PIECE_CHARACTERS) continue;
     yield new TextEncoder().encode(piece);
     piece = "";
