@@ -13,7 +13,9 @@ function clientsOf(folder: string): string[] {
   return [...Deno.readDirSync("/proc")].flatMap(({ name }) => {
     try {
       const command = Deno.readTextFileSync(`/proc/${name}/cmdline`).split("\0").join(" ");
-      return command.includes(folder) && /\/(?:psql|pg_dump|pg_restore|mariadb(?:-dump)?) -/.test(command) ? [command] : [];
+      return command.includes(folder) && /\/(?:psql|pg_dump|pg_restore|mariadb(?:-dump)?) -/.test(command)
+        ? [command]
+        : [];
     } catch {
       return []; // No process, or one that has ended.
     }
