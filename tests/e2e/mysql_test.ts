@@ -25,7 +25,7 @@ programTest({
     assert.deepEqual([put["engine"], put["problems"], put["notes"]], ["mysql", [], []]);
     assert.match(
       await box.ok(["show", "prod/shop"]),
-      /engine +mysql 1[^]*prod\/shop\/dump\.sql[^]*mariadb-dump, whole[^]*users\.sql/,
+      /engine +mysql 1\nserver +1\d\..*MariaDB.*\nposition +binlog\.\d+:\d+, GTID 0-7-\d+\n[^]*prod\/shop\/dump\.sql[^]*mariadb-dump, whole[^]*users\.sql/,
     );
     const [row] = await box.json(["ls", "prod/shop"]) as [JsonRow];
     assert.deepEqual([row["id"], row["engine"], row["level"]], [put["id"], "mysql", 0]);

@@ -25,7 +25,7 @@ programTest({
     assert.deepEqual([put["engine"], put["problems"], put["notes"]], ["postgresql", [], []]);
     assert.match(
       await box.ok(["show", "prod/shop"]),
-      /engine +postgresql 1[^]*prod\/shop\/dump\.custom[^]*pg_dump-custom, whole[^]*globals\.sql/,
+      /engine +postgresql 1\nserver +\d+\..*\nposition +LSN [0-9A-F]+\/[0-9A-F]+ of timeline 1\n[^]*prod\/shop\/dump\.custom[^]*pg_dump-custom, whole[^]*globals\.sql/,
     );
     const { source } = (await box.json(["show", "prod/shop"]))[0]!["manifest"] as { source: JsonRow };
     assert.deepEqual(Object.keys(source), ["databases", "lsn", "pgDump", "server", "time", "timeline"]);

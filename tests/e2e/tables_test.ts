@@ -33,6 +33,19 @@ programTest({
       ExitCode.usage,
       /no table "myres.mian"; did you mean "myres.main"\?/,
     );
+    for (const [option, ...value] of [["--skip-table", "myres.notes"], ["--schema-only"], ["--data-only"]]) {
+      assertFails(
+        await box.agent(["get", "prod/myres", option!, ...value, "--into", url("copy")]),
+        ExitCode.usage,
+        RegExp(`${option} is for dumps; of a backup of tables, name those that you want with --table`),
+      );
+    }
+    assertFails(
+      await box.agent(["get", "prod/myres", "--table", "myres.notes", "--file", "x", "--into", url("copy")]),
+      ExitCode.usage,
+      /--file is for dumps/,
+    );
+    assert.deepEqual(Object.keys(await server.checksums("copy")), ["myres.main"]);
     await box.ok(["get", "prod/myres", "--into", `tables:${url("copy")}`, "--overwrite", "-q"]);
     assert.deepEqual(await server.checksums("copy"), before);
 

@@ -149,7 +149,7 @@ async function run(checked: Awaited<ReturnType<typeof check>>, context: CliConte
     const request = { selector, noLock: !options.lock, file: options.file, readsStreams };
     const reading = { world, signal, onProgress: streams.take };
     await withFoundBackup(access, request, reading, async (found) => {
-      const ofTables = await tablesTarget(found, { into: options.into, tables }, context);
+      const ofTables = await tablesTarget(found, { into: options.into, file: options.file, tables }, context);
       if (tables !== null && ofTables === null) {
         return await runTables(found, { choice: tables, into, access, progress }, options, context);
       }
@@ -182,14 +182,28 @@ function treeTarget({ manifest }: FoundBackup, { target, raw, file }: GetOptions
 /** The target of a backup of tables, which may be named without its engine; null for any other backup. */
 async function tablesTarget(
   { manifest }: FoundBackup,
-  { into, tables }: { readonly into: string | undefined; readonly tables: TableChoice | null },
+  { into, file, tables }: {
+    readonly into: string | undefined;
+    readonly file: string | undefined;
+    readonly tables: TableChoice | null;
+  },
   { engines }: CliContext,
 ): Promise<Driven<EngineTarget> | null> {
   const isOfTables = manifest?.engine.name === TABLES_ENGINE;
   if (!isOfTables || into === undefined) return null;
+  const forDumps = file !== undefined ? "--file" : tables === null ? undefined : choiceForDumps(tables);
+  if (forDumps !== undefined) {
+    throw new UsageError(`${forDumps} is for dumps; of a backup of tables, name those that you want with --table`);
+  }
   const names = (tables?.tables ?? []).map((name) => `table=${encodeURIComponent(name)}`).join("&");
   const url = into.startsWith(`${TABLES_ENGINE}:`) ? into : `${TABLES_ENGINE}:${into}`;
   return (await engines()).target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
+}
+
+/** The option that chooses what only dumps have; undefined if there is none. */
+function choiceForDumps({ skipped, parts }: TableChoice): string | undefined {
+  if (skipped.length > 0) return "--skip-table";
+  return parts === "all" ? undefined : parts === "structure" ? "--schema-only" : "--data-only";
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */

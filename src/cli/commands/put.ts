@@ -54,7 +54,7 @@ const EXAMPLES: HelpNotes = {
     "A SOURCE is read by the engine that its scheme names. tar:PATH is a directory, read by GNU tar; behind a ? it has " +
     "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
     "its levels go to 6 and then begin again. mysql://USER@HOST/DATABASE is a database of MariaDB or MySQL, without " +
-    "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, routines=no and users=no. postgresql://USER@HOST/DATABASE is one of PostgreSQL, without DATABASE all of them, with " +
+    "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, history=no, routines=no and users=no. postgresql://USER@HOST/DATABASE is one of PostgreSQL, without DATABASE all of them, with " +
     "the parameters of libpq and databases, format=plain, schema, ignore and globals=no. Exit code 6: committed, but " +
     "some of the source could not be read or changed meanwhile.",
     "A stream is compared with the streams of the same file name in earlier backups of the series and host. If one of " +

@@ -13,6 +13,7 @@ import { type FoundBackup, withFoundBackup } from "../../ops/restore/get.ts";
 import { type FirstFiles, firstFiles } from "../../ops/trees/first_files.ts";
 import { type Checksum, writeChecksums } from "../report/files/checksum_lines.ts";
 import { entriesText } from "../report/files/entry_counts.ts";
+import { positionRows } from "../report/position_rows.ts";
 import { writeWarning } from "../report/warning.ts";
 import { shownJson } from "../report/json/manifest_json.ts";
 import { sumJson } from "../report/json/streams_json.ts";
@@ -117,7 +118,7 @@ function unknownSums(files: number): string {
 const NAME_COLUMNS = 10;
 
 function describe({ backup, restored }: FoundBackup, manifest: Manifest): string[] {
-  const { stats, engine, chunker } = manifest;
+  const { stats, engine, chunker, source } = manifest;
   const finished = finishedOf(backup);
   const time = (text: Manifest["started"]) => formatTime(timestampToDate(text));
   const rows: [string, string][] = [
@@ -132,6 +133,7 @@ function describe({ backup, restored }: FoundBackup, manifest: Manifest): string
     ["parent", manifest.parent ?? "-"],
     ["base", manifest.base ?? "-"],
     ["engine", `${engine.name} ${engine.version}`],
+    ...positionRows(source),
     ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
     ...manifest.tree === undefined ? streamRows(stats) : treeRows(manifest.tree, stats),
     ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],

@@ -7,3 +7,8 @@ export interface ClientMachine {
   /** The folder for temporary files; absent for that of the system. */
   readonly temporaryFolder?: string;
 }
+
+/** The folder for temporary files: that of the system by default. */
+export function temporaryFolderOf({ temporaryFolder, environment }: ClientMachine): string {
+  return temporaryFolder ?? (environment.TMPDIR || "/tmp");
+}

@@ -1,6 +1,7 @@
 /**
  * Temporary folders that only this user may look into: for passwords that client programs read from a file, and for
- * servers that are started to test a restore. What a killed process left behind is swept when the next folder is made.
+ * servers that are started to test a restore. What a killed process left behind is swept when the next folder is made,
+ * and when a client is prepared that needs none.
  */
 import { type Dirent, lstatSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -29,8 +30,20 @@ export class PrivateFolder implements AsyncDisposable {
    */
   static async make(parent?: string): Promise<PrivateFolder> {
     const made = await readied(() => makeLocked(parent));
-    await sweep(dirname(made.path));
+    await PrivateFolder.sweep(dirname(made.path));
     return made;
+  }
+
+  /** Removes the folders of processes that are gone. What cannot be removed stays: it is not ours. Never throws. */
+  static async sweep(parent: string): Promise<void> {
+    for (const entry of foldersIn(parent)) {
+      const path = join(parent, entry.name);
+      if (!isOwn(path)) continue;
+      const lock = await lockOf(path, { create: false }).catch(() => null);
+      if (lock === null) continue;
+      await removeWhole(path);
+      lock.close();
+    }
   }
 
   /** Takes a folder that is made. */
@@ -81,18 +94,6 @@ async function lockOf(path: string, options: { create: boolean }): Promise<Deno.
 
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-/** Removes the folders of processes that are gone. What cannot be removed stays: it is not ours. */
-async function sweep(parent: string): Promise<void> {
-  for (const entry of foldersIn(parent)) {
-    const path = join(parent, entry.name);
-    if (!isOwn(path)) continue;
-    const lock = await lockOf(path, { create: false }).catch(() => null);
-    if (lock === null) continue;
-    await removeWhole(path);
-    lock.close();
-  }
 }
 
 function foldersIn(parent: string): Dirent[] {

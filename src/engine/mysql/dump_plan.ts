@@ -13,6 +13,8 @@ export interface DumpContent {
   readonly ignored: readonly string[];
   /** Whether it holds procedures and functions. */
   readonly routines: boolean;
+  /** Whether it holds the past rows of system-versioned tables. */
+  readonly pastRows: boolean;
 }
 
 /** A call of a dump program. */
@@ -38,6 +40,8 @@ export function dumpProgramFor({ isMariaDb }: MysqlServer): ClientProgram {
 /** What is always given, so that no option file turns it off: dumps that guards can judge, and no error passed over. */
 const SAFE = [
   "--opt",
+  // With locks, a table whose default takes numbers from a sequence cannot be loaded.
+  "--skip-add-locks",
   "--comments",
   "--skip-force",
   "--single-transaction",
@@ -55,12 +59,13 @@ const FOR_POSITION = ["RELOAD", "REPLICATION CLIENT"];
 
 /** Plans the dump of databases. */
 export function planDump(content: DumpContent, server: MysqlServer, options: ClientOptions): DumpPlan {
-  const { single, databases, ignored, routines } = content;
+  const { single, databases, ignored, routines, pastRows } = content;
   const lacked = lackedForPosition(server);
   const hasPosition = server.hasBinaryLog && lacked.length === 0;
   const args = [
     ...SAFE,
     routines ? "--routines" : "--skip-routines",
+    ...pastRows ? ["--dump-history"] : [],
     ...hasPosition ? [options.has("source-data") ? "--source-data=2" : "--master-data=2"] : [],
     // MySQL 8 asks for statistics that older servers and MariaDB do not have.
     ...options.has("column-statistics") ? ["--column-statistics=0"] : [],

@@ -8,7 +8,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import { AgentError } from "../../base/errors.ts";
 import { Child, type ChildRequest } from "../child.ts";
 import { type ClientProgram, findClientProgram } from "../client/client_program.ts";
-import type { ClientMachine } from "../client/machine.ts";
+import { type ClientMachine, temporaryFolderOf } from "../client/machine.ts";
 import { PrivateFolder } from "../client/private_folder.ts";
 import { type MysqlAddress, placeOf } from "./mysql_address.ts";
 import { optionFileText } from "./option_file.ts";
@@ -80,6 +80,7 @@ export class MysqlClient implements AsyncDisposable {
   static async prepare(address: MysqlAddress, machine: ClientMachine): Promise<MysqlClient> {
     const program = findClientProgram(CLIENT, machine.environment.PATH ?? "");
     if (address.password === null) {
+      await PrivateFolder.sweep(temporaryFolderOf(machine));
       return new MysqlClient(address, { machine, program, folder: null, optionFile: address.optionFile });
     }
     const folder = await PrivateFolder.make(machine.temporaryFolder);

@@ -98,6 +98,17 @@ function hintFor(number: number, message: string, place: string): string {
   }
   if (number === 1050) return "; the dump drops nothing (--skip-add-drop-table): drop the table yourself";
   if (number === 1153) return "; raise max_allowed_packet of the server";
+  // CR_SERVER_GONE_ERROR, CR_SERVER_LOST.
+  if (number === 2006 || number === 2013) {
+    return "; it also hangs up on a row that is larger than its max_allowed_packet: raise that if rows are large";
+  }
+  // ER_UNKNOWN_COLLATION, ER_UNKNOWN_CHARACTER_SET.
+  if (number === 1273 || number === 1115) {
+    return "; the dump is of a newer server, or of the other one of MariaDB and MySQL: load it there, or change the name " +
+      "in the dump";
+  }
+  // ER_TABLE_NOT_LOCKED: the default of a column takes numbers from a sequence.
+  if (number === 1100) return "; dump with --skip-add-locks";
   return "";
 }
 

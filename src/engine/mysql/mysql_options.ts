@@ -17,6 +17,8 @@ export interface MysqlSourceOptions {
   readonly users: boolean;
   /** Whether procedures and functions are backed up. */
   readonly routines: boolean;
+  /** Whether past rows of system-versioned tables are backed up. */
+  readonly history: boolean;
 }
 
 /** Where a dump is loaded. */
@@ -27,7 +29,7 @@ export interface MysqlTargetOptions {
   readonly users: boolean;
 }
 
-const SOURCE_PARAMETERS = ["databases", "ignore", "routines", "users"];
+const SOURCE_PARAMETERS = ["databases", "history", "ignore", "routines", "users"];
 const TARGET_PARAMETERS = ["users"];
 
 /** The options of a source. Throws `UsageError` for a URL that makes no sense. */
@@ -47,6 +49,7 @@ export function sourceOptions(url: EngineUrl): MysqlSourceOptions {
     ignored: ignored.map((table) => withDatabase(table, address.database, url.scheme)),
     users: yesOrNo(parameters, "users", { scheme: url.scheme, otherwise: true }),
     routines: yesOrNo(parameters, "routines", { scheme: url.scheme, otherwise: true }),
+    history: yesOrNo(parameters, "history", { scheme: url.scheme, otherwise: true }),
   };
 }
 
@@ -60,9 +63,9 @@ export function targetOptions(url: EngineUrl): MysqlTargetOptions {
 }
 
 /** The options for a manifest, without the password. */
-export function optionsJson({ address, databases, ignored, users, routines }: MysqlSourceOptions): JsonObject {
+export function optionsJson({ address, databases, ignored, users, routines, history }: MysqlSourceOptions): JsonObject {
   const { password: _password, ...shown } = address;
-  return { ...shown, databases: databases && [...databases], ignored: [...ignored], users, routines };
+  return { ...shown, databases: databases && [...databases], ignored: [...ignored], users, routines, history };
 }
 
 function names(parameters: ReadonlyMap<string, readonly string[]>, name: string, scheme: string): string[] | null {

@@ -26,6 +26,7 @@ import {
   type MysqlDatabase,
   type MysqlServer,
 } from "./server_facts.ts";
+import { tableHistory } from "./table_history.ts";
 import { unseenObjects } from "./unseen_objects.ts";
 
 /** The path of the dump in a backup. */
@@ -66,13 +67,14 @@ export class MysqlSource implements EngineSource {
     const databases = this.#chosen(await listDatabases(client, { signal }), client);
     const program = client.find(dumpProgramFor(server));
     const options = await client.optionsOf(program, signal);
-    const { ignored, users, routines, address: { database } } = this.#options;
-    const content = { single: database, databases: databases.map(({ name }) => name), ignored, routines };
-    const unseen = await unseenObjects(client, server, content, { signal });
-    const plan = planDump(content, server, options);
+    const { ignored, users, routines, history, address: { database } } = this.#options;
+    const dumped = { single: database, databases: databases.map(({ name }) => name), ignored, routines, history };
+    const unseen = await unseenObjects(client, server, dumped, { signal });
+    const { isDumped: pastRows, problem } = await tableHistory(client, server, dumped, { options, signal });
+    const plan = planDump({ ...dumped, pastRows }, server, options);
     const accounts = users ? await readAccounts({ client, server, program, options, signal }) : null;
     signal.throwIfAborted();
-    return { server, databases, program, plan, accounts, unseen };
+    return { server, databases, program, plan, accounts, unseen: [...unseen, ...problem === null ? [] : [problem]] };
   }
 
   #chosen(known: readonly MysqlDatabase[], client: MysqlClient): readonly MysqlDatabase[] {

@@ -205,7 +205,13 @@ class OpenMysqlTarget implements OpenTarget {
     const defaults = as === undefined
       ? ""
       : ` CHARACTER SET ${quotedText(as.characterSet)} COLLATE ${quotedText(as.collation)}`;
-    await this.#client.query(`CREATE DATABASE ${quotedName(name)}${defaults}`, { signal: this.#run.signal });
+    const result = await this.#client.tryQuery(`CREATE DATABASE ${quotedName(name)}${defaults}`, {
+      signal: this.#run.signal,
+    });
+    if (Array.isArray(result)) return;
+    throw new AgentError(
+      `Cannot make the database ${JSON.stringify(name)}: ${result.message}; make it yourself, empty, and try again`,
+    );
   }
 }
 

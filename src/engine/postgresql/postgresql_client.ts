@@ -4,7 +4,7 @@
  */
 import { AgentError, SourceError } from "../../base/errors.ts";
 import { Child, type ChildRequest } from "../child.ts";
-import type { ClientMachine } from "../client/machine.ts";
+import { type ClientMachine, temporaryFolderOf } from "../client/machine.ts";
 import { PrivateFolder } from "../client/private_folder.ts";
 import { findProgram, type VersionedProgram } from "./client_versions.ts";
 import {
@@ -80,6 +80,7 @@ export class PostgresqlClient implements AsyncDisposable {
       );
     }
     if (address.password === null) {
+      await PrivateFolder.sweep(temporaryFolderOf(machine));
       return new PostgresqlClient(address, { machine, psql, folder: null, passwordFile: null });
     }
     const folder = await PrivateFolder.make(machine.temporaryFolder);

@@ -7,7 +7,7 @@ import { DumpPositionReader } from "../../../src/engine/mysql/dump_position.ts";
 import type { ClientOptions } from "../../../src/engine/mysql/mysql_client.ts";
 import type { MysqlServer } from "../../../src/engine/mysql/server_facts.ts";
 
-const SHOP: DumpContent = { single: "shop", databases: ["shop"], ignored: [], routines: true };
+const SHOP: DumpContent = { single: "shop", databases: ["shop"], ignored: [], routines: true, pastRows: false };
 const USER = { grantee: "'a'@'%'", hasRole: false };
 const MARIADB: MysqlServer = { version: "10.11", isMariaDb: true, hasBinaryLog: true, privileges: new Set(), ...USER };
 const ALLOWED = new Set(["RELOAD", "REPLICATION CLIENT"]);
@@ -51,9 +51,10 @@ Deno.test("without the privileges for a position there is a note and no position
 
 Deno.test("one database is not named in its dump, several are, and no name is taken for an option", () => {
   ok(planDump(SHOP, MARIADB, OF_MARIADB).args.join(" ").endsWith("-- shop"));
-  const several = { single: null, databases: ["-a", "b"], ignored: ["b.log"], routines: false };
+  const several = { single: null, databases: ["-a", "b"], ignored: ["b.log"], routines: false, pastRows: true };
   ok(planDump(several, MARIADB, OF_MARIADB).args.join(" ").endsWith("--ignore-table=b.log --databases -- -a b"));
   ok(planDump(several, MARIADB, OF_MARIADB).args.includes("--skip-routines"));
+  ok(planDump(several, MARIADB, OF_MARIADB).args.includes("--dump-history"));
 });
 
 const HEAD_OF_MARIADB =

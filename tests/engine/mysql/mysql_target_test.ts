@@ -70,7 +70,7 @@ programTest({
   name: "a dump from a pipe is loaded, stops at its first error, and can neither leave its database nor the server",
   needs: SCENE_PROGRAMS,
   async fn(programs) {
-    await using scene = await MysqlScene.make(programs, ["--max-heap-table-size=16384"]);
+    await using scene = await MysqlScene.make(programs, ["--max-heap-table-size=16384", "--max-allowed-packet=1M"]);
     const { server } = scene;
     const file = `${scene.directory.path}/made`;
     const databases = async () => (await server.query("SHOW DATABASES LIKE 'l\\_%'")).flat();
@@ -129,6 +129,29 @@ programTest({
     await refused(
       get("large", "/l_large"),
       /^Line \d+ of the dump: .*The table 'm' is full; make room on the disk of the server at/,
+      AgentError,
+    );
+
+    await putPiped(scene, "row", "CREATE TABLE r (t LONGTEXT);", `INSERT INTO r VALUES ('${"x".repeat(3 << 20)}');`);
+    await refused(
+      get("row", "/l_row"),
+      /^Line 6 of the dump: .* went away: .*; it also hangs up on a row that is larger than its max_allowed_packet: raise/,
+      AgentError,
+    );
+    await putPiped(scene, "newer", "CREATE TABLE c (t TEXT) COLLATE utf8mb4_0900_ai_ci;");
+    await refused(get("newer", "/l_newer"), /^Line 5 .*Unknown collation: '\w+'; the dump is of a newer/, AgentError);
+    await putPiped(
+      scene,
+      "locks",
+      "CREATE SEQUENCE s; CREATE TABLE l (id INT DEFAULT NEXTVAL(s), x INT);",
+      "LOCK TABLES l WRITE;",
+      "INSERT INTO l VALUES (1, 1);",
+    );
+    await refused(get("locks", "/l_locks"), /^Line 7 .*not locked .*; dump with --skip-add-locks; the/, AgentError);
+    await server.query("CREATE USER poor@localhost");
+    await refused(
+      scene.get("/l_none", { selector: "good", user: "poor" }),
+      /^Cannot make the database "l_none": .*Access denied .*; make it yourself, empty, and try again$/,
       AgentError,
     );
 

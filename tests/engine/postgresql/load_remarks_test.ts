@@ -14,13 +14,14 @@ Deno.test("errors of psql have their line, state and context", async () => {
   const { errors } = await remarksOf(
     'psql:<stdin>:7: NOTICE:  nothing\npsql:<stdin>:14: ERROR:  42710: role "x" already exists\nLOCATION:  a, b.c:1\n' +
       'psql:<stdin>:99: ERROR:  invalid "two"\nLINE 1: x\nCONTEXT:  COPY z, line 1\npsql:<stdin>:100: error: backslash ' +
-      "commands are restricted\n",
+      "commands are restricted\npsql:/tmp/agent-private-1/commit.sql:1: ERROR:  violates foreign key\n",
   );
   const error = { task: null, isHarmless: false, state: null };
   assert.deepEqual(errors, [
     { ...error, line: 14, state: "42710", reason: 'role "x" already exists' },
     { ...error, line: 99, reason: 'invalid "two" (COPY z, line 1)' },
     { ...error, line: 100, reason: "backslash commands are restricted" },
+    { ...error, line: null, reason: "violates foreign key" },
   ]);
 });
 

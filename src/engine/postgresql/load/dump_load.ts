@@ -3,6 +3,7 @@ import { AgentError, InterruptedError } from "../../../base/errors.ts";
 import type { Child } from "../../child.ts";
 import type { TargetStream } from "../../engine.ts";
 import { WENT_AWAY } from "../remarks.ts";
+import type { CommitFile } from "./commit_file.ts";
 import type { LoadError, LoadRemarks } from "./load_remarks.ts";
 import type { PlainScript } from "./plain_script.ts";
 
@@ -16,6 +17,8 @@ export interface Loader {
   readonly remarks: LoadRemarks;
   /** What psql gets instead of the dump; null for pg_restore. */
   readonly script: PlainScript | null;
+  /** What psql needs to commit; null if it is not one transaction, or pg_restore sees to that. */
+  readonly commit: CommitFile | null;
 }
 
 /** How a load is judged. */
@@ -55,9 +58,10 @@ export class DumpLoad implements TargetStream {
   }
 
   async end(): Promise<void> {
-    const { child, script, remarks } = this.#loader;
+    const { child, script, remarks, commit } = this.#loader;
     const last = script?.finish() ?? new Uint8Array(0);
     if (last.length > 0 && !await child.write(last)) await this.#fail();
+    await commit?.write();
     await child.closeInput();
     const { code } = await child.exit();
     const hasOnlyHarmless = this.#purpose.toleratesHarmless && code === 1 && remarks.grave === null &&
@@ -65,6 +69,7 @@ export class DumpLoad implements TargetStream {
     if (this.#isCancelled || code !== 0 && !hasOnlyHarmless) await this.#fail();
     await this.#drained;
     await child.stop();
+    await commit?.[Symbol.asyncDispose]();
     this.#purpose.takeErrors(remarks.errors, script);
   }
 
@@ -73,15 +78,17 @@ export class DumpLoad implements TargetStream {
     this.#isCancelled = true;
     await this.#loader.child.stop();
     await this.#drained;
+    await this.#loader.commit?.[Symbol.asyncDispose]();
   }
 
   async #fail(): Promise<never> {
-    const { name, child, remarks, script } = this.#loader;
+    const { name, child, remarks, script, commit } = this.#loader;
     const { into, place, isOneTransaction, toleratesHarmless, hintFor } = this.#purpose;
     if (toleratesHarmless) await child.stop();
     await child.closeInput();
     const { code, signal } = await child.exit();
     await child.stop();
+    await commit?.[Symbol.asyncDispose]();
     const holds = isOneTransaction ? `${into} is as it was` : `${into} holds a part of the backup`;
     if (this.#isCancelled) throw new InterruptedError(`The load was stopped; ${holds}`);
     const lost = remarks.errors.find(({ reason }) => WENT_AWAY.test(reason));

@@ -85,7 +85,7 @@ export class LoadRemarks {
     const last = this.#last;
     if (last !== null && this.#errors.length < MOST.errors) this.#errors.push(last);
     if (last !== null && !last.isHarmless) this.#grave ??= last;
-    const [, number] = /^\S*psql:[^:]*:(\d+): /.exec(line) ?? [];
+    const [, number] = /^\S*psql:<stdin>:(\d+): /.exec(line) ?? [];
     const [, state, reason] = /(?:ERROR|FATAL|PANIC): {2}(?:([0-9A-Z]{5}): )?(.*)$/.exec(line) ??
       [null, undefined, line.replace(/^.*?: error: /, "")];
     this.#last = {

@@ -7,6 +7,7 @@ import { PrivateFolder } from "../../client/private_folder.ts";
 import type { TargetStream } from "../../engine.ts";
 import type { TakeWords } from "../../words.ts";
 import { canRestrict, findProgram, type VersionedProgram } from "../client_versions.ts";
+import { CommitFile } from "./commit_file.ts";
 import { DumpLoad, type Loader, type LoadPurpose, whereOf } from "./dump_load.ts";
 import { type LoadError, LoadRemarks } from "./load_remarks.ts";
 import { PlainScript } from "./plain_script.ts";
@@ -107,7 +108,7 @@ export class StreamLoad implements TargetStream {
     const remarks = new LoadRemarks(onStderr);
     const stderr = { take: remarks.take, wholeLines: true };
     const child = client.start(program, args, { database, stdin: "piped", stderr });
-    return this.#judged({ name: "pg_restore", child, remarks, script: null }, {
+    return this.#judged({ name: "pg_restore", child, remarks, script: null, commit: null }, {
       isOneTransaction: options.singleTransaction,
       toleratesHarmless,
     });
@@ -144,19 +145,21 @@ export class StreamLoad implements TargetStream {
     const { drops } = this.#place;
     const isOneTransaction = drops !== null || options.singleTransaction && !isCluster;
     const script = new PlainScript(await unguessableKey(client));
+    const commit = isOneTransaction ? await CommitFile.prepare(client.machine.temporaryFolder) : null;
     const args = [
       "--no-psqlrc",
       "--quiet",
       // Roles that are there are no reason to stop.
       ...isCluster ? ["--set=VERBOSITY=verbose"] : ["--set=ON_ERROR_STOP=1"],
-      ...isOneTransaction ? ["--single-transaction"] : [],
-      ...drops === null ? [] : ["--set=ON_ERROR_STOP=1", `--command=${drops}`],
+      ...commit === null ? [] : ["--set=ON_ERROR_STOP=1", "--command=BEGIN"],
+      ...drops === null ? [] : [`--command=${drops}`],
       "--file=-",
+      ...commit === null ? [] : [`--file=${commit.path}`],
     ];
     const remarks = new LoadRemarks(onStderr);
     const stderr = { take: remarks.take, wholeLines: true };
     const child = client.start(client.psql, args, { database, stdin: "piped", stderr });
-    return this.#judged({ name: "psql", child, remarks, script }, {
+    return this.#judged({ name: "psql", child, remarks, script, commit }, {
       isOneTransaction,
       toleratesHarmless: false,
     });
