@@ -8,9 +8,12 @@ import type { SqlEvent } from "./scan_events.ts";
 /** The lines that give a session its settings back; the first of them begins the end of a dump of mysqldump. */
 const MYSQL_END = /^\/\*M?!\d+ SET (?:TIME_ZONE|SQL_MODE|FOREIGN_KEY_CHECKS|UNIQUE_CHECKS|CHARACTER_SET_CLIENT)=@OLD_/;
 const MYSQL_TRIGGER = /^\/\*!50003 SET @saved_cs_client /;
-/** What changes the server or its replication: where it replicates from, what it has replicated, what it logs. */
+/**
+ * What changes the server or its replication: where it replicates from, what it has replicated, what it logs, its users
+ * and their rights (`--system=users`).
+ */
 const MYSQL_GLOBAL =
-  /^(?:CHANGE (?:MASTER|REPLICATION SOURCE) |SET (?:@@)?GLOBAL[. ]|SET @MYSQLDUMP_TEMP_LOG_BIN |SET @@SESSION\.SQL_LOG_BIN ?=)/;
+  /^(?:CHANGE (?:MASTER|REPLICATION SOURCE) |SET (?:@@)?GLOBAL[. ]|SET @MYSQLDUMP_TEMP_LOG_BIN |SET @@SESSION\.SQL_LOG_BIN ?=|CREATE (?:OR REPLACE )?(?:USER|ROLE|SERVER) |GRANT )/;
 const MYSQL_DROP = /^\/\*!40000 DROP DATABASE /;
 const POSTGRES_SETTING = /^SET (?:([a-z_]+) = |SESSION AUTHORIZATION )/;
 const POSTGRES_DROP = /^(?:DROP|ALTER|UPDATE|CREATE OR REPLACE) /;
