@@ -1,5 +1,6 @@
 /** Tables out of the dumps of a backup: which there are, and what is read for one. */
 import assert from "node:assert/strict";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { UsageError } from "../../../src/base/errors.ts";
 import { tableName } from "../../../src/backup/tables/dump_tables.ts";
 import { ForwardingStore } from "../../../src/store/forwarding.ts";
@@ -162,15 +163,35 @@ Deno.test("tables: several streams are told apart by what they hold, or by --fil
   ]);
 });
 
-Deno.test("tables: a compressed dump has no list, and is told from one that has", async () => {
-  const world = fakeWorld();
-  const { access } = await memoryRepository(world);
-  const dump = encoder.encode(mysqlDump({ orders: ["1"] }));
-  const stream = new Blob([dump]).stream().pipeThrough(new CompressionStream("gzip"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const { manifest } = await putDumps(access, world, [{ path: "shop.sql.gz", bytes }]);
-  assert.equal(manifest.tables, undefined);
-  await assert.rejects(tablesIn(access, world), /is compressed \(gzip\+mysqldump\)/);
+Deno.test("tables: where they cannot be told, one line says why", async () => {
+  const text = mysqlDump({ orders: ["1"] });
+  const dump = encoder.encode(text);
+  const utf16 = new Uint8Array([0xff, 0xfe, ...[...text].flatMap((character) => [character.charCodeAt(0), 0])]);
+  const sqlite = "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE orders(a);\nCOMMIT;\n";
+  const compact = text.slice(text.indexOf("CREATE TABLE"), text.indexOf("/*!40103 SET TIME_ZONE=@OLD"));
+  const compressed =
+    /"prod\/shop\/shop.sql" is compressed \((gzip|zstd)\+mysqldump\), so its tables cannot be told: restore all/;
+  const cases: [Uint8Array, RegExp][] = [
+    [gzipSync(dump), compressed],
+    [zstdCompressSync(dump), compressed],
+    [utf16, /cannot be told: it is in UTF-16; restore all of it$/],
+    [encoder.encode(sqlite), /cannot be told: it is of the format sqlite, and single tables come only out of dumps of/],
+    [encoder.encode(mysqlDump({})), /cannot be told: it holds none; restore all of it$/],
+    [encoder.encode(compact), /cannot be told: the stream is of no format a guard knows; restore all of it$/],
+  ];
+  for (const [bytes, message] of cases) {
+    const world = fakeWorld();
+    const { access } = await memoryRepository(world);
+    const { manifest } = await putDumps(access, world, [{ path: "shop.sql", bytes }]);
+    assert.equal(manifest.tables, undefined);
+    for (const ask of [() => tablesIn(access, world), () => getTables(access, world, { tables: ["orders"] })]) {
+      await assert.rejects(ask(), (error) => {
+        assert.ok(error instanceof UsageError && !error.message.includes("\n"), String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+    }
+  }
 });
 
 Deno.test("tables: a backup without a list is read once, and its list kept sealed", async () => {
