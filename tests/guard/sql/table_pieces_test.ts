@@ -167,6 +167,20 @@ Deno.test("pieces: no name with line ends is taken for a comment, a setting or t
   }
 });
 
+Deno.test("pieces: a trigger of another character set than its database is one piece", async () => {
+  const dump = `${MYSQL_HEAD}${comment("Dumping data for table `a`")}INSERT INTO \`a\` VALUES (1);\n` +
+    "ALTER DATABASE `shop` CHARACTER SET utf8mb4 ;\n/*!50003 SET @saved_cs_client      = @@character_set_client */ ;\n" +
+    "DELIMITER ;;\nx;;\nDELIMITER ;\nALTER DATABASE `shop` CHARACTER SET latin1 ;\n\n" +
+    `${comment("Dumping routines for database 'shop'")}ALTER DATABASE \`shop\` CHARACTER SET utf8mb4 ;\n${MYSQL_END}`;
+  assert.deepEqual((await told(dump)).map((line) => line.slice(0, 30)), [
+    "head: -- MySQL dump 10.13",
+    "data of shop/a: -- Dumping dat",
+    "trigger of shop/a: ALTER DATAB",
+    "definition of shop: -- Dumping",
+    "tail of shop: /*!40103 SET TIM",
+  ]);
+});
+
 Deno.test("pieces: a dump of mysqldump in a mode of other systems quotes names as they do", async () => {
   const table = (name: string, columns = "") =>
     `${comment(`Table structure for table "${name}"`)}CREATE TABLE "${name}" (${columns}\n);\n\n` +
