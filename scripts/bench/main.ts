@@ -5,6 +5,7 @@ import { Argument, Command, InvalidArgumentError, Option } from "@commander-js/e
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { withScratchDirectory } from "../scratch_directory.ts";
+import { formatDatabases, judgeDatabases, measureDatabases } from "./databases.ts";
 import { TREES } from "./file_trees.ts";
 import { formatFiles, judgeFiles, measureFiles } from "./files.ts";
 import { findPeers } from "./find_peers.ts";
@@ -26,7 +27,7 @@ import { runTrial, type Sample, type Trial } from "./trial.ts";
 import { writeDump } from "./workload.ts";
 
 /** The parts that can be measured separately. */
-const PARTS = ["local", "remote", "load", "prune", "list", "guard", "streams", "files"] as const;
+const PARTS = ["local", "remote", "load", "prune", "list", "guard", "streams", "files", "databases"] as const;
 type Part = (typeof PARTS)[number];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
@@ -38,7 +39,7 @@ function parseCommandLine() {
     .addArgument(
       new Argument(
         "[parts...]",
-        "on this machine's disk, over HTTP, many clients on one server, prunes, listings, guards, several streams, trees of files; all by default",
+        "on this machine's disk, over HTTP, many clients on one server, prunes, listings, guards, several streams, trees of files, databases; all by default",
       )
         .choices(PARTS).default(PARTS),
     )
@@ -185,6 +186,19 @@ async function trees({ rounds, json }: Options, peers: readonly Peer[], director
   if (json) await writeJson({ samples, verdicts });
 }
 
+/** Dumps and restores of running servers. */
+async function databases(options: Options, peers: readonly Peer[], directory: string): Promise<void> {
+  const { megabytes, rounds, json } = options;
+  say(`Filling databases of ${megabytes} MB`);
+  const request = { peers, bytes: megabytes * 1e6, rounds, directory, say };
+  const samples = await measureDatabases(request, (round, { system, step, tool, wallSeconds }) => {
+    say(`round ${round}  ${system}, ${step.padEnd(17)}  ${tool.padEnd(22)} ${wallSeconds.toFixed(2)} s`);
+  });
+  const verdicts = judgeDatabases(samples);
+  print(`\n${formatDatabases(samples)}\n\n${formatVerdicts(verdicts)}\n`);
+  if (json) await writeJson({ megabytes, samples, verdicts });
+}
+
 /** The long put of the agent alone. */
 async function putLong(options: Options, peers: readonly Peer[], gigabytes: number, directory: string): Promise<void> {
   const agent = peers.find(({ kind }) => kind === "agent");
@@ -241,6 +255,7 @@ async function main(): Promise<void> {
   if (parts.has("guard")) await guards(options);
   if (parts.has("streams")) await inScratch((directory) => severalStreams(options, peers, directory));
   if (parts.has("files")) await inScratch((directory) => trees(options, peers, directory));
+  if (parts.has("databases")) await inScratch((directory) => databases(options, peers, directory));
 }
 
 try {

@@ -126,13 +126,13 @@ export function decodeTableList(bytes: Uint8Array, what: string): StreamPieces[]
     throw damaged(what, newer ? "made by a newer version; update agent to read it" : "not a list of tables");
   }
   const streams: { readonly path: string; readonly pieces: ListedPiece[] }[] = [];
+  const paths = new Set<string>();
   for (const line of linesOf(bytes.subarray(HEADER.length), what)) {
     const [kind, ...fields] = line.split("\t");
     if (kind === "stream") {
       const path = unescaped(fields[0] ?? "", what);
-      if (fields.length !== 1 || path === "" || streams.some((stream) => stream.path === path)) {
-        throw damaged(what, "a stream has no path of its own");
-      }
+      if (fields.length !== 1 || path === "" || paths.has(path)) throw damaged(what, "a stream has no path of its own");
+      paths.add(path);
       streams.push({ path, pieces: [] });
     } else {
       const stream = streams.at(-1);

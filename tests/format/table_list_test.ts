@@ -91,6 +91,11 @@ Deno.test("table list: what nobody wrote is refused", () => {
   }
 });
 
+Deno.test("table list: as many streams as fit are read before the test would end", () => {
+  const lines = Array.from({ length: 200_000 }, (_, i) => `stream\t${i}\n`);
+  assert.equal(decodeTableList(encoder.encode(`agent-tables/1\n${lines.join("")}`), "x").length, lines.length);
+});
+
 Deno.test("table list: a table that grows changes one line, and a list that grows too long ends", () => {
   const lines = (rows: number) => {
     const encoder = new PieceEncoder();

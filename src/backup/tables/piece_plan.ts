@@ -196,18 +196,25 @@ function takeAlong(pieces: readonly ListedPiece[], taken: boolean[]): void {
 }
 
 function leftOut({ pieces, chosen, choice }: PlanInput): string[] {
-  if (choice.parts === "data") return [];
+  const withRows = new Set(pieces.flatMap((piece) => piece.kind === "data" ? [keyOf(piece)] : []));
   return pieces.flatMap((piece) => {
     if (piece.kind !== "foreign-key" && piece.kind !== "partition") return [];
     const [isChosen, isOtherChosen] = [chosen.has(keyOf(piece)), chosen.has(keyOfSecond(piece))];
     const { database, of } = piece;
+    const table = tableName({ ...piece, name: piece.name ?? "" });
     const other = tableName({ database, schema: of?.schema ?? null, name: of?.name ?? "" });
-    if (piece.kind === "foreign-key" && isChosen && !isOtherChosen) {
-      return [`a foreign key of ${tableName({ ...piece, name: piece.name ?? "" })} is left out: it refers to ${other}`];
+    const notes: string[] = [];
+    if (piece.kind === "foreign-key") {
+      const isLeftOut = isChosen && !isOtherChosen && choice.parts !== "data";
+      if (isLeftOut) notes.push(`a foreign key of ${table} is left out: it refers to ${other}`);
+    } else if (!isChosen && isOtherChosen) {
+      if (choice.parts !== "data") notes.push(`${other} is not made a partition of ${table}`);
+      // As `pg_dump --load-via-partition-root` writes them.
+      const isAmong = withRows.has(keyOf(piece)) && !withRows.has(keyOfSecond(piece));
+      if (isAmong && choice.parts !== "structure") {
+        notes.push(`the rows of ${other} are left out: they are those of ${table}`);
+      }
     }
-    if (piece.kind === "partition" && !isChosen && isOtherChosen) {
-      return [`${other} is not made a partition of ${tableName({ ...piece, name: piece.name ?? "" })}`];
-    }
-    return [];
+    return notes;
   });
 }

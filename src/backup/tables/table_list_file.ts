@@ -39,8 +39,9 @@ export async function readTableList(
     throw new IntegrityError(`Damaged "${path}": it is not the list that the manifest describes`);
   }
   const streams = decodeTableList(list, JSON.stringify(path));
+  const files = new Map(manifest.files.map((file) => [file.path, file]));
   for (const { path: stream, pieces } of streams) {
-    const file = manifest.files.find((file) => file.path === stream);
+    const file = files.get(stream);
     if (file === undefined) throw new IntegrityError(`Damaged "${path}": the backup has no stream "${stream}"`);
     const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
     if (bytes === file.size) continue;

@@ -6,7 +6,7 @@ export class DumpDatabases {
   readonly #found = new Set<string>();
   readonly #told = new Set<string>();
   readonly #judge = new SqlJudge(null, (event) => {
-    if (event.kind === "database") this.#found.add(nameIn(event.line));
+    if (event.kind === "database" && event.line.startsWith("USE ")) this.#found.add(nameIn(event.line));
   });
 
   /** Takes the next bytes. Returns the databases that they switch to and that came never before. */
@@ -18,9 +18,10 @@ export class DumpDatabases {
   }
 }
 
-/** The name in ``USE `shop`;``, whose characters stand for bytes of UTF-8. */
+/** The name in ``USE `shop`;`` or `USE "shop";`, whose characters stand for bytes of UTF-8. */
 function nameIn(line: string): string {
-  const quoted = /^USE `((?:[^`]|``)*)`/.exec(line)?.[1] ?? line;
-  const bytes = Uint8Array.from(quoted.replaceAll("``", "`"), (character) => character.charCodeAt(0));
+  const [, quote = "", quoted = line] = /^USE ([`"])((?:(?!\1).|\1\1)*)\1/s.exec(line) ?? [];
+  const name = quote === "" ? quoted : quoted.replaceAll(quote + quote, quote);
+  const bytes = Uint8Array.from(name, (character) => character.charCodeAt(0));
   return new TextDecoder().decode(bytes);
 }

@@ -5,6 +5,7 @@ import type { TargetStream } from "../engine.ts";
 import type { TakeWords } from "../words.ts";
 import { placeOf } from "./mysql_address.ts";
 import { type ClientOptions, type MysqlClient, refusalIn } from "./mysql_client.ts";
+import { OwnDatabaseLines } from "./own_database.ts";
 
 /** How a dump is loaded. */
 interface LoadOptions {
@@ -31,11 +32,14 @@ export class MysqlLoad implements TargetStream {
   readonly #options: LoadOptions;
   readonly #child: Child;
   readonly #drained: Promise<void>;
+  /** Keeps a dump of one database to the one that it is loaded into. */
+  readonly #lines: OwnDatabaseLines | null;
   #isCancelled = false;
 
   constructor(client: MysqlClient, load: LoadOptions) {
     this.#client = client;
     this.#options = load;
+    this.#lines = load.database === null ? null : new OwnDatabaseLines();
     const { options, database, onStderr } = load;
     const known = WHERE_KNOWN.filter((name) => options.has(name.replace(/^skip-/, ""))).map((name) => `--${name}`);
     const args = ["--batch", "--max-allowed-packet=1G", ...CONFINED, ...known];
@@ -48,15 +52,20 @@ export class MysqlLoad implements TargetStream {
 
   async write(bytes: Uint8Array): Promise<void> {
     await this.#options.inspect(bytes);
-    if (this.#isCancelled || !await this.#child.write(bytes)) await this.#fail();
+    await this.#pass(this.#lines === null ? bytes : this.#lines.push(bytes));
   }
 
   async end(): Promise<void> {
+    if (this.#lines !== null) await this.#pass(this.#lines.finish());
     await this.#child.closeInput();
     const { success } = await this.#child.exit();
     if (!success || this.#isCancelled) await this.#fail();
     await this.#drained;
     await this.#child.stop();
+  }
+
+  async #pass(bytes: Uint8Array): Promise<void> {
+    if (this.#isCancelled || bytes.length > 0 && !await this.#child.write(bytes)) await this.#fail();
   }
 
   /** Ends the client. */

@@ -7,10 +7,14 @@ import type { SqlEvent } from "./scan_events.ts";
 
 /** The lines that give a session its settings back; the first of them begins the end of a dump of mysqldump. */
 const MYSQL_END = /^\/\*M?!\d+ SET (?:TIME_ZONE|SQL_MODE|FOREIGN_KEY_CHECKS|UNIQUE_CHECKS|CHARACTER_SET_CLIENT)=@OLD_/;
-const MYSQL_TRIGGER = /^\/\*!50003 SET @saved_cs_client /;
-/** What changes the server or its replication: where it replicates from, what it has replicated, what it logs. */
+/** A trigger begins with its character set or, if it had another one than the database, with that of the database. */
+const MYSQL_TRIGGER = /^(?:\/\*!50003 SET @saved_cs_client |ALTER DATABASE [`"])/;
+/**
+ * What changes the server or its replication: where it replicates from, what it has replicated, what it logs, its users
+ * and their rights (`--system=users`).
+ */
 const MYSQL_GLOBAL =
-  /^(?:CHANGE (?:MASTER|REPLICATION SOURCE) |SET (?:@@)?GLOBAL[. ]|SET @MYSQLDUMP_TEMP_LOG_BIN |SET @@SESSION\.SQL_LOG_BIN ?=)/;
+  /^(?:CHANGE (?:MASTER|REPLICATION SOURCE) |SET (?:@@)?GLOBAL[. ]|SET @MYSQLDUMP_TEMP_LOG_BIN |SET @@SESSION\.SQL_LOG_BIN ?=|CREATE (?:OR REPLACE )?(?:USER|ROLE|SERVER) |GRANT )/;
 const MYSQL_DROP = /^\/\*!40000 DROP DATABASE /;
 const POSTGRES_SETTING = /^SET (?:([a-z_]+) = |SESSION AUTHORIZATION )/;
 const POSTGRES_DROP = /^(?:DROP|ALTER|UPDATE|CREATE OR REPLACE) /;
@@ -25,8 +29,8 @@ export function landmarkAt(text: string, start: number, quoting: Quoting): SqlEv
 }
 
 function mysqlLandmark(text: string, start: number): SqlEvent | null {
+  if (MYSQL_TRIGGER.test(text)) return { kind: "trigger", start };
   if (text.startsWith("/*")) {
-    if (MYSQL_TRIGGER.test(text)) return { kind: "trigger", start };
     if (MYSQL_END.test(text)) return { kind: "end", start, isCertain: false };
     return MYSQL_DROP.test(text) ? { kind: "drop", start } : null;
   }

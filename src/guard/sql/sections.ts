@@ -266,7 +266,7 @@ export class SectionTracker {
     if (section.dialect.name === "sqlite" && isSqliteError(text)) {
       return this.fail(`the dump program reports an error at byte ${start}: ${quoted(text, "head")}`);
     }
-    if (/^(?:USE `|\\connect )/.test(text)) this.#onEvent({ kind: "database", line: text, start });
+    if (SWITCHES[section.dialect.quoting].test(text)) this.#onEvent({ kind: "database", line: text, start });
     else if (text.startsWith("-- ") && isObjectTitle(text)) {
       this.#onEvent({ kind: "object", title: text.slice("-- ".length), start: this.#blockStart(line) });
     }
@@ -275,6 +275,8 @@ export class SectionTracker {
   #takeForeign(line: SqlLine): void {
     const { text, start } = line;
     if (text.trim() === "" || text === "--") return;
+    // The dumps of several databases that follow each other are told apart by this line alone.
+    if (SWITCHES.postgres.test(text)) this.#onEvent({ kind: "database", line: text, start });
     if (isOpening(line)) {
       this.#opening = line;
       return;
@@ -290,6 +292,9 @@ export class SectionTracker {
     this.remarks.takeText(line);
   }
 }
+
+/** The lines that switch to a database, by how dumps quote. */
+const SWITCHES: Readonly<Record<Quoting, RegExp>> = { mysql: /^USE [`"]/, postgres: /^\\connect /, sqlite: /^(?!)/ };
 
 /** Whether a line may be the first of a dump: the line before a header, or a piece of a header. */
 function isOpening({ text }: SqlLine): boolean {

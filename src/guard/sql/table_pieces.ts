@@ -4,10 +4,20 @@
  */
 import { latin1 } from "../judge.ts";
 import type { PieceKind, PieceOwner, PieceSink } from "../tables/piece.ts";
-import { connectedDatabase } from "../tables/postgres_statement.ts";
+import { connectedDatabase, ownerOfStatement, type StatementOwner } from "../tables/postgres_statement.ts";
 import { Tail } from "../window.ts";
 import { DIALECTS, type Quoting, type SqlDialect } from "./dialects.ts";
-import { hostDatabase, ownerOfHead, PIECE_HEAD_BYTES, usedDatabase } from "./piece_heads.ts";
+import {
+  hostDatabase,
+  mysqlOwner,
+  type NameQuote,
+  nameQuoteOf,
+  PIECE_HEAD_BYTES,
+  postgresOwner,
+  switchesTriggersOff,
+  usedDatabase,
+} from "./piece_heads.ts";
+import { quoted } from "./quoted.ts";
 import type { SqlEvent } from "./scan_events.ts";
 
 /** More than the scanner ever holds back before it tells of an object. */
@@ -41,6 +51,10 @@ export class TablePieces {
   /** The piece before one that may turn out to be a part of it. */
   #held: OpenPiece | null = null;
   #database: string | null = null;
+  /** How names are quoted in the open section of mysqldump, as its first object tells; null before that. */
+  #nameQuote: NameQuote | null = null;
+  /** Whether the triggers of a table are off while its rows are loaded. */
+  #hasTriggersOff = false;
   #hasGivenUp = false;
 
   constructor(sink: PieceSink) {
@@ -49,7 +63,7 @@ export class TablePieces {
 
   /** Takes a finding of the scan. */
   event(event: SqlEvent): void {
-    if (this.#hasGivenUp || event.kind === "data") return;
+    if (this.#hasGivenUp) return;
     this.#marks.push({ event, head: "" });
   }
 
@@ -123,6 +137,8 @@ export class TablePieces {
         return this.#takeEnd(event.start, event.isCertain);
       case "global":
         return this.#takeGlobal(event.start);
+      case "data":
+        return this.#takeRows(event.statement, event.start);
       case "setting":
       case "trigger":
       case "drop":
@@ -135,28 +151,38 @@ export class TablePieces {
     if (dialect === "sqlite") return this.giveUp(null);
     const isInside = this.#sections.length > 0;
     this.#sections.push(dialect);
-    if (!isInside) this.#database = null;
+    if (!isInside && this.#piece.kind !== "database") this.#database = null;
+    this.#nameQuote = null;
     // What stands around the dumps in a pg_dumpall makes and drops roles and databases: nothing that a table needs.
     if (dialect !== "pg_dumpall") this.#begin(this.#owner("head"), start);
   }
 
   #takeObject(head: string, start: number): void {
     const quoting = this.#quoting;
-    const found = quoting === null || this.#isAround ? null : ownerOfHead(head, quoting);
+    const found = quoting === null || this.#isAround ? null : this.#ownerOf(head, quoting);
     if (found === null) return;
     const { kind, name, of } = found;
     if (kind === "definition" && quoting === "mysql") return this.#hold(this.#owner(kind), start);
     this.#decide(BEFORE_ROUTINES.has(kind) && !/^(?:--\r?\n)?-- Final /.test(head));
     if (kind === "database") this.#database = name!.name;
+    this.#hasTriggersOff = kind === "data" && switchesTriggersOff(head);
     const isNameless = kind === "database" || kind === "other";
     this.#begin({ ...this.#owner(kind), ...!isNameless && name, of }, start);
   }
 
+  /** Names come after the first comment of an object, so none of them can make it look as if it quoted otherwise. */
+  #ownerOf(head: string, quoting: Quoting): StatementOwner | null {
+    if (quoting !== "mysql") return postgresOwner(head);
+    this.#nameQuote ??= nameQuoteOf(head);
+    return mysqlOwner(head, this.#nameQuote ?? "`");
+  }
+
   #takeDatabase(line: string, start: number): void {
-    const database = this.#quoting === "mysql" ? usedDatabase(line) : connectedDatabase(line);
+    const isMysql = this.#quoting === "mysql";
+    const database = isMysql ? usedDatabase(line, this.#nameQuote ?? "`") : connectedDatabase(line);
     if (database === null) {
       // Nobody knows to which database the rest belongs.
-      if (this.#quoting !== "mysql") this.giveUp("a \\connect line in it is not understood");
+      if (!isMysql && this.#sections.length > 0) this.giveUp("a \\connect line in it is not understood");
       return;
     }
     this.#decide(false);
@@ -178,6 +204,13 @@ export class TablePieces {
     else if (kind !== "global" && kind !== "tail" && !this.#isAround) this.#hold(this.#owner("global"), start);
   }
 
+  /** Rows that no comment led up to would be missing from their table without a word. */
+  #takeRows(statement: string, start: number): void {
+    if (this.#isAround || this.#piece.kind === "data") return;
+    const words = ownerOfStatement(statement).name?.name ?? "a table";
+    this.giveUp(`the comment before the rows of ${quoted(words, "head")} at byte ${start} is not understood`);
+  }
+
   #takeLine(event: SqlEvent & { readonly kind: "setting" | "trigger" | "drop" | "create-database" }): void {
     if (this.#isAround) return;
     const { kind, start } = event;
@@ -188,7 +221,9 @@ export class TablePieces {
       if (owner === "structure" || owner === "data") this.#begin({ ...this.#piece, kind: "trigger" }, start);
     } else if (kind === "setting") {
       const isPreamble = current === "head" || current === "database";
-      if (!isPreamble) this.#begin({ ...this.#owner("setting"), name: event.name }, start);
+      // Who switches triggers off, for these rows alone.
+      const isOfRows = current === "data" && this.#hasTriggersOff && event.name === "session_authorization";
+      if (!isPreamble && !isOfRows) this.#begin({ ...this.#owner("setting"), name: event.name }, start);
     } else if (kind === "drop") {
       if (current === (this.#quoting === "mysql" ? "database" : "head")) this.#begin(this.#owner("global"), start);
     } else if (current === "global") {

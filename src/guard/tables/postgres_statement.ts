@@ -49,6 +49,11 @@ const FORMS: readonly Form[] = [
   form("CREATE (?:UNLOGGED |FOREIGN |TEMPORARY )?TABLE Q", "structure"),
   // Large objects in a text dump: data of no table.
   form("BEGIN; SELECT pg_catalog\\.lo_open\\(", "data"),
+  // What --disable-triggers puts before the rows, the superuser included.
+  form(
+    "(?:SET SESSION AUTHORIZATION (?:DEFAULT|'(?:[^']|'')+'); )?ALTER TABLE Q DISABLE TRIGGER ALL;",
+    "data",
+  ),
   form("COPY Q(?= |\\()", "data"),
   form("INSERT INTO Q", "data"),
   form("ALTER TABLE (?:ONLY )?Q ATTACH PARTITION Q", "partition"),

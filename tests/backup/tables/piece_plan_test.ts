@@ -111,6 +111,18 @@ Deno.test("plan: foreign keys and partitions need both of their tables, and are 
   ]);
   assert.deepEqual(plan(dump, { tables: ["c"] }).notes, ["s.c is not made a partition of s.b"]);
   assert.deepEqual(plan(dump, { tables: ["a", "b"] }).notes, []);
+  assert.deepEqual(plan(dump, { tables: ["a"], parts: "data" }).notes, []);
+});
+
+Deno.test("plan: rows of a partition that are loaded through its table are missed by name", () => {
+  const dump = ["head", "structure b", "structure c", "partition b c", "data b", "tail"];
+  assert.deepEqual(plan(dump, { tables: ["b"] }), { taken: dump, notes: [] });
+  const isNone = "s.c is not made a partition of s.b";
+  const areMissing = "the rows of s.c are left out: they are those of s.b";
+  assert.deepEqual(plan(dump, { tables: ["c"] }).notes, [isNone, areMissing]);
+  assert.deepEqual(plan(dump, { tables: ["c"], parts: "data" }).notes, [areMissing]);
+  assert.deepEqual(plan(dump, { tables: ["c"], parts: "structure" }).notes, [isNone]);
+  assert.deepEqual(plan([...dump.slice(0, -1), "data c", "tail"], { tables: ["c"] }).notes, [isNone]);
 });
 
 Deno.test("plan: a sequence that is a part of a table follows it; what is named in definitions comes too", () => {

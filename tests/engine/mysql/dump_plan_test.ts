@@ -92,7 +92,7 @@ Deno.test("a dump without a position has none", () => {
 Deno.test("the databases of a dump are found as it passes, not those within its values", () => {
   const dump =
     "-- MariaDB dump 10.19  Distrib 10.11.6-MariaDB\n--\n-- Host: h    Database: \n-- ------------------------------------------------------\n" +
-    "USE `a``ü`;\nINSERT INTO t VALUES ('\\nUSE `x`;');\nUSE `b`;\nUSE `b`;\n-- Dump completed on 2026-11-29 11:06:45\n";
+    'USE `a``ü`;\nINSERT INTO t VALUES (\'\\nUSE `x`;\');\nUSE `b`;\nUSE `b`;\nUSE "c""`d";\n-- Dump completed on 2026-11-29 11:06:45\n';
   const bytes = new TextEncoder().encode(dump);
   for (const pieceBytes of [1, 7, bytes.length]) {
     const databases = new DumpDatabases();
@@ -100,6 +100,6 @@ Deno.test("the databases of a dump are found as it passes, not those within its 
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       found.push(...databases.push(bytes.subarray(at, at + pieceBytes)));
     }
-    deepEqual(found, ["a`ü", "b"]);
+    deepEqual(found, ["a`ü", "b", 'c"`d']);
   }
 });

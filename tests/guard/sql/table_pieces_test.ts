@@ -167,6 +167,55 @@ Deno.test("pieces: no name with line ends is taken for a comment, a setting or t
   }
 });
 
+Deno.test("pieces: a trigger of another character set than its database is one piece", async () => {
+  const dump = `${MYSQL_HEAD}${comment("Dumping data for table `a`")}INSERT INTO \`a\` VALUES (1);\n` +
+    "ALTER DATABASE `shop` CHARACTER SET utf8mb4 ;\n/*!50003 SET @saved_cs_client      = @@character_set_client */ ;\n" +
+    "DELIMITER ;;\nx;;\nDELIMITER ;\nALTER DATABASE `shop` CHARACTER SET latin1 ;\n\n" +
+    `${comment("Dumping routines for database 'shop'")}ALTER DATABASE \`shop\` CHARACTER SET utf8mb4 ;\n${MYSQL_END}`;
+  assert.deepEqual((await told(dump)).map((line) => line.slice(0, 30)), [
+    "head: -- MySQL dump 10.13",
+    "data of shop/a: -- Dumping dat",
+    "trigger of shop/a: ALTER DATAB",
+    "definition of shop: -- Dumping",
+    "tail of shop: /*!40103 SET TIM",
+  ]);
+});
+
+Deno.test("pieces: a dump of mysqldump in a mode of other systems quotes names as they do", async () => {
+  const table = (name: string, columns = "") =>
+    `${comment(`Table structure for table "${name}"`)}CREATE TABLE "${name}" (${columns}\n);\n\n` +
+    `${comment(`Dumping data for table "${name}"`)}INSERT INTO "${name}" VALUES (1);\n\n`;
+  const database = `${comment('Current Database: "ü""x"')}CREATE DATABASE "ü""x";\n\nUSE "ü""x";\n\n`;
+  const evil = "x\n--\n-- Table structure for table `evil`\n--\n\nUSE `evil`;\n";
+  const dump = `${MYSQL_HEAD}${database}${table('a""b', `\n  "${evil}" int`)}${table("c`d")}${MYSQL_END}`;
+  const expected = ["database", "structure", "data", "structure", "data", "tail"];
+  const names = [":", '/a"b:', '/a"b:', "/c`d:", "/c`d:", ":"];
+  const lines = await told(dump);
+  assert.equal(lines.length, expected.length + 1);
+  lines.slice(1).forEach((line, i) => assert.ok(line.startsWith(`${expected[i]} of ü"x${names[i]}`), line));
+  // And a name in double quotes within a dump that does not quote so is nothing but a name.
+  const forged = 'x\n--\n-- Table structure for table "evil"\n--\n\nUSE "evil";\n';
+  const usual =
+    `${MYSQL_HEAD}${comment("Table structure for table `a`")}CREATE TABLE \`a\` (\n  \`${forged}\` int\n);\n\n` +
+    MYSQL_END;
+  assert.deepEqual((await told(usual)).map((line) => line.split(": ")[0]), [
+    "head",
+    "structure of shop/a",
+    "tail of shop",
+  ]);
+});
+
+Deno.test("pieces: users and their rights at the end of a dump belong to no table", async () => {
+  const dump = `${MYSQL_HEAD}${comment("Final view structure for view `v`")}x;\nCREATE USER \`a\`@\`b\`;\n` +
+    `GRANT USAGE ON *.* TO \`a\`@\`b\`;\n${MYSQL_END}`;
+  assert.deepEqual((await told(dump)).map((line) => line.split(": ")[0]), [
+    "head",
+    "view of shop/v",
+    "global of shop",
+    "tail of shop",
+  ]);
+});
+
 const PG_HEAD = "--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n\n";
 const PG_END = "--\n-- PostgreSQL database dump complete\n--\n\n";
 
@@ -193,6 +242,43 @@ Deno.test("pieces: pg_dump, with settings that hold on, and bodies and comments 
     "tail",
     "other",
   ]);
+});
+
+const TABLE_DATA = "Type: TABLE DATA; Schema: public; Owner: p";
+
+Deno.test("pieces: rows that pg_dump loads through another table, or without triggers, are those of their table", async () => {
+  const rows = (name: string) => `COPY public.${name} (v) FROM stdin;\n1\n\\.\n\n\n`;
+  const off = (name: string) =>
+    `ALTER TABLE public.${name} DISABLE TRIGGER ALL;\n\n${
+      rows(name)
+    }ALTER TABLE public.${name} ENABLE TRIGGER ALL;\n\n`;
+  const root = "-- load via partition root public.p\n\n";
+  const dump = `${PG_HEAD}${comment(`Data for Name: p1; ${TABLE_DATA}`)}${root}${rows("p")}` +
+    `${comment(`Data for Name: p2; ${TABLE_DATA}`)}${root}INSERT INTO public.p VALUES (2);\n\n\n` +
+    `${comment(`Data for Name: a; ${TABLE_DATA}`)}SET SESSION AUTHORIZATION 'p;q';\n\n${off("a")}` +
+    `${comment(`Data for Name: b; ${TABLE_DATA}`)}${off("b")}` +
+    `SET SESSION AUTHORIZATION 'p';\n\n${comment(`Data for Name: c; ${TABLE_DATA}`)}${rows("c")}` +
+    `SET SESSION AUTHORIZATION 'q';\n\n${comment(`Data for Name: d; ${TABLE_DATA}`)}${rows("d")}${PG_END}`;
+  assert.deepEqual((await told(dump)).map((line) => line.split(": ")[0]), [
+    "head",
+    "data of public/p",
+    "data of public/p",
+    "data of public/a",
+    "data of public/b",
+    "data of public/c",
+    "setting of session_authorization",
+    "data of public/d",
+    "tail",
+    "other",
+  ]);
+});
+
+Deno.test("pieces: rows that no known comment leads up to are not passed over", async () => {
+  const dump = `${PG_HEAD}${comment(`Data for Name: a; ${TABLE_DATA}`)}-- nobody knows this line\n\n` +
+    `COPY public.a (v) FROM stdin;\n1\n\\.\n\n\n${PG_END}`;
+  const { problem, complete } = await divide(encoder.encode(dump));
+  assert.equal(complete, true);
+  assert.match(problem!, /^the comment before the rows of "a" at byte \d+ is not understood$/);
 });
 
 Deno.test("pieces: a pg_dumpall keeps what is around its dumps apart", async () => {

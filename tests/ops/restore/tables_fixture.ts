@@ -108,3 +108,19 @@ export function loadInto(
       }),
   );
 }
+
+/** A dump of mysqldump with these rows of each table; `change` is in its head. */
+export function mysqlDump(tables: Readonly<Record<string, readonly string[]>>, change = ""): string {
+  const head = "-- MySQL dump 10.13  Distrib 8.0.36\n--\n-- Host: localhost    Database: shop\n" +
+    "-- ------------------------------------------------------\n-- Server version\t8.0.36\n\n" +
+    `/*!40103 SET TIME_ZONE='+00:00' */;\n${change}`;
+  const body = Object.entries(tables).map(([name, rows]) =>
+    `\n--\n-- Table structure for table \`${name}\`\n--\n\nDROP TABLE IF EXISTS \`${name}\`;\n` +
+    `CREATE TABLE \`${name}\` (\n  \`v\` text\n);\n\n--\n-- Dumping data for table \`${name}\`\n--\n\n` +
+    `LOCK TABLES \`${name}\` WRITE;\n${rows.map((row) => `INSERT INTO \`${name}\` VALUES ('${row}');\n`).join("")}` +
+    "UNLOCK TABLES;\n"
+  );
+  return `${head}${
+    body.join("")
+  }/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n\n-- Dump completed on 2026-11-29 10:00:00\n`;
+}

@@ -52,6 +52,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
     "--skip-tz-utc",
     "shop",
   ],
+  "names in double quotes, as other systems have them": ["--compatible=ansi", "shop"],
 };
 
 programTest({
@@ -98,6 +99,13 @@ programTest({
         const triggers = (await server.query("SHOW TRIGGERS", "shop")).map(([trigger]) => trigger);
         assert.deepEqual(triggers.filter((trigger) => trigger === "tr"), name === "orders" ? ["tr"] : []);
       }
+      const { bytes: shown } = await getTables(access, world, { tables: ["shop.orders", "shop.all orders"] });
+      await server.query("DROP DATABASE shop; CREATE DATABASE shop");
+      await load(shown, kind.startsWith("several") ? "" : "shop");
+      const [[view]] = await server.query("SELECT count(*) FROM `all orders`", "shop") as [
+        [string],
+      ];
+      assert.equal(view, "2003", `${kind}: a view with its table`);
       const { bytes: rest } = await getTables(access, world, { skipped: ["shop.nothing"] });
       await server.query("DROP DATABASE shop; CREATE DATABASE shop");
       await load(rest, kind.startsWith("several") ? "" : "shop");

@@ -7,7 +7,8 @@ import type { BackupFile } from "../../../backup/content/contents.ts";
 import { type ContentReading, readVerified } from "../../../backup/content/read_verified.ts";
 import { readTableList } from "../../../backup/tables/table_list_file.ts";
 import { decodePieces, type ListedPiece } from "../../../format/table_list.ts";
-import { containersOf } from "../../../guard/recognition.ts";
+import type { Verdict } from "../../../guard/guard.ts";
+import { containersOf, dumpsOf } from "../../../guard/recognition.ts";
 import type { FoundBackup } from "../get.ts";
 import type { PieceCache } from "./piece_cache.ts";
 
@@ -80,7 +81,17 @@ async function scan(reading: ContentReading, file: BackupFile): Promise<Uint8Arr
   const { summary: { tables, verdict } } = await readVerified({ ...reading, file, sink, guard: "auto" });
   refuseCompressed(file, verdict.format);
   if (tables !== undefined && "lines" in tables) return tables.lines;
-  const problem = tables?.problem ??
-    (verdict.complete === true ? `it holds none, as ${verdict.format}` : verdict.reason);
-  throw new UsageError(`The tables of "${file.path}" cannot be told: ${problem}`);
+  throw new UsageError(
+    `The tables of "${file.path}" cannot be told: ${tables?.problem ?? whyNone(verdict)}; restore all of it`,
+  );
+}
+
+/** The formats of dumps that are divided into tables. */
+const DIVIDED: ReadonlySet<string> = new Set(["mysqldump", "mariadb-dump", "pg_dump", "pg_dumpall", "pg_dump-custom"]);
+
+function whyNone({ complete, format, reason }: Verdict): string {
+  if (complete !== true) return reason;
+  if (dumpsOf(format).every((dump) => DIVIDED.has(dump))) return "it holds none";
+  return `it is of the format ${format}, and single tables come only out of dumps of mysqldump, mariadb-dump and ` +
+    "pg_dump (plain or custom)";
 }

@@ -59,20 +59,43 @@ export async function writeVerified(
 }
 
 /** The pieces that look the same in any dump, whatever stands around them. */
-const OF_TABLES: ReadonlySet<PieceKind> = new Set(["structure", "data", "index", "constraint", "trigger", "view"]);
+const ALIKE: ReadonlySet<PieceKind> = new Set([
+  "structure",
+  "data",
+  "index",
+  "constraint",
+  "trigger",
+  "property",
+  "foreign-key",
+  "partition",
+  "owned-sequence",
+  "index-partition",
+  "view",
+  "sequence",
+  "sequence-data",
+  "schema",
+  "extension",
+  "definition",
+]);
 
 function problemOf(summary: StreamSummary, size: number, wanted: readonly ListedPiece[]): string | null {
   const { verdict, tables } = summary;
   if (summary.size !== size) return `what it leads to has ${summary.size} bytes instead of ${size}`;
   if (verdict.complete !== true) return `what it leads to is not a whole dump: ${verdict.reason}`;
-  if (tables !== undefined && "problem" in tables) return null;
+  if (tables !== undefined && "problem" in tables) return `what it leads to cannot be told: ${tables.problem}`;
   const found = tables === undefined ? [] : decodePieces(tables.lines, "list of what was written");
-  const [is, should] = [found, wanted].map((pieces) => pieces.filter(({ kind }) => OF_TABLES.has(kind)).map(wordsOf));
-  const differing = should!.findIndex((words, i) => words !== is![i]);
-  if (differing < 0 && is!.length === should!.length) return null;
-  return `it has ${should![differing] ?? "nothing"} where the dump has ${is![Math.max(0, differing)] ?? "nothing"}`;
+  const [is, should] = [found, wanted].map((pieces) => pieces.filter(({ kind }) => ALIKE.has(kind)).map(wordsOf));
+  // Without a table there is no list, but there may be types, sequences and the like.
+  if (tables === undefined && !wanted.some(({ kind }) => MAKES_A_LIST.has(kind))) return null;
+  for (let i = 0; i < Math.max(is!.length, should!.length); i++) {
+    if (is![i] !== should![i]) return `it has ${should![i] ?? "nothing"} where the dump has ${is![i] ?? "nothing"}`;
+  }
+  return null;
 }
 
-function wordsOf({ kind, schema, name, bytes }: ListedPiece): string {
-  return `${bytes} bytes of ${kind} of ${JSON.stringify([schema, name])}`;
+/** The pieces of which a dump has at least one if it has a list (`TableCollector`). */
+const MAKES_A_LIST: ReadonlySet<PieceKind> = new Set(["structure", "data", "view"]);
+
+function wordsOf({ kind, database, schema, name, bytes }: ListedPiece): string {
+  return `${bytes} bytes of ${kind} of ${JSON.stringify([database, schema, name])}`;
 }
