@@ -56,20 +56,23 @@ export class TablesSource implements EngineSource {
   }
 }
 
+/** What people are told about a backup. */
+type Told = Required<Pick<SourceEnd, "problems" | "notes">>;
+
 class OpenTables implements OpenSource {
   readonly #reader: TableReader;
   readonly #tables: readonly (TableName & BackedUpTable)[];
-  readonly #problems: readonly string[];
+  readonly #told: Told;
   #isCancelled = false;
 
   private constructor(
     reader: TableReader,
     tables: readonly (TableName & BackedUpTable)[],
-    problems: readonly string[],
+    told: Told,
   ) {
     this.#reader = reader;
     this.#tables = tables;
-    this.#problems = problems;
+    this.#told = told;
   }
 
   /** Learns what the tables are, in the same snapshot that their rows come from. */
@@ -96,7 +99,9 @@ class OpenTables implements OpenSource {
       tables.push({ schema, name, id: tableText(table), stream, format, time, definition });
     }
     if (tables.length === 0) throw new SourceError(`No table can be read: ${problems[0]}; nothing was committed`);
-    return new OpenTables(reader, tables, problems);
+    const unseen = await reader.unseen?.(tables) ?? [];
+    const notes = reader.notes?.(tables) ?? [];
+    return new OpenTables(reader, tables, { problems: [...problems, ...unseen], notes });
   }
 
   async *items(): AsyncIterable<EngineStream> {
@@ -119,7 +124,7 @@ class OpenTables implements OpenSource {
     const tables = this.#tables.map(({ id, stream, format, time, definition }) => (
       { id, stream, format, time, definition }
     ));
-    return { position: { ...facts, ...tablesJson(tables) }, metadata: null, problems: this.#problems };
+    return { position: { ...facts, ...tablesJson(tables) }, metadata: null, ...this.#told };
   }
 
   async cancel(): Promise<void> {

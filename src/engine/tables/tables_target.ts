@@ -57,22 +57,41 @@ export class TablesTarget implements EngineTarget {
 function wantedTables(position: JsonObject | null, ids: readonly string[]): BackedUpTable[] {
   const tables = parseTables(position);
   if (tables === undefined) throw new UsageError("The backup is not one of tables: its manifest names none");
-  const unknown = ids.find((id) => !tables.some((table) => isMeant(table, id)));
+  const unknown = ids.find((id) => !tables.some((table) => isMeant(table, id, position)));
   if (unknown !== undefined) {
     const hint = didYouMean(unknown, tables.map(({ id }) => id)) || "; agent show --json lists them";
     throw new UsageError(`The backup has no table ${JSON.stringify(unknown)}${hint}`);
   }
-  return ids.length === 0 ? tables : tables.filter((table) => ids.some((id) => isMeant(table, id)));
+  return ids.length === 0 ? tables : tables.filter((table) => ids.some((id) => isMeant(table, id, position)));
 }
 
 /** Whether a name or pattern means a table. A name as it is in the backup always means itself. */
-function isMeant({ id, definition }: BackedUpTable, text: string): boolean {
-  return id === text || definition !== null && fits(definition, parsePattern(text), usualSchema(definition));
+function isMeant({ id, definition }: BackedUpTable, text: string, position: JsonObject | null): boolean {
+  if (id === text) return true;
+  if (definition === null) return false;
+  const { schema: ofBackup } = position ?? {};
+  // Backups of MariaDB tell the database of the URL. Without one, a name that has none means that table anywhere.
+  if (ofBackup === undefined) return fits(definition, parsePattern(text), usualSchema(definition));
+  const pattern = parsePattern(text, { isCaseKept: true });
+  return fits(definition, pattern, typeof ofBackup === "string" ? ofBackup : definition.schema);
 }
 
 /** The schema of names without one: a backup of SQLite has no other. */
 function usualSchema({ schema }: TableName): string {
   return schema === "main" ? schema : "public";
+}
+
+/** Throws `UsageError` if two tables would become one. */
+function requireApart(tables: readonly Planned[]): void {
+  const ids = new Map<string, string>();
+  for (const { id, name } of tables) {
+    const text = name === null ? id : tableText(name);
+    const other = ids.get(text);
+    if (other !== undefined) {
+      throw new UsageError(`The tables ${other} and ${id} would both become ${text}: restore them one by one`);
+    }
+    ids.set(text, id);
+  }
 }
 
 interface Planned extends BackedUpTable {
@@ -113,7 +132,12 @@ class OpenTablesTarget implements OpenTarget {
     if (origin !== kind) throw new UsageError(`The tables are of ${origin}, and ${place} cannot take them`);
     const wanted = wantedTables(position, ids);
     const located = await this.#loader.locate(wanted.map(({ id }) => id));
-    this.#tables = wanted.map((table, i) => ({ ...table, name: table.definition ?? located[i] ?? null }));
+    const placed = (table: TableName) => this.#loader.place?.(table) ?? table;
+    this.#tables = wanted.map((table, i) => ({
+      ...table,
+      name: table.definition === null ? located[i] ?? null : placed(table.definition),
+    }));
+    requireApart(this.#tables);
     const filled = await this.#loader.filled(this.#tables.flatMap(({ name }) => name ?? []));
     if (filled.length > 0 && !overwrite) {
       throw new UsageError(
