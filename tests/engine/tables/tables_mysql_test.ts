@@ -1,5 +1,5 @@
 /** Backups of tables of a real MariaDB server: every value comes back, into another database and in place. */
-import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { deepEqual, match, rejects } from "node:assert/strict";
 import { UsageError } from "../../../src/base/errors.ts";
 import type { EngineSource } from "../../../src/engine/engine.ts";
 import { programTest } from "../../helpers/programs.ts";
