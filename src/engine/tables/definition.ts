@@ -17,6 +17,8 @@ export interface TableColumn {
 export interface TableDefinition extends TableName {
   /** Its columns in order. */
   readonly columns: readonly TableColumn[];
+  /** For SQLite: the name of the row number, if rows have it as a value before all others; absent if not. */
+  readonly rowid?: string;
   /** Statements that make it, before its rows. */
   readonly before: readonly string[];
   /** Statements for indexes, constraints and triggers, after its rows. */
@@ -37,6 +39,7 @@ const statements = () => v.array(v.string());
 const DefinitionSchema: v.GenericSchema<unknown, TableDefinition> = v.object({
   ...name,
   columns: v.array(v.object({ name: v.string(), type: v.string(), isGenerated: v.exactOptional(v.boolean()) })),
+  rowid: v.exactOptional(v.string()),
   before: statements(),
   after: statements(),
   foreignKeys: statements(),
@@ -46,6 +49,11 @@ const DefinitionSchema: v.GenericSchema<unknown, TableDefinition> = v.object({
 });
 
 const DefinitionsSchema = v.object({ format: v.literal("agent-tables/1"), tables: v.array(DefinitionSchema) });
+
+/** The columns that rows have values of, in order. */
+export function storedColumns(columns: readonly TableColumn[]): readonly TableColumn[] {
+  return columns.filter(({ isGenerated = false }) => !isGenerated);
+}
 
 /** The definitions of several tables as JSON. */
 export function definitionsJson(tables: readonly TableDefinition[]): JsonObject {

@@ -31,7 +31,7 @@ export function createTablesEngine(machine: ClientMachine): Engine {
       }
       const format = chosenFormat(own.get("format"), database);
       const file = single(own.get("definitions"), "definitions");
-      const definitions = file === undefined ? undefined : () => readDefinitions(file);
+      const definitions = file === undefined ? "newest" : file === "none" ? "none" : () => readDefinitions(file);
       return new TablesSource({ server: database, ids, format, definitions });
     },
     target: ({ text }: EngineUrl) => {

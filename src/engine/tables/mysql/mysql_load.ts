@@ -8,7 +8,7 @@ import { AgentError, IntegrityError, messageOf } from "../../../base/errors.ts";
 import { concatBytes } from "../../../base/bytes.ts";
 import { encodeHex } from "../../../base/hex.ts";
 import { type MysqlClient, type QueryOptions, quotedName, quotedText } from "../../mysql/mysql_client.ts";
-import type { TableDefinition } from "../definition.ts";
+import { storedColumns, type TableDefinition } from "../definition.ts";
 import { type TableName, tableText } from "../table_name.ts";
 import type { TableLoad, TableToLoad } from "../table_server.ts";
 import type { Ask } from "./mysql_catalogue.ts";
@@ -169,7 +169,7 @@ class Filling {
     this.#filled = filled;
     this.#digits = digits;
     this.#mostBytes = mostBytes;
-    const columns = filled.definition.columns.filter(({ isGenerated }) => !isGenerated);
+    const columns = storedColumns(filled.definition.columns);
     this.#forms = columns.map(literalForm);
     const names = columns.map(({ name }) => quotedName(name)).join(", ");
     this.#insert = new TextEncoder().encode(`INSERT INTO ${quotedName(LOADING + digits)} (${names}) VALUES `);

@@ -7,7 +7,7 @@ import type { EngineTools } from "../../engine.ts";
 import { type MysqlClient, quotedName } from "../../mysql/mysql_client.ts";
 import { askServer, type MysqlServer } from "../../mysql/server_facts.ts";
 import { unseenObjects } from "../../mysql/unseen_objects.ts";
-import type { TableColumn, TableDefinition } from "../definition.ts";
+import { storedColumns, type TableColumn, type TableDefinition } from "../definition.ts";
 import { type TableName, tableText } from "../table_name.ts";
 import type { FoundTable, TableReader } from "../table_server.ts";
 import { findTables, listColumns, listRelations, type MysqlRelation } from "./mysql_catalogue.ts";
@@ -161,7 +161,7 @@ export class MysqlReader implements TableReader {
   }
 
   async #select(table: TableName): Promise<string> {
-    const columns = (await this.columns([table]))[0]!.filter(({ isGenerated }) => !isGenerated);
+    const columns = storedColumns((await this.columns([table]))[0]!);
     const names = columns.map(({ name }) => quotedName(name));
     const values = columns.map((column, i) => {
       if (literalForm(column).kind === "bits") return `${names[i]} + 0`;
