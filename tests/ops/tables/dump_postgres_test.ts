@@ -176,12 +176,14 @@ programTest({
         { environment: Deno.env.toObject(), temporaryFolder: directory.path },
       );
       await using folder = await PrivateFolder.make(directory.path);
-      const dying = { path: folder.path, write: () => Promise.resolve("") } as unknown as PrivateFolder;
+      const write = (name: string, text: string) =>
+        name.endsWith("commit.sql") ? Promise.resolve("") : folder.write(name, text);
+      const dying = { path: folder.path, write } as unknown as PrivateFolder;
       const plan = { before: ["BEGIN", "TRUNCATE myres.notes"], copy: "COPY myres.notes FROM STDIN", after: [] };
       const load = new RunningLoad(() => Promise.resolve(plan), {
         client,
         folder: dying,
-        commit: "commit.sql",
+        name: "load",
         onStderr: undefined,
       });
       await load.write(new TextEncoder().encode("1\thalf\n"));

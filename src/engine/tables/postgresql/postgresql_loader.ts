@@ -76,9 +76,9 @@ export class PostgresqlLoader implements TableLoader {
   }
 
   begin(table: TableToLoad): TableLoad {
-    const commit = `commit-${this.#count++}.sql`;
+    const name = `load-${this.#count++}`;
     const { tools: { onStderr }, folder } = this.#parts;
-    const running = new RunningLoad(() => this.#plan(table), { client: this.#client, folder, commit, onStderr });
+    const running = new RunningLoad(() => this.#plan(table), { client: this.#client, folder, name, onStderr });
     this.#running = running;
     return {
       write: (bytes) => running.write(bytes),
