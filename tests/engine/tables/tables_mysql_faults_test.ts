@@ -1,13 +1,12 @@
 /** What goes wrong between tables and a MariaDB server: what is said, and what is left behind. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { SourceError } from "../../../src/base/errors.ts";
-import type { EngineItem, EngineSource } from "../../../src/engine/engine.ts";
-import type { Driven } from "../../../src/engine/engine_urls.ts";
 import { tableServer } from "../../../src/engine/tables/table_servers.ts";
 import { loadSnapshots } from "../../../src/repository/snapshots.ts";
 import { MariaDbServer } from "../../helpers/mariadb.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { SCENE_PROGRAMS } from "../mysql/mysql_scene.ts";
+import { interrupted, processesWith } from "./interrupted.ts";
 import { MysqlTablesScene } from "./tables_scene.ts";
 
 const SHOP = `CREATE DATABASE shop; USE shop;
@@ -15,50 +14,6 @@ const SHOP = `CREATE DATABASE shop; USE shop;
   INSERT INTO big SELECT seq, REPEAT(MD5(seq), 6) FROM seq_1_to_60000;
   CREATE TABLE small (id int PRIMARY KEY, big int, CONSTRAINT to_big FOREIGN KEY (big) REFERENCES big (id));
   INSERT INTO small VALUES (1, 1), (2, NULL);`;
-
-/** How many processes have a text in their command line. */
-function processesWith(text: string): number {
-  return [...Deno.readDirSync("/proc")].filter(({ name }) => {
-    try {
-      return /^\d+$/.test(name) && Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(text);
-    } catch {
-      return false; // It has ended.
-    }
-  }).length;
-}
-
-/** A source of which something happens after the third piece. */
-function interrupted(driven: Driven<EngineSource>, happen: () => Promise<void>): Driven<EngineSource> {
-  const driver: EngineSource = {
-    options: driven.driver.options,
-    async open(request) {
-      const opened = await driven.driver.open(request);
-      return {
-        async *items(): AsyncIterable<EngineItem> {
-          for await (const item of opened.items()) {
-            if (item.kind !== "stream") continue;
-            const { source } = item;
-            let pieces = 0;
-            yield {
-              ...item,
-              source: {
-                async read(target) {
-                  if (++pieces === 3) await happen();
-                  return await source.read(target);
-                },
-                ended: () => source.ended(),
-                cancel: () => source.cancel(),
-              },
-            };
-          }
-        },
-        finish: () => opened.finish(),
-        cancel: () => opened.cancel(),
-      };
-    },
-  };
-  return { ...driven, driver };
-}
 
 programTest({
   name: "a server of MariaDB that is killed while tables are dumped or loaded leaves all as it was",
