@@ -54,7 +54,7 @@ programTest({
         ok(error instanceof SourceError);
         match(
           error.message,
-          /The table public\.big could not be read: The PostgreSQL server .* went away: connection to server was lost/,
+          /The table public\.big could not be read: The PostgreSQL server .* went away/,
         );
         return true;
       });
@@ -80,44 +80,53 @@ programTest({
       deepEqual(await scene.leftovers(), []);
     });
 
-    await test.step("a disk of the server that is full: the table is as it was, and the rest is loaded", async () => {
-      if (noDisk !== undefined) return;
-      await using disk = await mountSmallDisk(24 * 1024 * 1024);
-      const folder = `${disk.path}/space`;
-      await Deno.mkdir(folder);
-      const { uid, gid } = await Deno.stat(`${server.folder}/data`);
-      await Deno.chown(folder, uid!, gid!);
-      await Deno.chmod(disk.path, 0o755);
-      await server.query(`CREATE TABLESPACE tight LOCATION '${folder}'`);
-      await server.query("ALTER TABLE big SET TABLESPACE tight; CREATE TABLE later (id int)", "shop");
-      await server.query("ALTER TABLE small DROP CONSTRAINT small_big_fkey; INSERT INTO later VALUES (1)", "shop");
-      const now = await server.checksums("shop");
-      await scene.putDriven(source("table=public.*"));
-      await server.query("DELETE FROM later", "shop");
-      const target = engines.target(`tables:${scene.url("/shop")}`);
-      const { problems } = await scene.getDriven(target, { overwrite: true });
-      equal(problems.length, 1);
-      match(problems[0]!, /^the table public\.big: .*No space left on device/);
-      deepEqual(await server.checksums("shop"), now);
-      await server.query("ALTER TABLE big SET TABLESPACE pg_default", "shop");
-      await server.query("DROP TABLESPACE tight");
+    await test.step({
+      name: "a disk of the server that is full: the table is as it was, and the rest is loaded",
+      ignore: noDisk !== undefined,
+      fn: async () => {
+        await using disk = await mountSmallDisk(24 * 1024 * 1024);
+        const folder = `${disk.path}/space`;
+        await Deno.mkdir(folder);
+        const { uid, gid } = await Deno.stat(`${server.folder}/data`);
+        await Deno.chown(folder, uid!, gid!);
+        await Deno.chmod(disk.path, 0o755);
+        await server.query(`CREATE TABLESPACE tight LOCATION '${folder}'`);
+        await server.query("ALTER TABLE big SET TABLESPACE tight; CREATE TABLE later (id int)", "shop");
+        await server.query("ALTER TABLE small DROP CONSTRAINT small_big_fkey; INSERT INTO later VALUES (1)", "shop");
+        const now = await server.checksums("shop");
+        await scene.putDriven(source("table=public.*"));
+        await server.query("DELETE FROM later", "shop");
+        const target = engines.target(`tables:${scene.url("/shop")}`);
+        const { problems } = await scene.getDriven(target, { overwrite: true });
+        equal(problems.length, 1);
+        match(problems[0]!, /^the table public\.big: .*No space left on device/);
+        deepEqual(await server.checksums("shop"), now);
+        await server.query("ALTER TABLE big SET TABLESPACE pg_default", "shop");
+        await server.query("DROP TABLESPACE tight");
+        const elsewhere = engines.target(`tables:${scene.url("/shop?table=big")}`);
+        deepEqual((await scene.getDriven(elsewhere, { overwrite: true })).problems, []);
+        deepEqual(await server.checksums("shop"), now);
+      },
     });
 
-    await test.step("a disk for temporary files that is full: a dump file has the tables that fit", async () => {
-      if (noDisk !== undefined) return;
-      await using disk = await mountSmallDisk(1024 * 1024);
-      const options = { clock: scene.world.clock, signal, temporaryFolder: disk.path };
-      const sink = { write: () => Promise.resolve() };
-      const request = { server: tableServer(url, machine), ids: ["big", "small"], format: "binary" as const };
-      const { dumped, failed } = await createDump(request, sink, options);
-      deepEqual(dumped.map(({ id }) => id), ["small"]);
-      match(failed[0]!.reason, /Cannot keep tables in a temporary file: No space left on device; .* TMPDIR/);
-      const stream = sourceOfStream(new Blob([new Uint8Array(2 * 1024 * 1024)]).stream());
-      await rejects(
-        keepDump(stream, disk.path),
-        (error) => error instanceof AgentError && /No space left/.test(error.message),
-      );
-      deepEqual([...Deno.readDirSync(disk.path)], []);
+    await test.step({
+      name: "a disk for temporary files that is full: a dump file has the tables that fit",
+      ignore: noDisk !== undefined,
+      fn: async () => {
+        await using disk = await mountSmallDisk(1024 * 1024);
+        const options = { clock: scene.world.clock, signal, temporaryFolder: disk.path };
+        const sink = { write: () => Promise.resolve() };
+        const request = { server: tableServer(url, machine), ids: ["big", "small"], format: "binary" as const };
+        const { dumped, failed } = await createDump(request, sink, options);
+        deepEqual(dumped.map(({ id }) => id), ["small"]);
+        match(failed[0]!.reason, /Cannot keep tables in a temporary file: No space left on device; .* TMPDIR/);
+        const stream = sourceOfStream(new Blob([new Uint8Array(2 * 1024 * 1024)]).stream());
+        await rejects(
+          keepDump(stream, disk.path),
+          (error) => error instanceof AgentError && /No space left/.test(error.message),
+        );
+        deepEqual([...Deno.readDirSync(disk.path)], []);
+      },
     });
 
     await test.step("a server that is gone in the middle of a load: nothing runs on", async () => {

@@ -24,6 +24,9 @@ const AFTER_ROWS = new Set([
 const FOREIGN_KEY = "FK CONSTRAINT";
 const HEADING = /^--\n-- (?:Data for )?Name: .*?; Type: ([A-Z ]+?); Schema: .*\n--\n/gm;
 
+/** Where a table lies, and how, unless as usual: servers before version 12 know no other way. */
+const PLACE = /^SET default_(?:tablespace = .*|table_access_method = (?!heap;).*);$/gm;
+
 /** What a definition is asked with. */
 interface DefineOptions extends AskOptions {
   /** The major version of the server. */
@@ -103,8 +106,7 @@ interface Entry {
  */
 export function entriesOf(text: string): Entry[] {
   const headings = [...text.matchAll(HEADING)];
-  const places = text.slice(0, headings[0]?.index).match(/^SET default_(?:tablespace|table_access_method) = .*;$/gm) ??
-    [];
+  const places = text.slice(0, headings[0]?.index).match(PLACE) ?? [];
   return headings.flatMap(({ index, 0: heading, 1: type }, i) => {
     const sql = text.slice(index + heading.length, headings[i + 1]?.index)
       .replace(/\n--\n-- PostgreSQL database dump complete\n--\n\s*$/, "");
