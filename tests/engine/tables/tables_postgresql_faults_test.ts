@@ -125,7 +125,7 @@ programTest({
           keepDump(stream, disk.path),
           (error) => error instanceof AgentError && /No space left/.test(error.message),
         );
-        deepEqual([...Deno.readDirSync(disk.path)], []);
+        deepEqual(await Array.fromAsync(Deno.readDir(disk.path)), []);
       },
     });
 
