@@ -185,9 +185,19 @@ async function tablesTarget(
   { into, tables }: { readonly into: string | undefined; readonly tables: TableChoice | null },
   { engines }: CliContext,
 ): Promise<Driven<EngineTarget> | null> {
-  const isOfTables = manifest?.engine.name === TABLES_ENGINE;
-  if (!isOfTables || into === undefined) return null;
-  const names = (tables?.tables ?? []).map((name) => `table=${encodeURIComponent(name)}`).join("&");
+  if (manifest?.engine.name !== TABLES_ENGINE) return null;
+  if (tables !== null && into === undefined) {
+    throw new UsageError(
+      "This is a backup of tables, whose rows are streams: load tables with --into, or name a --file",
+    );
+  }
+  if (into === undefined) return null;
+  const { tables: named = [], skipped = [], parts = "all" } = tables ?? {};
+  if (parts !== "all") {
+    throw new UsageError("A backup of tables restores whole tables: leave out --schema-only and --data-only");
+  }
+  const chosen = [...named.map((name) => ["table", name]), ...skipped.map((name) => ["skip", name])];
+  const names = chosen.map(([key, name]) => `${key}=${encodeURIComponent(name!)}`).join("&");
   const url = into.startsWith(`${TABLES_ENGINE}:`) ? into : `${TABLES_ENGINE}:${into}`;
   return (await engines()).target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
 }

@@ -24,6 +24,8 @@ interface TablesPlace {
   readonly server: TableServer;
   /** Names and patterns of those that are wanted; empty for all. */
   readonly ids: readonly string[];
+  /** Names and patterns of those that are not. */
+  readonly skipped: readonly string[];
 }
 
 /** A database that takes tables. */
@@ -35,16 +37,17 @@ export class TablesTarget implements EngineTarget {
   }
 
   selects(position: JsonObject): (path: string) => boolean {
-    const streams = new Set(wantedTables(position, this.#place.ids).map(({ stream }) => stream));
+    const streams = new Set(wantedTables(position, this.#place).map(({ stream }) => stream));
     return (path) => streams.has(path);
   }
 
   open(request: TargetRequest): Promise<OpenTarget> {
-    const { server, ids } = this.#place;
+    const { server, ids, skipped } = this.#place;
     return interruptible(request.signal, async () => {
       const loader = await server.load(request);
       return new OpenTablesTarget(loader, {
         ids,
+        skipped,
         place: server.place,
         kind: server.options.server,
         overwrite: request.overwrite,
@@ -54,15 +57,19 @@ export class TablesTarget implements EngineTarget {
 }
 
 /** The tables of a backup that are wanted. Throws `UsageError` if it is none of tables, or has not all of them. */
-function wantedTables(position: JsonObject | null, ids: readonly string[]): BackedUpTable[] {
+function wantedTables(
+  position: JsonObject | null,
+  { ids, skipped }: Pick<TablesPlace, "ids" | "skipped">,
+): BackedUpTable[] {
   const tables = parseTables(position);
   if (tables === undefined) throw new UsageError("The backup is not one of tables: its manifest names none");
-  const unknown = ids.find((id) => !tables.some((table) => isMeant(table, id, position)));
+  const unknown = [...ids, ...skipped].find((id) => !tables.some((table) => isMeant(table, id, position)));
   if (unknown !== undefined) {
     const hint = didYouMean(unknown, tables.map(({ id }) => id)) || "; agent show --json lists them";
     throw new UsageError(`The backup has no table ${JSON.stringify(unknown)}${hint}`);
   }
-  return ids.length === 0 ? tables : tables.filter((table) => ids.some((id) => isMeant(table, id, position)));
+  const fitsOne = (table: BackedUpTable, some: readonly string[]) => some.some((id) => isMeant(table, id, position));
+  return tables.filter((table) => (ids.length === 0 || fitsOne(table, ids)) && !fitsOne(table, skipped));
 }
 
 /** Whether a name or pattern means a table. A name as it is in the backup always means itself. */
@@ -100,8 +107,7 @@ interface Planned extends BackedUpTable {
 }
 
 /** How tables are loaded. */
-interface TargetRun {
-  readonly ids: readonly string[];
+interface TargetRun extends Pick<TablesPlace, "ids" | "skipped"> {
   readonly place: string;
   /** What kind of database it is, as its options say. */
   readonly kind: JsonValue | undefined;
@@ -126,11 +132,11 @@ class OpenTablesTarget implements OpenTarget {
   }
 
   async beginLevel({ position, options }: RestoredLevel): Promise<void> {
-    const { ids, overwrite, place, kind } = this.#run;
+    const { overwrite, place, kind } = this.#run;
     // Dump files of DaCHS are always of PostgreSQL.
     const origin = options?.server ?? "postgresql";
     if (origin !== kind) throw new UsageError(`The tables are of ${origin}, and ${place} cannot take them`);
-    const wanted = wantedTables(position, ids);
+    const wanted = wantedTables(position, this.#run);
     const located = await this.#loader.locate(wanted.map(({ id }) => id));
     const placed = (table: TableName) => this.#loader.place?.(table) ?? table;
     this.#tables = wanted.map((table, i) => ({
