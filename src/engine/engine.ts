@@ -118,6 +118,11 @@ export interface SourceRequest extends EngineTools {
   readonly parent: SourceParent | null;
   /** For engines with entries: the tree of the newest backup of the same host; null if there is none. */
   readonly earlier: EarlierTree | null;
+  /**
+   * For engines without levels: what the newest backup of the same series and host left; null if there is none. Reads its
+   * manifest. Throws `IntegrityError` if that is damaged. Absent if nobody keeps backups of the source.
+   */
+  newest?(): Promise<NewestBackup | null>;
   /** Files of up to this size in bytes are one chunk, and may come within `EngineEntries`. */
   readonly smallFileBytes: number;
   /** A buffer for small files. Waits until one is free; throws the reason when everything ends. */
@@ -172,6 +177,14 @@ export interface SourceParent {
    * then have received part of it.
    */
   readMetadata(sink: StreamSink): Promise<void>;
+}
+
+/** What the newest backup left. Any engine may have made it, or none. */
+export interface NewestBackup {
+  /** The position of its source. */
+  readonly position: JsonObject;
+  /** How its source was read (`EngineSource.options`). */
+  readonly options: JsonObject;
 }
 
 /** A source that is being read. */

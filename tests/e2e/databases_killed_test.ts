@@ -137,7 +137,6 @@ function processes(): string[] {
   });
 }
 
-
 for (const { name, needs, make } of SYSTEMS) {
   programTest({
     name: `${name}: a dump or load that is interrupted or killed commits nothing, and leaves no process and no secret`,

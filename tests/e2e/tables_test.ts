@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, type JsonRow, sandbox } from "../helpers/executable.ts";
+import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../helpers/postgres.ts";
 import { programTest } from "../helpers/programs.ts";
 
@@ -104,5 +105,57 @@ programTest({
       ExitCode.usage,
       /"postgersql"; did you mean "postgresql"\?/,
     );
+  },
+});
+
+const SHOP = `CREATE DATABASE shop; USE shop;
+  CREATE TABLE customers (id int PRIMARY KEY, name varchar(50));
+  INSERT INTO customers SELECT seq, MD5(seq) FROM seq_1_to_3000;
+  CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers (id), picture blob);
+  INSERT INTO orders SELECT seq, seq % 3000 + 1, UNHEX(MD5(seq)) FROM seq_1_to_4000;
+  CREATE USER backup@localhost IDENTIFIED BY 'SECRET'; GRANT ALL ON *.* TO backup@localhost;`;
+
+programTest({
+  name: "tables of MariaDB: a backup, one of them back into a server, what differs from it, and no password anywhere",
+  needs: [...MARIADB_PROGRAMS],
+  async fn(programs) {
+    await using server = await MariaDbServer.start(programs);
+    await using box = await sandbox();
+    await server.query(SHOP);
+    const url = (rest: string) => `mysql://backup:SECRET@localhost/${rest}?socket=${server.socket}`;
+    const before = await server.checksums("shop");
+
+    const [put] = await box.json(["put", "prod/shop", `tables:${url("shop")}&table=*`]) as [JsonRow];
+    assert.deepEqual([put["engine"], put["problems"], put["notes"]], ["tables", [], []]);
+    assert.doesNotMatch(await box.ok(["show", "prod/shop", "--json"]), /SECRET/);
+    await server.query("CREATE DATABASE copy");
+    const told = await box.agent(["get", "prod/shop", "--table", "shop.orders", "--into", url("copy")]);
+    assert.equal(told.exitCode, ExitCode.partial, told.stderr);
+    assert.match(told.stderr, /a foreign key of the table copy\.orders could not be made: /);
+    assert.deepEqual(await server.checksums("copy"), { orders: before["orders"] });
+    await box.ok(["get", "prod/shop", "--skip-table", "orders", "--into", url("copy"), "-q"]);
+    await box.ok(["get", "prod/shop", "--into", `tables:${url("copy")}`, "--overwrite", "-q"]);
+    assert.deepEqual(await server.checksums("copy"), before);
+
+    const refused = async (args: string[], code: ExitCode, says: RegExp) => {
+      const result = await box.agent(args);
+      assertFails(result, code, says);
+      assert.doesNotMatch(result.stderr, /SECRET/);
+    };
+    await refused(["get", "prod/shop", "--table", "orders"], ExitCode.usage, /load tables with --into/);
+    await refused(
+      ["get", "prod/shop", "--schema-only", "--into", url("copy")],
+      ExitCode.usage,
+      /restores whole tables/,
+    );
+    await refused(["get", "prod/shop", "--into", url("copy")], ExitCode.usage, /has the table copy\.customers already/);
+    await refused(["tables", "create", "x.tar.gz", url("shop"), "orders"], ExitCode.usage, /are of PostgreSQL/);
+    await refused(["tables", "export", "prod/shop", "x.tar.gz"], ExitCode.usage, /is one of mysql/);
+    await server.query("ALTER TABLE shop.orders MODIFY picture longblob");
+    const again = ["put", "prod/shop", `tables:${url("shop")}&table=*`];
+    await refused(again, ExitCode.source, /"picture" of the table shop\.orders is of the type longblob, and .* blob;/);
+    assert.equal((await box.json(["ls", "prod/shop"])).length, 1);
+    await box.ok(["put", "prod/shop", `tables:${url("shop")}&table=*&definitions=none`, "-q"]);
+    await box.ok([...again, "-q"]);
   },
 });

@@ -189,21 +189,24 @@ async function tablesTarget(
   },
   { engines }: CliContext,
 ): Promise<Driven<EngineTarget> | null> {
-  const isOfTables = manifest?.engine.name === TABLES_ENGINE;
-  if (!isOfTables || into === undefined) return null;
-  const forDumps = file !== undefined ? "--file" : tables === null ? undefined : choiceForDumps(tables);
-  if (forDumps !== undefined) {
-    throw new UsageError(`${forDumps} is for dumps; of a backup of tables, name those that you want with --table`);
+  if (manifest?.engine.name !== TABLES_ENGINE) return null;
+  if (tables !== null && into === undefined) {
+    throw new UsageError(
+      "This is a backup of tables, whose rows are streams: load tables with --into, or name a --file",
+    );
   }
-  const names = (tables?.tables ?? []).map((name) => `table=${encodeURIComponent(name)}`).join("&");
+  if (into === undefined) return null;
+  if (file !== undefined) {
+    throw new UsageError("--file is for dumps; of a backup of tables, name those that you want with --table");
+  }
+  const { tables: named = [], skipped = [], parts = "all" } = tables ?? {};
+  if (parts !== "all") {
+    throw new UsageError("A backup of tables restores whole tables: leave out --schema-only and --data-only");
+  }
+  const chosen = [...named.map((name) => ["table", name]), ...skipped.map((name) => ["skip", name])];
+  const names = chosen.map(([key, name]) => `${key}=${encodeURIComponent(name!)}`).join("&");
   const url = into.startsWith(`${TABLES_ENGINE}:`) ? into : `${TABLES_ENGINE}:${into}`;
   return (await engines()).target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
-}
-
-/** The option that chooses what only dumps have; undefined if there is none. */
-function choiceForDumps({ skipped, parts }: TableChoice): string | undefined {
-  if (skipped.length > 0) return "--skip-table";
-  return parts === "all" ? undefined : parts === "structure" ? "--schema-only" : "--data-only";
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */

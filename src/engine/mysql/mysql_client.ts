@@ -267,8 +267,8 @@ export async function bytesOf(output: ByteSource): Promise<Uint8Array<ArrayBuffe
   }
 }
 
-/** The rows of `--batch`: fields are separated by tabs, and what would be mistaken for an end is escaped. */
-function rowsOf(output: string): string[][] {
+/** The rows that `--batch` prints: fields are separated by tabs, and what would be mistaken for an end is escaped. */
+export function rowsOf(output: string): string[][] {
   const lines = output.split("\n");
   if (lines.at(-1) === "") lines.pop();
   return lines.map((line) => line.split("\t").map(unescaped));

@@ -8,20 +8,28 @@ import { isOfSqlite, type SqliteValue } from "./open_database.ts";
 
 const IS_LAST = "agent: is last";
 
+/** What is read of a table. */
+interface WholeRead {
+  /** Expressions, each with a name. */
+  readonly columns: readonly string[];
+  readonly table: string;
+  /** The expression that orders the rows; absent for the order of SQLite. */
+  readonly order?: string | undefined;
+}
+
 /**
- * All rows of a table, in the order of SQLite: `columns` are expressions, each with a name. Throws `SourceError` if
- * SQLite cannot read it to its end. With `bigints`, every integer comes as one.
+ * All rows of a table. Throws `SourceError` if SQLite cannot read it to its end. With `bigints`, every integer comes as
+ * one.
  */
 export function* wholeRows(
   database: DatabaseSync,
-  { columns, table }: { readonly columns: readonly string[]; readonly table: string },
+  { columns, table, order }: WholeRead,
   { bigints = false } = {},
 ): Generator<Record<string, SqliteValue>> {
-  const statement = database.prepare(
-    `SELECT 0 AS "${IS_LAST}", ${columns.join(", ")} FROM ${table} UNION ALL SELECT 1${
-      ", NULL".repeat(columns.length)
-    }`,
-  );
+  const ordered = order === undefined ? "" : ` ORDER BY ${order}`;
+  const rows = `SELECT ${columns.join(", ")} FROM ${table}${ordered}`;
+  const last = `SELECT 1${", NULL".repeat(columns.length)}`;
+  const statement = database.prepare(`SELECT 0 AS "${IS_LAST}", * FROM (${rows}) UNION ALL ${last}`);
   statement.setReadBigInts(bigints);
   let isWhole = false;
   for (const row of statement.iterate() as Iterable<Record<string, SqliteValue>>) {

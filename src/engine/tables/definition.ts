@@ -9,12 +9,16 @@ export interface TableColumn {
   readonly name: string;
   /** Its type as the database writes it. */
   readonly type: string;
+  /** Whether the database computes its values, so that rows have none. */
+  readonly isGenerated?: boolean;
 }
 
 /** A table without its rows. */
 export interface TableDefinition extends TableName {
   /** Its columns in order. */
   readonly columns: readonly TableColumn[];
+  /** For SQLite: the name of the row number, if rows have it as a value before all others; absent if not. */
+  readonly rowid?: string;
   /** Statements that make it, before its rows. */
   readonly before: readonly string[];
   /** Statements for indexes, constraints and triggers, after its rows. */
@@ -34,7 +38,8 @@ const statements = () => v.array(v.string());
 
 const DefinitionSchema: v.GenericSchema<unknown, TableDefinition> = v.object({
   ...name,
-  columns: v.array(v.object({ name: v.string(), type: v.string() })),
+  columns: v.array(v.object({ name: v.string(), type: v.string(), isGenerated: v.exactOptional(v.boolean()) })),
+  rowid: v.exactOptional(v.string()),
   before: statements(),
   after: statements(),
   foreignKeys: statements(),
@@ -44,6 +49,11 @@ const DefinitionSchema: v.GenericSchema<unknown, TableDefinition> = v.object({
 });
 
 const DefinitionsSchema = v.object({ format: v.literal("agent-tables/1"), tables: v.array(DefinitionSchema) });
+
+/** The columns that rows have values of, in order. */
+export function storedColumns(columns: readonly TableColumn[]): readonly TableColumn[] {
+  return columns.filter(({ isGenerated = false }) => !isGenerated);
+}
 
 /** The definitions of several tables as JSON. */
 export function definitionsJson(tables: readonly TableDefinition[]): JsonObject {
@@ -76,11 +86,22 @@ export function columnDifferences(
     const found = named(actual, name);
     return found === undefined || found.type === type ? [] : [{ name, type, found: found.type }];
   });
+  const computed = expected.filter(({ name, isGenerated = false }) => {
+    const found = named(actual, name);
+    return found !== undefined && (found.isGenerated ?? false) !== isGenerated;
+  });
   const differences = [
     ...missing.map(({ name }) => `the column ${JSON.stringify(name)} ${of} is missing`),
     ...extra.map(({ name }) => `the column ${JSON.stringify(name)} ${of} is extra: its definition has none`),
     ...retyped.map(({ name, type, found }) =>
       `the column ${JSON.stringify(name)} ${of} is of the type ${found}, and its definition says ${type}`
+    ),
+    ...computed.map(({ name, isGenerated }) =>
+      `the column ${JSON.stringify(name)} ${of} ${
+        isGenerated
+          ? "holds values, and its definition says that it is generated"
+          : "is generated, and its definition does not say so"
+      }`
     ),
   ];
   if (missing.length > 0 || extra.length > 0) return differences;

@@ -36,10 +36,10 @@ const MOST_NAME_BYTES = 200;
 const DIGEST_DIGITS = 32;
 
 /**
- * Reads a pattern. Names that are not in quotes are in lower case, and an asterisk in them stands for any characters:
+ * Reads a pattern. Names that are not in quotes are in lower case, unless the database keeps them, and an asterisk in them stands for any characters:
  * `shop.*` are all tables of a schema. Throws `UsageError`.
  */
-export function parsePattern(text: string): TablePattern {
+export function parsePattern(text: string, { isCaseKept = false } = {}): TablePattern {
   const parts: PatternPart[] = [];
   let at = 0;
   for (;;) {
@@ -48,7 +48,8 @@ export function parsePattern(text: string): TablePattern {
     if (match === null) throw notAName(text);
     const [written] = match as unknown as [string];
     const isQuoted = written.startsWith('"');
-    parts.push({ text: isQuoted ? written.slice(1, -1).replaceAll('""', '"') : written.toLowerCase(), isQuoted });
+    const plain = isCaseKept ? written : written.toLowerCase();
+    parts.push({ text: isQuoted ? written.slice(1, -1).replaceAll('""', '"') : plain, isQuoted });
     at = PART.lastIndex;
     if (at === text.length) break;
     if (text[at] !== "." || parts.length === 2) throw notAName(text);

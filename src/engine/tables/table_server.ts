@@ -52,6 +52,10 @@ export interface TableReader {
   rows(table: TableName, format: TableFormat): JudgedSource;
   /** The guard that judges rows. */
   guard(format: TableFormat): GuardChoice;
+  /** What people should know about the rows of tables, a line each; absent if there is never anything. */
+  notes?(tables: readonly TableName[]): readonly string[];
+  /** What definitions of tables may lack as the user may not see it, a line each; absent if that is an error. */
+  unseen?(tables: readonly TableName[]): Promise<readonly string[]>;
   /** Lets go of the snapshot, and ends all that still runs. Never throws, and may be called again. */
   close(): Promise<void>;
 }
@@ -72,6 +76,8 @@ export interface TableToLoad {
 export interface TableLoader {
   /** The tables of these ids, as `TableReader.find` does; null for each that is not there. */
   locate(ids: readonly string[]): Promise<(TableName | null)[]>;
+  /** Where a table goes that has this name in a backup; absent if its name stays. */
+  place?(table: TableName): TableName;
   /** The names of those of these tables that are there and have rows. */
   filled(tables: readonly TableName[]): Promise<TableName[]>;
   /** Begins to load one table, in a transaction of its own. Never throws: a failure comes at its end. */

@@ -3,6 +3,7 @@ import { didYouMean } from "../../base/text/nearest_name.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import { withoutPassword } from "../engine_urls.ts";
+import { mysqlTables } from "./mysql/mysql_tables.ts";
 import { postgresqlTables } from "./postgresql/postgresql_tables.ts";
 import { sqliteTables } from "./sqlite/sqlite_tables.ts";
 import type { TableServer } from "./table_server.ts";
@@ -12,6 +13,8 @@ type MakeServer = (url: { readonly scheme: string; readonly text: string }, mach
 const SERVERS: Readonly<Record<string, MakeServer>> = {
   postgresql: postgresqlTables,
   postgres: postgresqlTables,
+  mysql: mysqlTables,
+  mariadb: mysqlTables,
   sqlite: sqliteTables,
 };
 

@@ -11,7 +11,7 @@ import { TablesSource } from "./tables_source.ts";
 import { TablesTarget } from "./tables_target.ts";
 
 const SOURCE_PARAMETERS = ["table", "format", "definitions"];
-const TARGET_PARAMETERS = ["table"];
+const TARGET_PARAMETERS = ["table", "skip"];
 
 /** An engine that reads tables of databases, and loads them. */
 export function createTablesEngine(machine: ClientMachine): Engine {
@@ -31,12 +31,13 @@ export function createTablesEngine(machine: ClientMachine): Engine {
       }
       const format = chosenFormat(own.get("format"), database);
       const file = single(own.get("definitions"), "definitions");
-      const definitions = file === undefined ? undefined : () => readDefinitions(file);
+      const definitions = file === undefined ? "newest" : file === "none" ? "none" : () => readDefinitions(file);
       return new TablesSource({ server: database, ids, format, definitions });
     },
     target: ({ text }: EngineUrl) => {
       const { server, own } = splitTablesUrl(text, TARGET_PARAMETERS);
-      return new TablesTarget({ server: tableServer(server, machine), ids: own.get("table") ?? [] });
+      const [ids = [], skipped = []] = [own.get("table"), own.get("skip")];
+      return new TablesTarget({ server: tableServer(server, machine), ids, skipped });
     },
   };
 }

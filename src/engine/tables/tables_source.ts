@@ -1,12 +1,12 @@
 /** Tables of a database as a source: the rows of each are a stream, all of them from one moment. */
 import { interruptible } from "../../base/abort.ts";
-import { AgentError, InterruptedError, SourceError } from "../../base/errors.ts";
+import { AgentError, IntegrityError, InterruptedError, SourceError } from "../../base/errors.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import type { EngineSource, EngineStream, OpenSource, SourceEnd, SourceRequest } from "../engine.ts";
 import type { TableDefinition } from "./definition.ts";
 import { requireDefined } from "./required_definitions.ts";
 import { type TableFormat, type TableName, tablePath, tableText } from "./table_name.ts";
-import { type BackedUpTable, tablesJson } from "./table_position.ts";
+import { type BackedUpTable, parseTables, tablesJson } from "./table_position.ts";
 import type { FoundTable, TableReader, TableServer } from "./table_server.ts";
 
 /** What is read. */
@@ -15,8 +15,11 @@ interface TablesChoice {
   /** Names and patterns. */
   readonly ids: readonly string[];
   readonly format: TableFormat;
-  /** Reads what the tables have to be; absent if they are taken as they are. */
-  readonly definitions?: (() => Promise<readonly TableDefinition[]>) | undefined;
+  /**
+   * Reads what the tables have to be. `newest`: what they were in the newest backup of the series, as far as it has
+   * them; `none`: they are taken as they are.
+   */
+  readonly definitions: (() => Promise<readonly TableDefinition[]>) | "newest" | "none";
 }
 
 /** Tables that can be read. */
@@ -39,12 +42,14 @@ export class TablesSource implements EngineSource {
   async #open(request: SourceRequest): Promise<OpenSource> {
     const { server, ids, definitions } = this.#choice;
     try {
-      const expected = await definitions?.();
+      const expected = typeof definitions === "function" ? await definitions() : null;
+      const newest = definitions === "newest" ? await this.#newest(request) : NOTHING_EXPECTED;
       const reader = await server.read(request);
       try {
         const tables = await reader.find(ids);
-        if (expected !== undefined) await requireDefined(reader, tables, expected);
-        return await OpenTables.open(reader, tables, this.#choice);
+        if (expected !== null) await requireDefined(reader, tables, expected);
+        await requireDefined(reader, tables, newest.definitions, "newest");
+        return await OpenTables.open(reader, tables, { ...this.#choice, notes: newest.notes });
       } catch (error) {
         await reader.close();
         throw error;
@@ -54,29 +59,55 @@ export class TablesSource implements EngineSource {
       throw new SourceError(`${error.message}; nothing was committed`, { cause: error });
     }
   }
+
+  /** The definitions of the newest backup, if it is one of tables of this kind of database. */
+  async #newest({ newest }: SourceRequest): Promise<Newest> {
+    try {
+      const backup = await newest?.() ?? null;
+      if (backup === null || backup.options.server !== this.#choice.server.options.server) return NOTHING_EXPECTED;
+      const definitions = parseTables(backup.position)?.flatMap(({ definition }) => definition ?? []) ?? [];
+      return { definitions, notes: [] };
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      const note = `The tables were not compared with those of the newest backup, which is damaged: ${error.message}`;
+      return { ...NOTHING_EXPECTED, notes: [note] };
+    }
+  }
 }
+
+/** What the newest backup says about tables. */
+interface Newest {
+  readonly definitions: readonly TableDefinition[];
+  /** Why that is not known. */
+  readonly notes: readonly string[];
+}
+
+const NOTHING_EXPECTED: Newest = { definitions: [], notes: [] };
+
+/** What people are told about a backup. */
+type Told = Required<Pick<SourceEnd, "problems" | "notes">>;
 
 class OpenTables implements OpenSource {
   readonly #reader: TableReader;
   readonly #tables: readonly (TableName & BackedUpTable)[];
-  readonly #problems: readonly string[];
+  readonly #told: Told;
   #isCancelled = false;
 
   private constructor(
     reader: TableReader,
     tables: readonly (TableName & BackedUpTable)[],
-    problems: readonly string[],
+    told: Told,
   ) {
     this.#reader = reader;
     this.#tables = tables;
-    this.#problems = problems;
+    this.#told = told;
   }
 
   /** Learns what the tables are, in the same snapshot that their rows come from. */
   static async open(
     reader: TableReader,
     found: readonly FoundTable[],
-    { format }: TablesChoice,
+    { format, notes: earlier }: TablesChoice & Pick<Newest, "notes">,
   ): Promise<OpenTables> {
     const tables: (TableName & BackedUpTable)[] = [];
     const problems: string[] = [];
@@ -96,7 +127,9 @@ class OpenTables implements OpenSource {
       tables.push({ schema, name, id: tableText(table), stream, format, time, definition });
     }
     if (tables.length === 0) throw new SourceError(`No table can be read: ${problems[0]}; nothing was committed`);
-    return new OpenTables(reader, tables, problems);
+    const unseen = await reader.unseen?.(tables) ?? [];
+    const notes = [...earlier, ...reader.notes?.(tables) ?? []];
+    return new OpenTables(reader, tables, { problems: [...problems, ...unseen], notes });
   }
 
   async *items(): AsyncIterable<EngineStream> {
@@ -119,7 +152,7 @@ class OpenTables implements OpenSource {
     const tables = this.#tables.map(({ id, stream, format, time, definition }) => (
       { id, stream, format, time, definition }
     ));
-    return { position: { ...facts, ...tablesJson(tables) }, metadata: null, problems: this.#problems };
+    return { position: { ...facts, ...tablesJson(tables) }, metadata: null, ...this.#told };
   }
 
   async cancel(): Promise<void> {

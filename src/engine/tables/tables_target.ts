@@ -24,6 +24,8 @@ interface TablesPlace {
   readonly server: TableServer;
   /** Names and patterns of those that are wanted; empty for all. */
   readonly ids: readonly string[];
+  /** Names and patterns of those that are not. */
+  readonly skipped: readonly string[];
 }
 
 /** A database that takes tables. */
@@ -35,16 +37,17 @@ export class TablesTarget implements EngineTarget {
   }
 
   selects(position: JsonObject): (path: string) => boolean {
-    const streams = new Set(wantedTables(position, this.#place.ids).map(({ stream }) => stream));
+    const streams = new Set(wantedTables(position, this.#place).map(({ stream }) => stream));
     return (path) => streams.has(path);
   }
 
   open(request: TargetRequest): Promise<OpenTarget> {
-    const { server, ids } = this.#place;
+    const { server, ids, skipped } = this.#place;
     return interruptible(request.signal, async () => {
       const loader = await server.load(request);
       return new OpenTablesTarget(loader, {
         ids,
+        skipped,
         place: server.place,
         kind: server.options.server,
         overwrite: request.overwrite,
@@ -54,25 +57,48 @@ export class TablesTarget implements EngineTarget {
 }
 
 /** The tables of a backup that are wanted. Throws `UsageError` if it is none of tables, or has not all of them. */
-function wantedTables(position: JsonObject | null, ids: readonly string[]): BackedUpTable[] {
+function wantedTables(
+  position: JsonObject | null,
+  { ids, skipped }: Pick<TablesPlace, "ids" | "skipped">,
+): BackedUpTable[] {
   const tables = parseTables(position);
   if (tables === undefined) throw new UsageError("The backup is not one of tables: its manifest names none");
-  const unknown = ids.find((id) => !tables.some((table) => isMeant(table, id)));
+  const unknown = [...ids, ...skipped].find((id) => !tables.some((table) => isMeant(table, id, position)));
   if (unknown !== undefined) {
     const hint = didYouMean(unknown, tables.map(({ id }) => id)) || "; agent show --json lists them";
     throw new UsageError(`The backup has no table ${JSON.stringify(unknown)}${hint}`);
   }
-  return ids.length === 0 ? tables : tables.filter((table) => ids.some((id) => isMeant(table, id)));
+  const fitsOne = (table: BackedUpTable, some: readonly string[]) => some.some((id) => isMeant(table, id, position));
+  return tables.filter((table) => (ids.length === 0 || fitsOne(table, ids)) && !fitsOne(table, skipped));
 }
 
 /** Whether a name or pattern means a table. A name as it is in the backup always means itself. */
-function isMeant({ id, definition }: BackedUpTable, text: string): boolean {
-  return id === text || definition !== null && fits(definition, parsePattern(text), usualSchema(definition));
+function isMeant({ id, definition }: BackedUpTable, text: string, position: JsonObject | null): boolean {
+  if (id === text) return true;
+  if (definition === null) return false;
+  const { schema: ofBackup } = position ?? {};
+  // Backups of MariaDB tell the database of the URL. Without one, a name that has none means that table anywhere.
+  if (ofBackup === undefined) return fits(definition, parsePattern(text), usualSchema(definition));
+  const pattern = parsePattern(text, { isCaseKept: true });
+  return fits(definition, pattern, typeof ofBackup === "string" ? ofBackup : definition.schema);
 }
 
 /** The schema of names without one: a backup of SQLite has no other. */
 function usualSchema({ schema }: TableName): string {
   return schema === "main" ? schema : "public";
+}
+
+/** Throws `UsageError` if two tables would become one. */
+function requireApart(tables: readonly Planned[]): void {
+  const ids = new Map<string, string>();
+  for (const { id, name } of tables) {
+    const text = name === null ? id : tableText(name);
+    const other = ids.get(text);
+    if (other !== undefined) {
+      throw new UsageError(`The tables ${other} and ${id} would both become ${text}: restore them one by one`);
+    }
+    ids.set(text, id);
+  }
 }
 
 interface Planned extends BackedUpTable {
@@ -81,8 +107,7 @@ interface Planned extends BackedUpTable {
 }
 
 /** How tables are loaded. */
-interface TargetRun {
-  readonly ids: readonly string[];
+interface TargetRun extends Pick<TablesPlace, "ids" | "skipped"> {
   readonly place: string;
   /** What kind of database it is, as its options say. */
   readonly kind: JsonValue | undefined;
@@ -107,13 +132,18 @@ class OpenTablesTarget implements OpenTarget {
   }
 
   async beginLevel({ position, options }: RestoredLevel): Promise<void> {
-    const { ids, overwrite, place, kind } = this.#run;
+    const { overwrite, place, kind } = this.#run;
     // Dump files of DaCHS are always of PostgreSQL.
     const origin = options?.server ?? "postgresql";
     if (origin !== kind) throw new UsageError(`The tables are of ${origin}, and ${place} cannot take them`);
-    const wanted = wantedTables(position, ids);
+    const wanted = wantedTables(position, this.#run);
     const located = await this.#loader.locate(wanted.map(({ id }) => id));
-    this.#tables = wanted.map((table, i) => ({ ...table, name: table.definition ?? located[i] ?? null }));
+    const placed = (table: TableName) => this.#loader.place?.(table) ?? table;
+    this.#tables = wanted.map((table, i) => ({
+      ...table,
+      name: table.definition === null ? located[i] ?? null : placed(table.definition),
+    }));
+    requireApart(this.#tables);
     const filled = await this.#loader.filled(this.#tables.flatMap(({ name }) => name ?? []));
     if (filled.length > 0 && !overwrite) {
       throw new UsageError(

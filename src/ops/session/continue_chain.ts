@@ -9,7 +9,7 @@ import { findSeriesNodes, listFiles, readManifest } from "../../backup/content/c
 import { readVerified } from "../../backup/content/read_verified.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { treeProblem } from "../../backup/content/tree_contents.ts";
-import type { SourceParent } from "../../engine/engine.ts";
+import type { NewestBackup, SourceParent } from "../../engine/engine.ts";
 import type { Manifest, ManifestFile } from "../../format/manifest/manifest.ts";
 import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/manifest/series.ts";
 import type { Node } from "../../format/tree/node.ts";
@@ -79,8 +79,16 @@ export async function continueChain(
       return { choice: instead, inherited: NOTHING_INHERITED };
     }
   }
-  await source.open(null, ground);
+  const newest = () => newestBackup(choice.predecessor, tools.openIndex);
+  await source.open(null, source.replays ? ground : { ...ground, newest });
   return { choice, inherited: NOTHING_INHERITED };
+}
+
+async function newestBackup(backup: Backup | undefined, openIndex: OpenIndex): Promise<NewestBackup | null> {
+  if (backup === undefined) return null;
+  const manifest = await readManifest(await openIndex(), backup);
+  if (manifest === null) throw new IntegrityError("its tree holds no manifest");
+  return { position: manifest.source, options: manifest.engine.options };
 }
 
 /** The parent for the engine, and what the new level inherits from it. Throws `IntegrityError` if it is damaged. */

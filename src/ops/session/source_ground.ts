@@ -1,5 +1,5 @@
 /** What a session has for the source of an engine besides the parent. */
-import type { EarlierTree } from "../../engine/engine.ts";
+import type { EarlierTree, NewestBackup } from "../../engine/engine.ts";
 
 /** What a repository holds of a file. */
 interface HeldContent {
@@ -13,6 +13,8 @@ interface HeldContent {
 export interface SourceGround {
   /** The tree of the earlier backup; null if there is none, or if the source has no entries. */
   readonly earlier: EarlierTree | null;
+  /** What the newest backup of the series and host left, for engines without levels. See `SourceRequest.newest`. */
+  readonly newest?: () => Promise<NewestBackup | null>;
   /** Whether the repository holds all chunks of a content list. */
   readonly holds: (content: Uint8Array) => boolean;
   /**

@@ -120,8 +120,9 @@ export async function exportDump(
     if (tables === undefined) {
       throw new UsageError("The backup is not one of tables, so it has nothing for a dump file");
     }
-    if (manifest?.engine.options.server === "sqlite") {
-      throw new UsageError("Dump files of DaCHS are of PostgreSQL, but the backup is one of SQLite");
+    const { server = "postgresql" } = manifest?.engine.options ?? {};
+    if (server !== "postgresql") {
+      throw new UsageError(`Dump files of DaCHS are of PostgreSQL, but the backup is one of ${server}`);
     }
     const rows = tables.filter(({ stream }) => stream !== null);
     for (const { id } of rows) indexWord(id);

@@ -201,6 +201,27 @@ programTest({
       await Deno.remove(path);
     });
 
+    await test.step("a definition longer than an argument can be, and texts that look like commands of psql", async () => {
+      const values = Array.from({ length: 9000 }, (_, i) => `'value ${i} \\! :x'`).join(", ");
+      const odd = String.raw`E'\n\\! exit 3\n:HOST :''USER'' \\gexec'`;
+      const file = scene.directory.at("long.sql");
+      await Deno.writeTextFile(
+        file,
+        `CREATE SCHEMA long; CREATE TABLE long.t (v text, w text DEFAULT ${odd});
+        ALTER TABLE long.t ADD CHECK (v IN (${values})); COMMENT ON TABLE long.t IS ${odd};
+        INSERT INTO long.t (v) VALUES ('value 8999 \\! :x');`,
+      );
+      await scene.run("psql", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname=shop", `--file=${file}`);
+      await Deno.remove(file);
+      const made = await content(scene, "shop");
+      await scene.putDriven(source("table=long.t"));
+      deepEqual((await scene.getDriven(target("shop"), { overwrite: true })).problems, []);
+      deepEqual(await differences(scene, "shop", made), []);
+      await server.query("DROP SCHEMA long CASCADE", "shop");
+      deepEqual((await scene.getDriven(target("shop"))).problems, []);
+      deepEqual(await differences(scene, "shop", made), []);
+    });
+
     await test.step("nothing is left behind", async () => {
       deepEqual(await scene.leftovers(), []);
       const sessions = await server.query(

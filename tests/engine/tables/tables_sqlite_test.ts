@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
-import { UsageError } from "../../../src/base/errors.ts";
+import { SourceError, UsageError } from "../../../src/base/errors.ts";
 import { parseRow, rowLine, type SqliteValue } from "../../../src/engine/tables/sqlite/row_lines.ts";
 import { createTablesEngine } from "../../../src/engine/tables/tables_engine.ts";
 import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
@@ -100,6 +100,29 @@ Deno.test("tables of SQLite come back as they were, into an empty database and i
   deepEqual(contentOf(path), changed);
 });
 
+/** Backs up and restores tables of SQLite. */
+async function scene() {
+  const world = fakeWorld();
+  const { store } = await memoryRepository(world);
+  const access = accessTo(store);
+  const engines = new EngineRegistry();
+  engines.register("tables", createTablesEngine({ environment: {} }));
+  const request = putRequest(new BytesSource(new Uint8Array(0)));
+  return {
+    put: (url: string) => {
+      world.clock.jump(60_000);
+      return put(access, { ...request, input: { driven: engines.source(url) } }, { world });
+    },
+    get: (url: string) =>
+      withBackup(
+        access,
+        { selector: "prod/shop", noLock: false },
+        { world },
+        ({ replay }) => replay(engines.target(url), { overwrite: true }),
+      ),
+  };
+}
+
 Deno.test("a table with a damaged page is never backed up as the rows before it", async () => {
   await using directory = new TestDirectory();
   const path = directory.at("shop.db");
@@ -111,16 +134,101 @@ Deno.test("a table with a damaged page is never backed up as the rows before it"
   const bytes = await Deno.readFile(path);
   bytes.fill(0xff, 6 * 4096, 8 * 4096);
   await Deno.writeFile(path, bytes);
-  const world = fakeWorld();
-  const { store } = await memoryRepository(world);
-  const engines = new EngineRegistry();
-  engines.register("tables", createTablesEngine({ environment: {} }));
-  const request = putRequest(new BytesSource(new Uint8Array(0)));
-  const driven = engines.source(`tables:sqlite:${path}?table=*`);
-  await rejects(put(accessTo(store), { ...request, input: { driven } }, { world }), {
+  const { put } = await scene();
+  await rejects(put(`tables:sqlite:${path}?table=*`), {
     code: "source-incomplete",
     message: /^The table main\."t" cannot be read to its end: .*; nothing was committed$/,
   });
+});
+
+Deno.test("row numbers come back, whatever the key of the table is", async () => {
+  await using directory = new TestDirectory();
+  const [path, copy] = [directory.at("shop.db"), directory.at("copy.db")];
+  using database = new DatabaseSync(path);
+  database.exec(`
+    CREATE TABLE plain (a TEXT);
+    CREATE INDEX covering ON plain (a);
+    CREATE TABLE keyed (k TEXT PRIMARY KEY, gen INT AS (length(k)) STORED, v);
+    CREATE TABLE descending (id INTEGER PRIMARY KEY DESC, v);
+    CREATE TABLE shadowed (rowid TEXT, _ROWID_ TEXT);
+    CREATE TABLE taken (rowid, _rowid_, oid);
+    CREATE TABLE own (id INTEGER PRIMARY KEY, v) STRICT;
+    CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT, v);
+    CREATE TABLE without (a, b, PRIMARY KEY (b, a)) WITHOUT ROWID;
+  `.replace("v) STRICT", "v INT) STRICT"));
+  for (const number of [9, -5, 70_000_000_000, 2]) {
+    const values = `(${number}, 'v${10 - number % 10}')`;
+    database.exec(`INSERT INTO plain (rowid, a) VALUES ${values}; INSERT INTO keyed (rowid, k) VALUES ${values}`);
+    database.exec(`INSERT INTO descending (rowid, id) VALUES (${number}, ${number * 2})`);
+    database.exec(`INSERT INTO shadowed (oid, rowid) VALUES ${values}; INSERT INTO taken (oid) VALUES (${number})`);
+    database.exec(`INSERT INTO own VALUES (${number}, 1); INSERT INTO without VALUES ${values}`);
+    database.exec(`INSERT INTO counted (id) VALUES (${number})`);
+  }
+  database.exec("DELETE FROM counted; INSERT INTO counted (v) VALUES (1); DELETE FROM counted WHERE v = 1");
+  database.exec("INSERT INTO counted (id) VALUES (3)");
+  const content = (at: string) => {
+    using opened = new DatabaseSync(at, { readOnly: true });
+    const numbers: Record<string, string> = { shadowed: "oid", taken: "1", without: "1" };
+    const tables = [
+      "plain",
+      "keyed",
+      "descending",
+      "shadowed",
+      "taken",
+      "own",
+      "counted",
+      "without",
+      "sqlite_sequence",
+    ];
+    return tables.map((table) => [
+      table,
+      opened.prepare(`SELECT ${numbers[table] ?? "rowid"} AS number, * FROM ${table} ORDER BY 1, 2, 3`.replace(
+        table === "plain" || table === "shadowed" ? ", 3" : "",
+        "",
+      )).all(),
+    ]);
+  };
+  const { put, get } = await scene();
+  await put(`tables:sqlite:${path}?table=*`);
+  deepEqual((await get(`tables:sqlite:${copy}`)).problems, []);
+  deepEqual(content(copy), content(path));
+  deepEqual((await get(`tables:sqlite:${path}`)).problems, []);
+  deepEqual(content(path), content(copy));
+});
+
+Deno.test("tables are compared with those of the newest backup, unless they are to be taken as they are", async () => {
+  await using directory = new TestDirectory();
+  const path = directory.at("shop.db");
+  using database = new DatabaseSync(path);
+  database.exec("CREATE TABLE a (id INT, v TEXT, w INT AS (id + 1)); CREATE TABLE b (x); CREATE TABLE d (x)");
+  database.exec("INSERT INTO a VALUES (1, 'v'); INSERT INTO d VALUES (1)");
+  const { put } = await scene();
+  await put(`tables:sqlite:${path}?table=a&table=d`);
+  const differs = (says: RegExp) =>
+    rejects(put(`tables:sqlite:${path}?table=*`), (error: Error) => {
+      equal(error instanceof SourceError, true);
+      match(error.message, says);
+      match(error.message, /nothing was dumped; .* add definitions=none$/);
+      return true;
+    });
+  database.exec("ALTER TABLE a RENAME COLUMN v TO u");
+  await differs(
+    /^Not as in the newest backup of the series: the column "v" of the table main\.a is missing; the column "u" .* extra/,
+  );
+  database.exec("DROP TABLE a; CREATE TABLE a (id TEXT, v TEXT, w INT AS (id + 1))");
+  await differs(/the column "id" of the table main\.a is of the type TEXT, and its definition says INT/);
+  database.exec("DROP TABLE a; CREATE TABLE a (v TEXT, id INT, w INT AS (id + 1))");
+  await differs(/the columns of the table main\.a are in another order: column 1 is "v", and its definition says "id"/);
+  database.exec("DROP TABLE a; CREATE TABLE a (id INT, v TEXT, w INT)");
+  await differs(/the column "w" of the table main\.a holds values, and its definition says that it is generated/);
+  await put(`tables:sqlite:${path}?table=*&definitions=none`);
+  await put(`tables:sqlite:${path}?table=*`);
+  database.exec("DROP TABLE b; CREATE TABLE c (y)");
+  await put(`tables:sqlite:${path}?table=*`);
+  await rejects(
+    put(`tables:sqlite:${path}?table=*&definitions=${directory.at("none")}`),
+    (error) => error instanceof UsageError && /Cannot read the definitions/.test(error.message),
+  );
 });
 
 Deno.test("every row is one line, and is read as it was", () => {

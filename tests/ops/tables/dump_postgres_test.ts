@@ -128,6 +128,38 @@ programTest({
       deepEqual(await server.checksums("postgres"), whole);
     });
 
+    await test.step("ids of DaCHS are the tables that its own table names, whatever their schemas are", async () => {
+      const meta =
+        `CREATE SCHEMA dc; CREATE TABLE dc.tablemeta (tablename text PRIMARY KEY, sourcerd text, tabledesc text);
+        INSERT INTO dc.tablemeta VALUES ('MYRES.main', 'surveys/deep/q', 'd'), ('myres."Odd one"', 'surveys/deep/q', NULL),
+          ('myres."Odd"', 'surveys/deep/q', NULL), ('myres.bright', 'surveys/deep/q', 'a view'),
+          ('gone.away', 'surveys/deep/q', NULL), ('myres.notes', 'myres/q', NULL), ('no name', 'myres/q', NULL);
+        CREATE TABLE myres."Odd" (a int); INSERT INTO myres."Odd" VALUES (1)`;
+      await server.query(meta);
+      const path = directory.at("described.tar.gz");
+      const index = async (...ids: string[]) => {
+        await Deno.writeFile(path, await scene.create({ ids }));
+        return (await dachsListing(programs.python3, path)).index.split("\n").map((line) => line.split(" ")[1]);
+      };
+      deepEqual(await index("myres/q"), ["myres/q#notes"]);
+      deepEqual(await index("surveys/deep/q"), ["surveys/deep/q#main", "surveys/deep/q#Odd"]);
+      deepEqual(await index("surveys/deep/q#Main", "surveys/deep/q#Odd", "myres.notes"), [
+        "surveys/deep/q#main",
+        "surveys/deep/q#Odd",
+        "myres.notes",
+      ]);
+      const before = await server.checksums("postgres");
+      await server.query(`UPDATE myres.main SET name = 'lost'; UPDATE myres."Odd" SET a = 2; TRUNCATE myres.notes`);
+      const { loaded, failed, skipped } = await loadDump({ file: dumpAt(path), server: tables, ids: [] }, options);
+      deepEqual([loaded.length, failed, skipped], [3, [], []]);
+      deepEqual(await server.checksums("postgres"), before);
+      await rejects(scene.create({ ids: ["surveys/deep/q#notes"] }), /no table of DaCHS's "surveys\/deep\/q#notes"/);
+      await server.query('DELETE FROM dc.tablemeta WHERE tablename LIKE \'myres."Odd"\'; DROP TABLE myres."Odd"');
+      const unknown = await loadDump({ file: dumpAt(path), server: tables, ids: [] }, options);
+      deepEqual(unknown.skipped.map(({ id }) => id), ["surveys/deep/q#Odd"]);
+      await server.query("DROP SCHEMA dc CASCADE");
+    });
+
     await test.step("a table that the database does not have is skipped", async () => {
       const bytes = await scene.create({ ids: ["myres.notes", '"Odd.ly"'] });
       await server.query('ALTER TABLE "Odd.ly" RENAME TO gone');
@@ -176,12 +208,14 @@ programTest({
         { environment: Deno.env.toObject(), temporaryFolder: directory.path },
       );
       await using folder = await PrivateFolder.make(directory.path);
-      const dying = { path: folder.path, write: () => Promise.resolve("") } as unknown as PrivateFolder;
+      const write = (name: string, text: string) =>
+        name.endsWith("commit.sql") ? Promise.resolve("") : folder.write(name, text);
+      const dying = { path: folder.path, write } as unknown as PrivateFolder;
       const plan = { before: ["BEGIN", "TRUNCATE myres.notes"], copy: "COPY myres.notes FROM STDIN", after: [] };
       const load = new RunningLoad(() => Promise.resolve(plan), {
         client,
         folder: dying,
-        commit: "commit.sql",
+        name: "load",
         onStderr: undefined,
       });
       await load.write(new TextEncoder().encode("1\thalf\n"));

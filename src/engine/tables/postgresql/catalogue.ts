@@ -127,10 +127,10 @@ export class Catalogue {
     const listed = this.#ofDescriptors.filter((one) => one.descriptor === descriptor);
     const directory = descriptor.split("/")[0]!.toLowerCase();
     const tables = listed.length > 0 ? listed : this.#relations.filter(({ schema }) => schema === directory);
-    const wanted = table?.toLowerCase();
+    const wanted = [table, table?.toLowerCase()];
     const found = tables.flatMap((one) => {
       const relation = this.relation(one);
-      const isWanted = relation?.kind === "r" && (wanted === undefined || relation.name === wanted);
+      const isWanted = relation?.kind === "r" && (table === undefined || wanted.includes(relation.name));
       return isWanted ? [ofCollection(relation, `${descriptor}#${relation.name}`)] : [];
     });
     if (found.length > 0) return found;
@@ -165,9 +165,20 @@ async function describedTables(
     options,
   );
   return rows.flatMap(({ descriptor, table }) => {
-    const [schema, name] = table.toLowerCase().split(".");
-    return schema === undefined || name === undefined ? [] : [{ descriptor, schema, name }];
+    const name = nameIn(table);
+    return name === null ? [] : [{ descriptor, ...name }];
   });
+}
+
+/** The table that a name means, with its schema; null if it means none. */
+function nameIn(text: string): TableName | null {
+  try {
+    const { schema, table } = parsePattern(text);
+    return schema === null ? null : { schema: schema.text, name: table.text };
+  } catch (error) {
+    if (error instanceof UsageError) return null;
+    throw error;
+  }
 }
 
 function ofCollection({ schema, name, kind }: Relation, id: string): FoundTable {

@@ -24,6 +24,9 @@ const AFTER_ROWS = new Set([
 const FOREIGN_KEY = "FK CONSTRAINT";
 const HEADING = /^--\n-- (?:Data for )?Name: .*?; Type: ([A-Z ]+?); Schema: .*\n--\n/gm;
 
+/** Where a table lies, and how, unless as usual: servers before version 12 know no other way. */
+const PLACE = /^SET default_(?:tablespace = .*|table_access_method = (?!heap;).*);$/gm;
+
 /** What a definition is asked with. */
 interface DefineOptions extends AskOptions {
   /** The major version of the server. */
@@ -97,14 +100,18 @@ interface Entry {
   readonly sql: string;
 }
 
-/** The statements of each object. What comes before the first one are settings, which belong to the first. */
+/**
+ * The statements of each object. Where tables lie and how is set before the heading of the first one that lies there, and
+ * so behind the statements of another, or at the beginning.
+ */
 export function entriesOf(text: string): Entry[] {
   const headings = [...text.matchAll(HEADING)];
+  const places = text.slice(0, headings[0]?.index).match(PLACE) ?? [];
   return headings.flatMap(({ index, 0: heading, 1: type }, i) => {
     const sql = text.slice(index + heading.length, headings[i + 1]?.index)
       .replace(/\n--\n-- PostgreSQL database dump complete\n--\n\s*$/, "");
-    // The settings of tables between the objects: which access method and tablespace the next ones have.
-    return sql.trim() === "" ? [] : [{ type: type!, sql: sql.trim() }];
+    const placed = i === 0 ? [...places, sql.trim()].join("\n") : sql.trim();
+    return placed === "" ? [] : [{ type: type!, sql: placed }];
   });
 }
 

@@ -18,11 +18,14 @@ export interface LoadPlan {
   readonly after: readonly string[];
 }
 
-/** The roles of a server. */
+/** What a server has outside its databases. */
 export interface Roles {
+  /** The names of all roles. */
   readonly known: ReadonlySet<string>;
   /** Those that the user is a member of, so that it can make them owners. */
   readonly own: ReadonlySet<string>;
+  /** The tablespaces, as SQL has their names. */
+  readonly tablespaces: ReadonlySet<string>;
 }
 
 /** What a plan is made with. */
@@ -90,15 +93,21 @@ function made(
   const { schema, owner, grants, sequences } = definition;
   const table = tableSql(definition);
   const down = dependents === null ? [] : [...dependents.viewsDown, ...dependents.keysDown, `DROP TABLE ${table}`];
+  // In a tablespace that is not there, they lie where others lie.
+  const inPlace = (sql: string) =>
+    sql.replaceAll(
+      /^SET default_tablespace = (.*);$/gm,
+      (line, name: string) => roles.tablespaces.has(name) ? line : "SET default_tablespace = '';",
+    );
   const given = grants.filter(({ role }) => role === "PUBLIC" || roles.known.has(role));
   return {
     before: [
       ...down,
       ...schemaIsThere ? [] : [`CREATE SCHEMA ${quotedName(schema)}`],
-      ...definition.before,
+      ...definition.before.map(inPlace),
     ],
     after: [
-      ...definition.after,
+      ...definition.after.map(inPlace),
       ...sequences.map((sequence) =>
         `SELECT pg_catalog.setval(${quotedText(tableSql(sequence))}, ${BigInt(sequence.last)})`
       ),

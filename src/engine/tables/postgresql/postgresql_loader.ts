@@ -46,7 +46,13 @@ export class PostgresqlLoader implements TableLoader {
         `SELECT rolname AS role, pg_has_role(oid, 'MEMBER') AS "isOwn" FROM pg_roles`,
         { signal },
       );
+      const spaces = await ask<{ readonly name: string }>(
+        client,
+        "SELECT quote_ident(spcname) AS name FROM pg_tablespace",
+        { signal },
+      );
       const roles = {
+        tablespaces: new Set(spaces.map(({ name }) => name)),
         known: new Set(rows.map(({ role }) => role)),
         own: new Set(rows.filter(({ isOwn }) => isOwn).map(({ role }) => role)),
       };
@@ -76,9 +82,9 @@ export class PostgresqlLoader implements TableLoader {
   }
 
   begin(table: TableToLoad): TableLoad {
-    const commit = `commit-${this.#count++}.sql`;
+    const name = `load-${this.#count++}`;
     const { tools: { onStderr }, folder } = this.#parts;
-    const running = new RunningLoad(() => this.#plan(table), { client: this.#client, folder, commit, onStderr });
+    const running = new RunningLoad(() => this.#plan(table), { client: this.#client, folder, name, onStderr });
     this.#running = running;
     return {
       write: (bytes) => running.write(bytes),

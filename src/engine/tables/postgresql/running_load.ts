@@ -1,6 +1,7 @@
 /**
- * One table on its way into PostgreSQL: a psql that reads its rows from standard input. Standard input also ends when
- * this process dies, so the end of the transaction is in a file that is written only once all rows were.
+ * One table on its way into PostgreSQL: a psql that reads its rows from standard input, and statements from files, as
+ * they may be long. Standard input also ends when this process dies, so the end of the transaction is in a file that is
+ * written only once all rows were.
  */
 import type { Child } from "../../child.ts";
 import type { PrivateFolder } from "../../client/private_folder.ts";
@@ -9,14 +10,14 @@ import type { PostgresqlClient } from "../../postgresql/postgresql_client.ts";
 import { reasonIn } from "../../postgresql/remarks.ts";
 import type { TakeWords } from "../../words.ts";
 import type { LoadPlan } from "./load_plan.ts";
-import { commands, PSQL } from "./session.ts";
+import { commands, PSQL, script } from "./session.ts";
 
 /** What a load is run with. */
 interface LoadRun {
   readonly client: PostgresqlClient;
   readonly folder: PrivateFolder;
-  /** The name of the file that ends the transaction. */
-  readonly commit: string;
+  /** What tells its files from those of other loads. */
+  readonly name: string;
   readonly onStderr: TakeWords | undefined;
 }
 
@@ -44,7 +45,7 @@ export class RunningLoad {
   async end(): Promise<string | null> {
     const child = await this.#child();
     if (child === null) return this.#problem ?? "the load was stopped";
-    await this.#run.folder.write(this.#run.commit, "COMMIT;\n");
+    await this.#run.folder.write(`${this.#run.name}-commit.sql`, "COMMIT;\n");
     await child.closeInput();
     const { success } = await child.exit();
     const reason = reasonIn(child.lastLines, placeOf(this.#run.client.address));
@@ -70,12 +71,14 @@ export class RunningLoad {
       return null;
     }
     if (this.#isCancelled) return null;
-    const { client, folder, commit, onStderr } = this.#run;
+    const { client, folder, name, onStderr } = this.#run;
     const args = [
       ...PSQL,
       "--output=/dev/null",
-      ...commands([...plan.before, plan.copy, ...plan.after]),
-      `--file=${folder.path}/${commit}`,
+      `--file=${await folder.write(`${name}-before.sql`, script(plan.before))}`,
+      ...commands([plan.copy]),
+      `--file=${await folder.write(`${name}-after.sql`, script(plan.after))}`,
+      `--file=${folder.path}/${name}-commit.sql`,
     ];
     return client.start(client.psql, args, { stdin: "piped", stderr: { take: onStderr } });
   }

@@ -34,6 +34,15 @@ export function commands(statements: readonly string[]): string[] {
   return statements.map((statement) => `--command= ${statement}`);
 }
 
+/**
+ * Statements as a script of psql, which may be longer than arguments can be. Each is a text that psql sends back to the
+ * server, so that nothing in it is a command of psql, or one of its variables.
+ */
+export function script(statements: readonly string[]): string {
+  const text = (statement: string) => `E'${statement.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
+  return statements.map((statement) => `SELECT ${text(statement)} \\gexec\n`).join("");
+}
+
 /** What a query is asked in. */
 export interface AskOptions {
   /** The snapshot; null for what is there at the moment. */

@@ -62,11 +62,36 @@ export function findTables(database: DatabaseSync, ids: readonly string[]): Foun
   return [...found.values()];
 }
 
-/** The columns of a table that hold values, in order: those that are generated hold none. */
+/** The columns of a table in order. */
 export function columnsOf(database: DatabaseSync, { name }: TableName): TableColumn[] {
   const rows = database.prepare("SELECT name, type, hidden FROM pragma_table_xinfo(?, 'main')").all(name);
-  return (rows as { name: string; type: string; hidden: number }[]).filter(({ hidden }) => hidden === 0)
-    .map(({ name, type }) => ({ name, type }));
+  return (rows as { name: string; type: string; hidden: number }[]).map(({ name, type, hidden }) => (
+    // 2 and 3: it is generated. 1 is of virtual tables alone.
+    hidden === 0 ? { name, type } : { name, type, isGenerated: true }
+  ));
+}
+
+/**
+ * The name of the row number of a table, and whether one of its columns is that, which then has the name; null if rows
+ * have no number, or one that no name is left for.
+ */
+export function rowNumberOf(
+  database: DatabaseSync,
+  { name }: TableName,
+): { readonly name: string; readonly isColumn: boolean } | null {
+  const [list] = database.prepare("SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?").all(name);
+  if (list === undefined || list.wr === 1) return null;
+  const columns = database.prepare("SELECT name, type, pk FROM pragma_table_xinfo(?, 'main')").all(name) as {
+    name: string;
+    type: string;
+    pk: number;
+  }[];
+  const keys = columns.filter(({ pk }) => pk > 0);
+  // A key that is the row number needs no index of its own. INTEGER PRIMARY KEY DESC is none, for instance.
+  const index = database.prepare("SELECT 1 FROM pragma_index_list(?, 'main') WHERE origin = 'pk'").get(name);
+  if (keys.length === 1 && index === undefined) return { name: keys[0]!.name, isColumn: true };
+  const free = ["rowid", "_rowid_", "oid"].find((one) => columns.every((column) => column.name.toLowerCase() !== one));
+  return free === undefined ? null : { name: free, isColumn: false };
 }
 
 /** What a table is besides its rows. */
@@ -81,9 +106,11 @@ export function definitionOf(database: DatabaseSync, { name }: TableName): Table
     : database.prepare("SELECT CAST(seq AS TEXT) AS last FROM main.sqlite_sequence WHERE name = ?").all(name) as {
       last: string;
     }[];
+  const number = rowNumberOf(database, { schema: SCHEMA, name });
   return {
     schema: SCHEMA,
     name,
+    ...number === null || number.isColumn ? {} : { rowid: number.name },
     columns: columnsOf(database, { schema: SCHEMA, name }),
     before: rows.filter(({ type }) => type === "table").map(({ sql }) => sql),
     after: rows.filter(({ type }) => type === "index" || type === "trigger").map(({ sql }) => sql),

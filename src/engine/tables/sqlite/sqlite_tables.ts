@@ -6,9 +6,19 @@ import { sourceOfStream } from "../../../base/byte_source.ts";
 import { wholeRows } from "../../sqlite/whole_rows.ts";
 import { decodePercent } from "../../engine_urls.ts";
 import type { TableLoad, TableLoader, TableReader, TableServer, TableToLoad } from "../table_server.ts";
+import { storedColumns } from "../definition.ts";
 import { type TableName, tableText } from "../table_name.ts";
 import { parseRow, rowLine, type SqliteValue } from "./row_lines.ts";
-import { attempt, columnsOf, definitionOf, findTables, openDatabase, quoted, SCHEMA } from "./sqlite_database.ts";
+import {
+  attempt,
+  columnsOf,
+  definitionOf,
+  findTables,
+  openDatabase,
+  quoted,
+  rowNumberOf,
+  SCHEMA,
+} from "./sqlite_database.ts";
 
 /** About how many characters of rows are passed on together. */
 const PIECE_CHARACTERS = 64 * 1024;
@@ -52,12 +62,14 @@ function sqliteReader(path: string): TableReader {
 }
 
 async function* rowsOf(database: DatabaseSync, table: TableName): AsyncGenerator<Uint8Array> {
-  const columns = columnsOf(database, table).map(({ name }) => quoted(name));
-  const chosen = columns.flatMap((column, i) => [
-    `typeof(${column}) = 'text' AS t${i}`,
-    `${textAsBytes(column)} AS v${i}`,
-  ]);
-  const read = { columns: chosen, table: `main.${quoted(table.name)}` };
+  const number = rowNumberOf(database, table);
+  const numbers = number === null || number.isColumn ? [] : [number.name];
+  const columns = [...numbers, ...storedColumns(columnsOf(database, table)).map(({ name }) => quoted(name))];
+  const read = {
+    columns: columns.flatMap((column, i) => [`typeof(${column}) = 'text' AS t${i}`, `${textAsBytes(column)} AS v${i}`]),
+    table: `main.${quoted(table.name)}`,
+    order: number === null ? undefined : number.isColumn ? quoted(number.name) : number.name,
+  };
   let piece = "";
   for (const row of wholeRows(database, read, { bigints: true })) {
     piece += rowLine(columns.map((_, i) => {
@@ -179,7 +191,8 @@ class SqliteLoad implements TableLoad {
     const { table, definition } = this.#table;
     const database = this.#database;
     database.exec("BEGIN IMMEDIATE");
-    const { before, after, columns, sequences } = definition ?? definitionOf(database, table);
+    const { before, after, columns, sequences, rowid } = definition ?? definitionOf(database, table);
+    const names = [...rowid === undefined ? [] : [rowid], ...storedColumns(columns).map(({ name }) => quoted(name))];
     const broken = this.#brokenReferences();
     database.exec("PRAGMA legacy_alter_table = on");
     database.exec(`DROP TABLE IF EXISTS main.${quoted(table.name)}`);
@@ -194,14 +207,13 @@ class SqliteLoad implements TableLoad {
         throw new IntegrityError("rows of other tables refer to rows that are gone");
       }
     };
-    const names = columns.map(({ name }) => quoted(name)).join(", ");
     const statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
     return (line) => {
-      const values = parseRow(line, columns.length);
+      const values = parseRow(line, names.length);
       const marks = values.map((value) => isText(value) ? "CAST(? AS TEXT)" : "?").join(", ");
       let statement = statements.get(marks);
       if (statement === undefined) {
-        statement = database.prepare(`INSERT INTO main.${quoted(table.name)} (${names}) VALUES (${marks})`);
+        statement = database.prepare(`INSERT INTO main.${quoted(table.name)} (${names.join(", ")}) VALUES (${marks})`);
         if (statements.size < 100) statements.set(marks, statement);
       }
       statement.run(...values.map((value) => isText(value) ? value.text : value));

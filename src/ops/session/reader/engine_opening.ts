@@ -87,12 +87,20 @@ export class EngineOpening implements SessionSource {
     return this.#finished ??= this.#forAll(() => this.#finish());
   }
 
-  async #open(parent: SourceParent | null, { earlier, smallFileBytes }: SourceGround): Promise<OpenSource> {
+  async #open(parent: SourceParent | null, { earlier, smallFileBytes, newest }: SourceGround): Promise<OpenSource> {
     const { onStderr } = this.#tools;
     const reader = this.#reader;
     const takeBuffer = () => reader.takeBuffer();
     const { signal } = reader;
-    const open = await this.#driver.open({ signal, onStderr, parent, earlier, smallFileBytes, takeBuffer });
+    const open = await this.#driver.open({
+      signal,
+      onStderr,
+      parent,
+      earlier,
+      smallFileBytes,
+      takeBuffer,
+      ...newest && { newest },
+    });
     this.#opening = Promise.resolve(open);
     this.#isIncrement = parent !== null;
     const holdsTree = this.#holdsTree;
