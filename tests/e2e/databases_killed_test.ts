@@ -137,6 +137,7 @@ function processes(): string[] {
   });
 }
 
+const ENDS = [["SIGINT", 130], ["SIGKILL", 137]] as const;
 
 for (const { name, needs, make } of SYSTEMS) {
   programTest({
