@@ -137,6 +137,8 @@ function processes(): string[] {
   });
 }
 
+const ENDS = [["SIGINT", 130], ["SIGKILL", 137]] as const;
+
 for (const { name, needs, make } of SYSTEMS) {
   programTest({
     name: `${name}: a dump or load that is interrupted or killed commits nothing, and leaves no process and no secret`,

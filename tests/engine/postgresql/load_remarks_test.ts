@@ -25,6 +25,19 @@ Deno.test("errors of psql have their line, state and context", async () => {
   ]);
 });
 
+Deno.test("an error of pg_restore has its table, whatever that is called", async () => {
+  const { errors: [first, second] } = await remarksOf(
+    'pg_restore: error: COPY failed for table "a ""b""": ERROR:  relation "d" does not exist\nCONTEXT:  COPY a, line 1\n' +
+      "pg_restore: error: could not execute query: ERROR:  cannot drop inherited constraint\n" +
+      `Command was: ALTER TABLE IF EXISTS ONLY "S ""ü'".p DROP CONSTRAINT IF EXISTS k;\n`,
+  );
+  assert.deepEqual([first!.task, first!.reason], ['COPY "a ""b"""', 'relation "d" does not exist (COPY a, line 1)']);
+  assert.deepEqual([second!.task, second!.isHarmless], [
+    `ALTER TABLE IF EXISTS ONLY "S ""ü'".p DROP CONSTRAINT IF EXISTS k`,
+    true,
+  ]);
+});
+
 Deno.test("an error of pg_restore is grave unless it only could not drop", async () => {
   const drop = "pg_restore: error: could not execute query: ERROR:  cannot drop\n" +
     "Command was: ALTER TABLE IF EXISTS ONLY public.p DROP CONSTRAINT IF EXISTS k;\n\n";

@@ -191,7 +191,20 @@ programTest({
       /the dump was made for a newer server than this one of version \d+: dump/,
     );
 
+    await server.query(
+      `CREATE SCHEMA "s 'ü"; CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE "s 'ü".part PARTITION OF parts DEFAULT; INSERT INTO parts VALUES (1)`,
+      "shop",
+    );
     await scene.put("/shop");
+    await server.query("DELETE FROM parts", "shop");
+    await scene.get("/shop", { overwrite: true });
+    deepEqual(await server.query("SELECT id FROM parts", "shop"), [["1"]]);
+    await failed(
+      scene.get("/shop?single-transaction=yes", { overwrite: true }),
+      AgentError,
+      /cannot drop inherited constraint .*; partitions cannot be replaced in one transaction: .*is as it was$/,
+    );
     await server.query("CREATE VIEW other AS SELECT * FROM a", "shop");
     await failed(
       scene.get("/shop", { overwrite: true }),

@@ -8,8 +8,10 @@ const ERROR = /(?:^|: )(?:ERROR|FATAL|PANIC): {2}|^(?:\S*\/)?(?:psql|pg_restore)
 const DETAIL = /^(?:DETAIL|Detail|CONTEXT): +/;
 /** `pg_restore: from TOC entry 203; 1259 16390 TABLE orders shop`. */
 const ENTRY = /^\S+: from TOC entry \d+; \d+ \d+ (.*)$/;
-/** What follows such an error. Only its beginning is kept: behind it there may be data. */
-const COMMAND = /^Command was: ([^('$;]{1,120})/;
+/** What follows such an error. Only its beginning is kept, with names in quotes: behind it there may be data. */
+const COMMAND = /^Command was: ((?:"(?:[^"]|"")*"|[^('$;"]){1,120})/;
+/** `pg_restore: error: COPY failed for table "orders": ERROR:  …`. No entry is told. */
+const COPY = /: COPY failed for table ("(?:[^"]|"")*"): /;
 
 /**
  * What pg_restore does to make room (`--clean`): whatever is made in that place tells whether there was any need. And a
@@ -90,7 +92,7 @@ export class LoadRemarks {
       [null, undefined, line.replace(/^.*?: error: /, "")];
     this.#last = {
       line: number === undefined ? null : Number(number),
-      task: number === undefined ? this.#entry : null,
+      task: number === undefined ? this.#entry ?? copyIn(line) : null,
       isHarmless: false,
       state: state ?? null,
       reason: clean(reason!),
@@ -98,6 +100,12 @@ export class LoadRemarks {
     this.#awaitsCommand = /could not execute query/.test(line);
     this.#entry = null;
   }
+}
+
+/** The rows of which table could not be loaded; null if the line tells something else. */
+function copyIn(line: string): string | null {
+  const [, table] = COPY.exec(line) ?? [];
+  return table === undefined ? null : clean(`COPY ${table}`);
 }
 
 function clean(text: string): string {

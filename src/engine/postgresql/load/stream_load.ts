@@ -235,6 +235,13 @@ export class StreamLoad implements TargetStream {
       return `; make room on the disk of the server ${placeOf(address)}`;
     }
     if (/role ".*" does not exist/.test(error)) return "; load the roles with ?globals=yes, or give ?owner=no";
+    if (/cannot drop inherited constraint/.test(error)) {
+      return "; partitions cannot be replaced in one transaction: leave out single-transaction=yes, or restore into " +
+        "another database";
+    }
+    if (/tablespace ".*" does not exist/i.test(error)) {
+      return "; make it, or load those of the backup with ?globals=yes";
+    }
     if (/other objects depend on it/.test(error)) return "; restore into another database, or drop these yourself";
     if (/permission denied|must be (?:owner|superuser|member)/.test(error)) {
       return "; the user needs the rights for what the dump makes (docs/postgresql.md)";
