@@ -33,7 +33,13 @@ export class SqliteTarget implements EngineTarget {
       const path = placeOf(this.#path);
       const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
       if (isThere && !overwrite) throw new UsageError(`"${path}" is there already: --overwrite replaces it`);
-      const folder = await PrivateFolder.make(dirname(path));
+      const folder = await PrivateFolder.make(dirname(path)).catch((error) => {
+        // TMPDIR has no part in it: a file gets its name only from the same file system.
+        const reason = systemReason(error instanceof AgentError ? error.cause : error);
+        throw new AgentError(`Cannot make the database "${path}": "${dirname(path)}": ${reason}; nothing was changed`, {
+          cause: error,
+        });
+      });
       return new OpenSqliteTarget(path, folder, signal);
     });
   }

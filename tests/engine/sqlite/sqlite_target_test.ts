@@ -2,6 +2,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { AgentError, IntegrityError, UsageError } from "../../../src/base/errors.ts";
+import { withBackup } from "../../../src/ops/restore/get.ts";
 import { putBytes } from "../../helpers/world.ts";
 import { contentOf, SqliteScene } from "./sqlite_scene.ts";
 
@@ -107,4 +108,23 @@ Deno.test("a restore that is given up leaves nothing behind", async () => {
     await rejects(open.finish(), AgentError);
     deepEqual(scene.names(), ["shop.db"]);
   }
+});
+
+Deno.test({
+  name: "a folder in which nothing can be made is named, not that of temporary files",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using scene = await SqliteScene.make();
+    scene.make("shop.db", "CREATE TABLE t (a)");
+    await scene.put("shop.db");
+    const target = scene.registry.target("sqlite:/proc/shop.db");
+    const options = { world: scene.world, signal: new AbortController().signal };
+    const restored = withBackup(
+      scene.access,
+      { selector: "prod/shop", noLock: false },
+      options,
+      ({ replay }) => replay(target, { overwrite: false }),
+    );
+    await refused(restored, /^Cannot make the database "\/proc\/shop\.db": "\/proc": .*; nothing was changed$/);
+  },
 });

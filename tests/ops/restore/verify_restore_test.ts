@@ -205,6 +205,17 @@ programTest({
       const socket = encodeURIComponent(server.socket);
       await scene.putSource(`mysql://root@localhost/shop?socket=${socket}`, "one");
       await scene.putSource(`mysql://root@localhost/?socket=${socket}`, "all");
+      // Into the same server, which the restore leaves as it was but for its own database.
+      const trial = await scene.verify({ selector: "one", place: `mysql://root@localhost/trial?socket=${socket}` });
+      deepEqual([trial.problems, trial.tables], [[], [{ name: "trial.t", rows: 5000 }]]);
+      deepEqual(await server.query("SELECT COUNT(*) FROM trial.t"), [["5000"]]);
+      const used = scene.verify({ selector: "one", place: `mysql://root@localhost/trial?socket=${socket}` });
+      await rejects(used, UsageError);
+      const filled = scene.verify({ selector: "all", place: `mysql://root@localhost/?socket=${socket}` });
+      await rejects(filled, UsageError);
+      await server.query("CREATE DATABASE other; GRANT SELECT, CREATE ON other.* TO app@localhost");
+      const poor = scene.verify({ selector: "one", place: `mysql://app@localhost/other?socket=${socket}` });
+      await rejects(poor, { exitCode: 1, message: /could not be tried: .*denied/ });
     }
     const one = await scene.verify({ selector: "one", queries: [query("SELECT count(*) FROM t", "=5000")] });
     deepEqual([one.problems, one.tables], [[], [{ name: "restored.t", rows: 5000 }]]);
@@ -239,6 +250,14 @@ programTest({
       const host = encodeURIComponent(server.folder);
       await scene.putSource(`postgresql://postgres@/shop?host=${host}`, "one");
       await scene.putSource(`postgresql://postgres@/?host=${host}`, "all");
+      const place = `postgresql://postgres@/trial?host=${host}`;
+      const trial = await scene.verify({ selector: "one", place, queries: [query("SELECT max(id) FROM t", "=5000")] });
+      deepEqual([trial.problems, trial.tables], [[], [{ name: "public.t", rows: 5000 }]]);
+      await rejects(scene.verify({ selector: "one", place }), UsageError);
+      await server.query("CREATE ROLE poor LOGIN");
+      await server.query("CREATE DATABASE other");
+      const poor = scene.verify({ selector: "one", place: `postgresql://poor@/other?host=${host}` });
+      await rejects(poor, { exitCode: 1, message: /could not be tried: .*(?:denied|must be)/ });
     }
     const one = await scene.verify({ selector: "one", queries: [query("SELECT count(*) FROM t", "=5000")] });
     deepEqual([one.problems, one.tables], [[], [{ name: "public.t", rows: 5000 }]]);
