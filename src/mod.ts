@@ -166,6 +166,7 @@ export {
   type EngineTarget,
   type EngineTools,
   type EngineUrl,
+  type NewestBackup,
   type OpenSource,
   type OpenTarget,
   type RestoredItem,

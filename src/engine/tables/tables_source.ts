@@ -46,9 +46,11 @@ export class TablesSource implements EngineSource {
       const newest = definitions === "newest" ? await this.#newest(request) : NOTHING_EXPECTED;
       const reader = await server.read(request);
       try {
-        const tables = await reader.find(ids);
-        if (expected !== null) await requireDefined(reader, tables, expected);
-        await requireDefined(reader, tables, newest.definitions, "newest");
+        const tables = await asked(reader, ids);
+        // The server may hide columns of a table that the user may not read.
+        const readable = tables.filter(({ refusal }) => refusal === null);
+        if (expected !== null) await requireDefined(reader, readable, expected);
+        await requireDefined(reader, readable, newest.definitions, "newest");
         return await OpenTables.open(reader, tables, { ...this.#choice, notes: newest.notes });
       } catch (error) {
         await reader.close();
@@ -73,6 +75,15 @@ export class TablesSource implements EngineSource {
       return { ...NOTHING_EXPECTED, notes: [note] };
     }
   }
+}
+
+/** A table that was asked for, and why the user may not read it; null if that is allowed. */
+type AskedTable = FoundTable & { readonly refusal: string | null };
+
+async function asked(reader: TableReader, ids: readonly string[]): Promise<AskedTable[]> {
+  const tables: AskedTable[] = [];
+  for (const table of await reader.find(ids)) tables.push({ ...table, refusal: await reader.refusal(table) });
+  return tables;
 }
 
 /** What the newest backup says about tables. */
@@ -106,18 +117,17 @@ class OpenTables implements OpenSource {
   /** Learns what the tables are, in the same snapshot that their rows come from. */
   static async open(
     reader: TableReader,
-    found: readonly FoundTable[],
+    found: readonly AskedTable[],
     { format, notes: earlier }: TablesChoice & Pick<Newest, "notes">,
   ): Promise<OpenTables> {
     const tables: (TableName & BackedUpTable)[] = [];
     const problems: string[] = [];
     const time = String(reader.facts.time);
-    for (const { schema, name, isPartitioned, isOfCollection } of found) {
+    for (const { schema, name, isPartitioned, isOfCollection, refusal } of found) {
       const table = { schema, name };
       if (isPartitioned && !isOfCollection) {
         problems.push(`the table ${tableText(table)} is partitioned: its rows are in its partitions; name these, too`);
       }
-      const refusal = await reader.refusal(table);
       if (refusal !== null) problems.push(`the table ${tableText(table)}: ${refusal}`);
       if (refusal !== null) continue;
       const definition = await reader.define(table);

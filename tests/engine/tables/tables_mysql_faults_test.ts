@@ -2,12 +2,16 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { SourceError } from "../../../src/base/errors.ts";
 import { tableServer } from "../../../src/engine/tables/table_servers.ts";
+import type { SeriesName } from "../../../src/format/manifest/series.ts";
 import { loadSnapshots } from "../../../src/repository/snapshots.ts";
+import { mountSmallDisk, whyNoSmallDisk } from "../../fault/small_disk.ts";
 import { MariaDbServer } from "../../helpers/mariadb.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { SCENE_PROGRAMS } from "../mysql/mysql_scene.ts";
 import { interrupted, processesWith } from "./interrupted.ts";
 import { MysqlTablesScene } from "./tables_scene.ts";
+
+const noDisk = await whyNoSmallDisk();
 
 const SHOP = `CREATE DATABASE shop; USE shop;
   CREATE TABLE big (id int PRIMARY KEY, text varchar(200)) ENGINE=InnoDB;
@@ -62,6 +66,44 @@ programTest({
       match((await other.end()) ?? "", /Duplicate entry '1' for key 'PRIMARY'/);
       await loader.close();
       deepEqual(await server.checksums("shop"), before);
+    });
+
+    await test.step("an interruption: nothing is committed or loaded, and nothing is left or runs on", async () => {
+      const dump = new AbortController();
+      const happen = () => Promise.resolve(dump.abort());
+      await rejects(tables.put(interrupted(tables.source("/shop?table=*"), happen), { signal: dump.signal }));
+      equal((await loadSnapshots((await scene.open()).files)).snapshots.length, 1);
+
+      const interrupt = new AbortController();
+      const loader = await tableServer(scene.url("/shop"), machine).load({ signal: interrupt.signal });
+      const load = loader.begin({ table: big, format: "text", definition: big, hasRows: true });
+      await load.write(new TextEncoder().encode("1\thalf\n"));
+      interrupt.abort();
+      await loader.close();
+      equal(await load.end() === null, false);
+      deepEqual(await server.checksums("shop"), before);
+      equal(processesWith(server.socket), 1); // The server.
+      deepEqual(await scene.leftovers(), []);
+    });
+
+    await test.step({
+      name: "a disk of the server that is full: the table is as it was, and the rest is loaded",
+      ignore: noDisk !== undefined,
+      async fn() {
+        await using disk = await mountSmallDisk(24 * 1024 * 1024);
+        await server.query(`CREATE DATABASE tight; USE tight;
+          CREATE TABLE big (id int PRIMARY KEY, text varchar(200)) ENGINE=InnoDB DATA DIRECTORY='${disk.path}';
+          INSERT INTO big SELECT * FROM shop.big WHERE id <= 30000; CREATE TABLE later (id int); INSERT INTO later VALUES (1)`);
+        const whole = await server.checksums("tight");
+        await tables.put("/tight?table=*", { series: "prod/tight" as SeriesName });
+        await server.query("UPDATE big SET text = 'x' WHERE id = 1; TRUNCATE later", "tight");
+        const changed = await server.checksums("tight");
+        const { problems } = await tables.get("/tight", { overwrite: true, selector: "prod/tight" });
+        equal(problems.length, 1);
+        match(problems[0]!, /^the table tight\.big: .*(is full|No space left)/);
+        deepEqual(await server.checksums("tight"), { ...whole, big: changed.big });
+        await server.query("DROP DATABASE tight");
+      },
     });
 
     await test.step("in the middle of a load: nothing is loaded, and the next load drops what was begun", async () => {

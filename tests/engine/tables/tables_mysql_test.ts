@@ -172,6 +172,15 @@ programTest({
       deepEqual(await content("shop"), before);
     });
 
+    await test.step("with several jobs, tables are read one after the other all the same", async () => {
+      const { manifest } = await tables.put("/shop?table=*", { jobs: 4 });
+      const one = await tables.put("/shop?table=*");
+      deepEqual(
+        manifest.files.map(({ path, sha256 }) => [path, sha256]).sort(),
+        one.manifest.files.map(({ path, sha256 }) => [path, sha256]).sort(),
+      );
+    });
+
     await test.step("a name that is not there, a view and a sequence are refused", async () => {
       const refused = (query: string, says: RegExp) =>
         rejects(tables.put(query), (error) => error instanceof UsageError && says.test(error.message));

@@ -48,13 +48,15 @@ export class MysqlTablesScene implements AsyncDisposable {
   /** Restores the newest backup. */
   get(
     rest: string,
-    { user, signal = new AbortController().signal, ...options }: Options<ReplayOptions> = {},
+    { user, signal = new AbortController().signal, selector = "prod/shop", ...options }:
+      & Options<ReplayOptions>
+      & { readonly selector?: string } = {},
   ): Promise<ReplayResult> {
     const target: Driven<EngineTarget> = this.engines.target(`tables:${this.scene.url(rest, user)}`);
     const { world, access } = this.scene;
     return withBackup(
       access,
-      { selector: "prod/shop", noLock: false },
+      { selector, noLock: false },
       { world, signal },
       ({ replay }) => replay(target, { overwrite: false, ...options }),
     );

@@ -29,8 +29,8 @@ const LENIENT = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES";
 
 /** What a load is run with. */
 interface LoadTools {
-  /** Opens a connection. */
-  readonly open: () => Promise<MysqlSession>;
+  /** Opens a connection, which ends with the work by default. */
+  readonly open: (signal?: AbortSignal) => Promise<MysqlSession>;
   /** Whether a database is there. */
   readonly hasDatabase: (name: string) => boolean;
   /** Told once a database was made. */
@@ -46,6 +46,8 @@ export class MysqlLoad implements TableLoad {
   #failure: string | null = null;
   #late: string | null = null;
   #isCancelled = false;
+  /** Whether it has ended, one way or the other. */
+  #isOver = false;
 
   constructor(load: TableToLoad, tools: LoadTools) {
     this.#load = load;
@@ -69,13 +71,16 @@ export class MysqlLoad implements TableLoad {
       await filling.finish();
       await this.#attemptLate(filling);
     });
+    this.#isOver = true;
     await this.#session?.close();
     return this.#failure;
   }
 
   async cancel(): Promise<void> {
-    this.#isCancelled = true;
+    if (this.#isOver) return;
+    this.#isCancelled = this.#isOver = true;
     await this.#session?.close();
+    await this.#undo();
   }
 
   #filling(): Promise<Filling> {
@@ -114,16 +119,16 @@ export class MysqlLoad implements TableLoad {
     } catch (error) {
       this.#failure = messageOf(error);
       await this.#session?.close();
-      await this.#undo();
+      if (!this.#isCancelled) await this.#undo();
     }
   }
 
-  /** Takes back what the load made, by a connection of its own: an error ended the other one. */
+  /** Takes back what the load made, by a connection of its own: the other one has ended, and maybe all work. */
   async #undo(): Promise<void> {
     const filling = await this.#started?.catch(() => undefined);
-    if (this.#isCancelled || filling === undefined || filling.undoStatements.length === 0) return;
+    if (filling === undefined || filling.undoStatements.length === 0) return;
     try {
-      const session = await this.#tools.open();
+      const session = await this.#tools.open(new AbortController().signal);
       await session.ask(...filling.undoStatements).finally(() => session.close());
     } catch {
       // The next load drops what is left.

@@ -75,7 +75,7 @@ export class MysqlLoader implements TableLoader {
     const { table, definition } = load;
     const { databases } = this.#parts;
     const running = this.#running = new MysqlLoad(load, {
-      open: () => this.#open(table.schema),
+      open: (signal = this.#parts.tools.signal) => this.#open(table.schema, signal),
       hasDatabase: (name) => databases.has(name),
       madeDatabase: (name) => databases.add(name),
     });
@@ -110,12 +110,12 @@ export class MysqlLoader implements TableLoader {
     await this.#client[Symbol.asyncDispose]();
   }
 
-  async #open(database: string): Promise<MysqlSession> {
+  async #open(database: string, signal: AbortSignal): Promise<MysqlSession> {
     const { tools, databases } = this.#parts;
     if (databases.has(database) && !this.#swept.has(database)) {
       this.#swept.add(database);
-      await sweepLoads(this.#client, database, { signal: tools.signal });
+      await sweepLoads(this.#client, database, { signal });
     }
-    return await MysqlSession.open(this.#client, tools);
+    return await MysqlSession.open(this.#client, { ...tools, signal });
   }
 }

@@ -25,6 +25,7 @@ const CLIENT_OPTIONS = [
   "--skip-force",
   "--skip-reconnect",
   "--local-infile=0",
+  "--connect-timeout=30",
   "--max-allowed-packet=1G",
 ];
 /** The same where the program has it. */
