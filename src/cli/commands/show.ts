@@ -97,8 +97,8 @@ function printSums(digest: "md5" | "sha256", { json }: ShowOptions, { stdout, st
 }
 
 function unknownSums(files: number): string {
-  const what = files === 1 ? "1 file is" : `${files} files are`;
-  return `${what} left out, because nobody knows the digest: restic read it last; "agent put --force" reads all again`;
+  const [what, them] = files === 1 ? ["1 file is", "it"] : [`${files} files are`, "them"];
+  return `${what} left out, because restic read ${them} last and keeps no digests: "agent put --force" reads all again`;
 }
 
 /** The width of the column of property names, including the gap. */

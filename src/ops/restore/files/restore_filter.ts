@@ -97,6 +97,8 @@ function unknownPath(
 ): string {
   const place = shownPath(way.join("/"));
   const meant = didYouMean(name, nodes.map((node) => node.name));
-  const known = meant !== "" ? `${meant.slice(0, -1)} in ${place}?` : `; ${place} has no ${quoteByteString(name)}`;
+  const known = meant !== ""
+    ? `${meant.slice(0, -1)} in ${place}?`
+    : `; ${place} has no ${quoteByteString(name)}: "agent find" tells whole paths`;
   return `The backup does not hold ${shownPath(path)}${known}`;
 }

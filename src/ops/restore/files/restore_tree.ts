@@ -105,7 +105,11 @@ function refuseTarget(target: OpenedTarget, { ifExists, deletes, mayDeleteAnywhe
     );
   }
   if (!deletes) return;
-  if (target.isRoot) throw new UsageError("--delete never works on the root directory of the machine");
+  if (target.isRoot) {
+    throw new UsageError(
+      "--delete never works on the root directory of the machine: leave it out, or restore into another directory",
+    );
+  }
   if (mayDeleteAnywhere || target.isEmpty || target.isMarked) return;
   throw new UsageError(
     "Refusing to delete in this target, because agent did not make it from this series: say with --include what may be " +

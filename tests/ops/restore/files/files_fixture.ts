@@ -54,11 +54,15 @@ interface Restored {
 
 /** A store that says it is at a place of this machine. */
 class PlacedStore extends ForwardingStore {
-  override readonly location: string;
+  readonly #place: string;
 
-  constructor(inner: BlobStore, location: string) {
+  constructor(inner: BlobStore, place: string) {
     super(inner);
-    this.location = location;
+    this.#place = place;
+  }
+
+  override get location(): string {
+    return this.#place;
   }
 }
 
