@@ -13,6 +13,7 @@ import type { VerifiedStream } from "../../backup/content/read_verified.ts";
 import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, writeJson, writeLine } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
@@ -21,6 +22,18 @@ import { verifiedChainJson, verifiedFilesJson, verifiedJson } from "../report/js
 import { StreamCounter } from "../report/stream_counter.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
+const NOTES: HelpNotes = {
+  about: [
+    "Streams are compared with the manifest, files with the list of digests. A snapshot of another tool has neither: " +
+    "its chunks are verified, and the MD5 of each file is told. Exit code 4: do not use what a restore would give.",
+  ],
+  examples: [
+    ["agent verify prod/shop", "the latest"],
+    ["agent verify etc/host@2026-08-30", "as of a day"],
+    ["agent verify prod/shop --chain", "whether the chain is whole, without reading streams"],
+  ],
+};
+
 /** The command's specification. */
 function specification() {
   const command = new Command("verify")
@@ -28,7 +41,8 @@ function specification() {
     .usage("[options] SERIES[@SELECTOR]")
     .argument("<backup>", "which backup; see agent get --help")
     .option("--chain", "only check the manifests of its chain; read no streams")
-    .option("--no-lock", "take no lock: for stores that cannot be written to");
+    .option("--no-lock", "take no lock: for stores that cannot be written to")
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 
