@@ -296,6 +296,11 @@ export interface EngineTarget {
 export interface TargetRequest extends EngineTools {
   /** Whether what the target holds may be overwritten. The target then becomes what the backup is; all else is gone. */
   readonly overwrite: boolean;
+  /**
+   * The folder of the repository that is restored from; null or absent if it is on another machine. A target that would
+   * remove or overwrite it throws `UsageError`.
+   */
+  readonly repository?: string | null;
 }
 
 /** A target that takes the levels of a chain. Calls come one after the other. */
