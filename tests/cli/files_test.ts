@@ -253,6 +253,10 @@ Deno.test("files lists paths of the source, finds the nearest name and gives eve
   );
   const missing = await scene.run("files", "etc/host", "/etc/pasword");
   assert.deepEqual([missing.exitCode, /did you mean "\/etc\/passwd"\?/.test(missing.stderr)], [2, true]);
+  assert.match(
+    (await scene.run("files", "etc/host", "/etc/pass*")).stderr,
+    /in that backup; "agent find" takes patterns\n$/,
+  );
   assert.equal((await scene.run("files", "etc/host", "--json", "--null")).exitCode, 2);
 });
 
@@ -318,6 +322,7 @@ Deno.test("get of files: what matches nothing, what is no file, and names that a
     [["--file", "passwd"], /not hold "\/passwd"; "\/" has no "passwd": "agent find" tells whole paths\n$/],
     [["--file", "/etc/raw\udcfe"], /not hold "\/etc\/raw\\xfe"/],
     [["--file", "/"], /The backup holds no file "\/"; "agent files" lists what it holds\n$/],
+    [["/etc/pass*", "--target", target], /not hold "\/etc\/pass\*"; a PATH is no pattern: --include takes patterns\n$/],
     [["/etc/passwd"], /PATHs are for .*: use them with --target DIR, .*; --file PATH alone prints one file\n$/],
     [["--dry-run"], /--dry-run is for .*: use it with --target DIR, and no --file or --raw\n$/],
     [["/etc/raw\udcfe", "--target", target], /not hold "\/etc\/raw\\xfe"/],
