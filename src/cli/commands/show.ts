@@ -120,7 +120,12 @@ function describe(backup: Backup, manifest: Manifest): string[] {
     ["parent", manifest.parent ?? "-"],
     ["base", manifest.base ?? "-"],
     ["engine", `${engine.name} ${engine.version}`],
-    ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
+    [
+      "chunks",
+      `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${formatSize(chunker.min)} to ${
+        formatSize(chunker.max)
+      })`,
+    ],
     ...manifest.tree === undefined ? streamRows(stats) : treeRows(manifest.tree, stats),
     ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
     ...partRows(manifest),
