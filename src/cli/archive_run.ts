@@ -105,6 +105,6 @@ async function report(
   }, ${formatRate(contentBytes, seconds)}`;
   const checked = compared > 0
     ? `MD5 and SHA-256 of ${formatCount(compared, "stream")} as in the manifest`
-    : "every blob matches its id, no manifest to compare with";
+    : "every blob matches its id";
   await writeLine(stderr, `${what}; ${checked}`);
 }

@@ -179,9 +179,10 @@ function mistakeError({ command, reason }: CommandMistake): UsageError {
     return new UsageError(noSuchCommand(command, command.args[0]!), { cause: reason });
   }
   const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
-  const unknown = command.name() === "put" ? /^unknown option '([^'=]+)/.exec(text)?.[1] : undefined;
-  if (unknown !== undefined && Object.hasOwn(OPTIONS_OF_OTHERS, unknown)) {
-    return new UsageError(`There is no option ${unknown}: ${OPTIONS_OF_OTHERS[unknown]}`, { cause: reason });
+  const unknown = /^unknown option '([^'=]+)/.exec(text)?.[1] ?? "";
+  const ofOthers = optionsOfOthers(command.name());
+  if (Object.hasOwn(ofOthers, unknown)) {
+    return new UsageError(`There is no option ${unknown}: ${ofOthers[unknown]}`, { cause: reason });
   }
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
     cause: reason,
@@ -200,22 +201,33 @@ const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
   backup: "put",
   create: "put",
   delete: "rm",
+  dump: "get",
   list: "ls",
   remove: "rm",
   restore: "get",
   snapshots: "ls",
 };
 
-/** What other programs, above all restic, have as options of a backup. */
-const OPTIONS_OF_OTHERS: Readonly<Record<string, string>> = {
-  "--group-by": "a backup continues the newest one of its series and host",
-  "--parent": "the parent is the newest backup of the series and host",
-  "--read-concurrency": "here it is --jobs",
-  "--skip-if-unchanged": "each put makes a backup, and an unchanged one takes next to nothing",
-  "--stdin": "standard input is read if no PATH is named",
-  "--stdin-filename": "here it is --filename",
-  "--stdin-from-command": "the command goes after --",
+/** What other programs, above all restic, have as options of a backup or a restore, by our commands. */
+const OPTIONS_OF_OTHERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  put: {
+    "--group-by": "a backup continues the newest one of its series and host",
+    "--parent": "the parent is the newest backup of the series and host",
+    "--read-concurrency": "here it is --jobs",
+    "--skip-if-unchanged": "each put makes a backup, and an unchanged one takes next to nothing",
+    "--stdin": "standard input is read if no PATH is named",
+    "--stdin-filename": "here it is --filename",
+    "--stdin-from-command": "the command goes after --",
+  },
+  get: {
+    "--sparse": "runs of zeros always become holes",
+    "--verify": 'every chunk is verified before it is written; "agent show --md5sums" lists what md5sum -c reads',
+  },
 };
+
+function optionsOfOthers(command: string): Readonly<Record<string, string>> {
+  return Object.hasOwn(OPTIONS_OF_OTHERS, command) ? OPTIONS_OF_OTHERS[command]! : {};
+}
 
 /** Advice for errors for which commander has none. */
 function adviceFor(text: string, command: CommandUnknownOpts): string {

@@ -84,7 +84,9 @@ function summary(
   const actions = Object.entries(counts).filter(([, count]) => count > 0)
     .map(([action, count]) => `${count} ${ACTION_NAMES[action as keyof typeof ACTION_NAMES]}`).join(", ");
   const head = `Backup ${shortId(backup.id)} of ${backup.host}, begun ${formatTime(new Date(backup.started))}`;
-  if (dryRun) return [head, `Nothing was changed. Entries: ${actions || "none"}; ${formatSize(bytesTotal)} in files`];
+  if (dryRun) {
+    return [head, `Nothing was changed. Entries would be: ${actions || "none"}; ${formatSize(bytesTotal)} in files`];
+  }
   const rate = `${formatSize(bytesWritten)} of ${formatSize(bytesTotal)} written in ${
     formatDuration(seconds * 1000)
   }, ${formatRate(bytesWritten, seconds)}`;

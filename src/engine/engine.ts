@@ -330,6 +330,11 @@ export interface TargetRequest extends EngineTools {
    * refused, or replaced with `overwrite`. Engines without `dumpFormats` never get it.
    */
   readonly tables?: RestoredTables;
+  /**
+   * The folder of the repository that is restored from; null or absent if it is on another machine. A target that would
+   * remove or overwrite it throws `UsageError`.
+   */
+  readonly repository?: string | null;
 }
 
 /** Tables that are restored out of a dump. */

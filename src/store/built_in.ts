@@ -4,7 +4,7 @@ import { openLocalStore } from "./local/local_store.ts";
 import { parseStoreUrl, type StoreDependencies, StoreRegistry } from "./store_urls.ts";
 import type { RestStoreOptions } from "./rest/rest_store.ts";
 import { withRetries } from "./retry.ts";
-import type { BlobStore } from "./store.ts";
+import type { BlobStore, StoreReader } from "./store.ts";
 import { withVerification } from "./verified.ts";
 
 /** Schemes of stores on other machines, which are worth a cache on this one. */
@@ -37,6 +37,11 @@ export function openStore(text: string, dependencies: StoreDependencies): Promis
 /** Whether a repository URL names a store on another machine. Throws `UsageError` as `parseStoreUrl` does. */
 export function isRemote(text: string): boolean {
   return REMOTE_SCHEMES.includes(parseStoreUrl(text).scheme);
+}
+
+/** Where on this machine a store lies that says it is at `location`; null if it is on another one. */
+export function localFolderOf({ location }: StoreReader): string | null {
+  return isRemote(location) ? null : location;
 }
 
 /** Retries what fails on the way, and reads again what is damaged on the way. */

@@ -231,7 +231,7 @@ Deno.test("files of which nobody knows the digest are left out of the lists, and
     const { exitCode, stdout, stderr } = await scene.run("show", "etc/host", option);
     assert.equal(exitCode, 0);
     assert.match(stdout, new RegExp(`^[0-9a-f]{${digits}}  \\./-\n$`));
-    assert.match(stderr, /^agent: warning: 7 files are left out, because nobody knows the digest/);
+    assert.match(stderr, /^agent: warning: 7 files are left out, because restic read them last/);
   }
 });
 
@@ -253,6 +253,10 @@ Deno.test("files lists paths of the source, finds the nearest name and gives eve
   );
   const missing = await scene.run("files", "etc/host", "/etc/pasword");
   assert.deepEqual([missing.exitCode, /did you mean "\/etc\/passwd"\?/.test(missing.stderr)], [2, true]);
+  assert.match(
+    (await scene.run("files", "etc/host", "/etc/pass*")).stderr,
+    /in that backup; "agent find" takes patterns\n$/,
+  );
   assert.equal((await scene.run("files", "etc/host", "--json", "--null")).exitCode, 2);
 });
 
@@ -278,6 +282,13 @@ Deno.test("find and diff tell which files a backup changed; nothing found is no 
   const nothing = await scene.run("find", "no-such-file");
   assert.deepEqual([nothing.exitCode, nothing.stdout, nothing.stderr], [0, "", "Nothing found in 2 backups\n"]);
   assert.equal((await scene.run("find")).exitCode, 2);
+  const unknown = await scene.run("find", "passwd", "--series", "etc/hsot");
+  assert.deepEqual(unknown, {
+    ...unknown,
+    exitCode: 2,
+    stdout: "",
+    stderr: 'agent: There is no backup of "etc/hsot"; did you mean "etc/host"?\n',
+  });
 });
 
 Deno.test("modes, sizes and devices look as ls -l shows them, and checksum lines as md5sum writes them", () => {
@@ -307,8 +318,13 @@ Deno.test("get of files: what matches nothing, what is no file, and names that a
     [["--target", ""], /--target names no directory/],
     [["--file", "/etc/conf"], /"\/etc\/conf" is a directory: restore it with "\/etc\/conf" --target DIR/],
     [["--file", "etc/link"], /"etc\/link" is a symbolic link to "passwd": choose the file that it leads to/],
-    [["--file", "/etc/none"], /The backup holds no file "\/etc\/none"/],
-    [["--file", "/etc/raw\udcfe"], /no file "\/etc\/raw\\xfe"/],
+    [["--file", "/etc/paswd"], /not hold "\/etc\/paswd"; did you mean "passwd" in "\/etc"\?\n$/],
+    [["--file", "passwd"], /not hold "\/passwd"; "\/" has no "passwd": "agent find" tells whole paths\n$/],
+    [["--file", "/etc/raw\udcfe"], /not hold "\/etc\/raw\\xfe"/],
+    [["--file", "/"], /The backup holds no file "\/"; "agent files" lists what it holds\n$/],
+    [["/etc/pass*", "--target", target], /not hold "\/etc\/pass\*"; a PATH is no pattern: --include takes patterns\n$/],
+    [["/etc/passwd"], /PATHs are for .*: use them with --target DIR, .*; --file PATH alone prints one file\n$/],
+    [["--dry-run"], /--dry-run is for .*: use it with --target DIR, and no --file or --raw\n$/],
     [["/etc/raw\udcfe", "--target", target], /not hold "\/etc\/raw\\xfe"/],
   ];
   for (const [rest, words] of refused) {
@@ -321,6 +337,8 @@ Deno.test("get of files: what matches nothing, what is no file, and names that a
   const plan = await scene.ok("get", "etc/host", "--target", target, "--dry-run");
   assert.match(plan, /^create {2}\/etc\/raw\\xff: is not there$/m);
   assert.match(plan, /^create {2}\/-: is not there$/m);
+  const { stderr } = await scene.run("get", "etc/host", "--target", target, "--dry-run");
+  assert.match(stderr, /^Nothing was changed\. Entries would be: \d+ created; /m);
   const planned = (await scene.ok("get", "etc/host", "--target", target, "--dry-run", "--json")).split("\n");
   const raw = JSON.parse(planned.find((line) => line.includes("raw"))!);
   assert.deepEqual([raw.path, atob(raw.pathBytes)], ["/etc/raw\ufffd", "/etc/raw\xff"]);

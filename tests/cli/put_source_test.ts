@@ -91,10 +91,12 @@ Deno.test("what is in part is committed with exit code 6, and marked; --strict r
     assert.match(stdout, /^[0-9a-f]{64}\n$/);
     assert.match(
       stderr,
-      /\nagent: The backup prod\/log@[0-9a-f]{8} is committed, but 4 parts .*: a: cannot be read \/ b: changed \/ c: changed \/ and 1 more; --strict refuses such a backup\n$/,
+      /\nagent: warning: a: cannot be read\nagent: warning: b: changed\nagent: warning: c: changed\nagent: warning: d: changed\nagent: The backup prod\/log@[0-9a-f]{8} is committed, but 4 parts of its source are not in it as they were, named above; --strict refuses such a backup\n$/,
     );
-    const [row] = await desk.json("put", "prod/log", "journal:here");
-    assert.deepEqual(row!["problems"], problems);
+    const told = await desk.run("put", "prod/log", "journal:here", "--json");
+    assert.deepEqual(JSON.parse(told.stdout).problems, problems);
+    assert.doesNotMatch(told.stderr, /"warning"/);
+    assert.match(told.stderr, /as they were: a: cannot be read \/ b: changed \/ c: changed \/ and 1 more; --strict/);
     assert.match((await desk.run("show", "prod/log")).stdout, /^in part +4 problems while its source was read$/m);
     assert.match((await desk.run("ls")).stdout, /none, in part/);
     assert.match((await desk.run("chain", "prod/log")).stdout, /none, in part +fit$/m);

@@ -170,7 +170,7 @@ async function assertScreen(name: string, screen: string): Promise<void> {
   assert.equal(screen, await Deno.readTextFile(path), `screens/${name}`);
 }
 
-Deno.test("every help keeps one order, and to the width", async () => {
+Deno.test("every help keeps one order, and to the width, and gives examples", async () => {
   const world = fakeWorld();
   const overview = await screenOf(["--help"], 80, world, "nowhere");
   const commands = [...overview.matchAll(/^ {2}([a-z]+)\b.*\[/gm)].map(([, name]) => name!);
@@ -184,6 +184,8 @@ Deno.test("every help keeps one order, and to the width", async () => {
     const titles = page.split("\n").flatMap((line) => /^([A-Z][\w ]+:)(?: agent .*)?$/.exec(line)?.[1] ?? []);
     const known = [...order, ...last].filter((title) => titles.includes(title));
     assert.deepEqual(titles, known, command);
+    const speaksForItself = ["help", "version"].includes(command);
+    assert.ok(speaksForItself || last.some((title) => titles.includes(title)), `${command} has no example`);
     for (const line of page.split("\n").slice(1)) assert.ok(widthOf(line) <= 80, `${command}: ${line}`);
   }
 });

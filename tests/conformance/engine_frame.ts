@@ -82,11 +82,15 @@ export async function backUp(
 export async function restore(
   target: EngineTarget,
   levels: readonly StoredLevel[],
-  { between = () => {}, overwrite = false }: { between?: Between; overwrite?: boolean } = {},
+  { between = () => {}, overwrite = false, repository = null }: {
+    between?: Between;
+    overwrite?: boolean;
+    repository?: string | null;
+  } = {},
 ): Promise<readonly string[]> {
   const signal = new AbortController().signal;
   await between();
-  const open = await target.open({ signal, overwrite, onStderr: () => Promise.resolve() });
+  const open = await target.open({ signal, overwrite, repository, onStderr: () => Promise.resolve() });
   try {
     for (const level of levels) await restoreLevel(open, level, { isHighest: level === levels.at(-1), between });
     await between();

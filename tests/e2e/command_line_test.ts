@@ -72,6 +72,8 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["verfy", "prod/shop"], /There is no command "agent verfy"; did you mean "verify"\?/],
   [["key", "lst"], /There is no command "agent key lst"; did you mean "list"\?/],
   [["delete", "prod/shop"], /There is no command "agent delete"; did you mean "rm"\?/],
+  [["dump", "prod/shop"], /There is no command "agent dump"; did you mean "get"\?/],
+  [["get", "prod/shop", "--verify"], /There is no option --verify: every chunk is verified/],
   [["restore", "prod/shop"], /There is no command "agent restore"; did you mean "get"\?/],
   [["rm", "1f2e3d4c"], /to name a backup by its id, write "@1f2e3d4c"/],
   [["put", "prod/shop", "--gaurd", "none"], /--gaurd.*Did you mean --guard\?/],

@@ -59,6 +59,7 @@ function holdsBlob(content: Uint8Array, blobs: readonly string[]): boolean {
 
 function globExpression(glob: string, ignoreCase: boolean): RegExp {
   const path = glob.replace(/\/+$/, "");
+  if (path === "") throw new UsageError(`Not a pattern: "${glob}": it names nothing; write for example "*.conf"`);
   const isEnd = glob.includes("/") && !glob.startsWith("/");
   const source = `^${isEnd ? "(?:.*/)?" : ""}${sourceOf(path, glob)}$`;
   try {

@@ -1,6 +1,7 @@
 /** Walks over what a backup holds, depth first, each directory before what it holds. Memory: the directories on the way. */
 import { UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
+import { hasWildcards } from "../../base/text/wildcards.ts";
 import { quoteByteString } from "../../format/byte_string.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { EntryWalk, type FoundNode } from "../../repository/tree/entry_walk.ts";
@@ -42,7 +43,9 @@ export async function findInView(reader: TreeReader, view: TreeView, path: strin
     const stored = nodes.find((node) => node.name === name);
     const own: string = `${above}/${name}`;
     if (stored === undefined) {
-      const meant = didYouMean(own, nodes.map((node) => `${above}/${node.name}`));
+      const meant = hasWildcards(name)
+        ? '; "agent find" takes patterns'
+        : didYouMean(own, nodes.map((node) => `${above}/${node.name}`));
       throw new UsageError(`There is no "${own}" in that backup${meant || `; "agent files" lists what there is`}`);
     }
     found = { path: own, node: nodeInView(view, own, stored) };

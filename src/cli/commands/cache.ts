@@ -7,7 +7,10 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
 import { cachedRepositoryJson, cacheJson, cacheRemovalJson } from "../report/json/machine_json.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
+
+const NOTES: HelpNotes = { examples: [["agent cache"], ["agent cache --prune", "what is old or too much"]] };
 
 /** The command's specification. */
 function specification() {
@@ -20,7 +23,8 @@ function specification() {
     )
     .addOption(new Option("--clear", "remove everything"))
     .addOption(new Option("--json", "one JSON object a line"))
-    .addOption(new Option("-q, --quiet", "no summary"));
+    .addOption(new Option("-q, --quiet", "no summary"))
+    .addHelpText("after", helpNotes(NOTES));
 }
 
 type CacheOptions = OptionsOf<typeof specification>;

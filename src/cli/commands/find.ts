@@ -94,7 +94,7 @@ async function run(globs: readonly string[], options: FindCommandOptions, contex
     if (options.json) await writeJsonLines(stdout, result.versions.map(foundJson));
     else {
       await writeTable(stdout, COLUMNS, result.versions.map(row));
-      if (!options.quiet) await writeLine(stderr, summary(result));
+      if (!options.quiet && result.unknown === null) await writeLine(stderr, summary(result));
     }
     throwIfIncomplete(result);
   });

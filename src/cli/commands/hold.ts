@@ -18,6 +18,8 @@ const NOTES: HelpNotes = {
   examples: [["agent hold prod/shop@2026-08-30"]],
 };
 
+const RELEASE_NOTES: HelpNotes = { examples: [["agent release prod/shop@2026-08-30"]] };
+
 /** The specification of `hold`. */
 function holdSpecification() {
   const command = new Command("hold")
@@ -33,7 +35,8 @@ function releaseSpecification() {
   const command = new Command("release")
     .description("end the hold of a backup, so that retention applies to it again")
     .usage("[options] SERIES@SELECTOR")
-    .argument("<backup>", "which backup; see agent get --help");
+    .argument("<backup>", "which backup; see agent get --help")
+    .addHelpText("after", helpNotes(RELEASE_NOTES));
   return withRepositoryOptions(command);
 }
 

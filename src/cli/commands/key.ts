@@ -5,16 +5,18 @@ import { timestampToDate } from "../../format/time.ts";
 import { keyAdd, keyChange, keyList, keyRemove, type KeyRow } from "../../ops/keys.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
+import { helpNotes } from "../terminal/help_text.ts";
 import { type Column, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { type NextPassword, nextPassword } from "../password/sources.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { keyChangeJson, keyJson } from "../report/json/keys_json.ts";
 
 /** The specification of a command that takes a new password. */
-function newPasswordSpecification(name: string, description: string) {
+function newPasswordSpecification(name: string, description: string, example: string) {
   const command = new Command(name)
     .description(description)
-    .option("--new-password-file <file>", "file that holds the new password, or is made with a strong one");
+    .option("--new-password-file <file>", "file that holds the new password, or is made with a strong one")
+    .addHelpText("after", helpNotes({ examples: [[example]] }));
   return withRepositoryOptions(command);
 }
 
@@ -24,13 +26,25 @@ type NewPasswordOptions = OptionsOf<typeof newPasswordSpecification>;
 export function keyCommand(context: CliContext): CommandUnknownOpts {
   const listing = withRepositoryOptions(new Command("list").description("list key files"))
     .action((options, self) => list(allOptions(self, options), context));
-  const adding = newPasswordSpecification("add", "let one more password open the repository")
+  const adding = newPasswordSpecification(
+    "add",
+    "let one more password open the repository",
+    "agent key add --new-password-file /etc/agent.second",
+  )
     .action((options, self) => add(allOptions(self, options), context));
   const removal = withRepositoryOptions(
-    new Command("remove").description("remove a key file").argument("<id>", "its id or the beginning of it"),
+    new Command("remove").description("remove a key file").argument("<id>", "its id or the beginning of it")
+      .addHelpText(
+        "after",
+        helpNotes({ examples: [["agent key remove 1f2e3d4c", "an id that agent key list shows"]] }),
+      ),
   )
     .action((id, options, self) => remove(id, allOptions(self, options), context));
-  const changing = newPasswordSpecification("passwd", "change the password in use")
+  const changing = newPasswordSpecification(
+    "passwd",
+    "change the password in use",
+    "agent key passwd --new-password-file /etc/agent.next",
+  )
     .action((options, self) => change(allOptions(self, options), context));
   return new Command("key")
     .description("list, add, remove or change the passwords that open the repository")

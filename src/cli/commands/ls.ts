@@ -11,12 +11,20 @@ import { backupJson } from "../report/json/backup_json.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { type Column, formatCount, formatTime, writeJsonLines, writeLine, writeTable } from "../terminal/write.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { collectTags } from "../options/repeated_options.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { writeWarning } from "../report/warning.ts";
 import { judgedText } from "../report/wholeness.ts";
+
+const NOTES: HelpNotes = {
+  examples: [
+    ["agent ls prod", "the series below prod, and prod itself"],
+    ["agent ls --latest 1", "the newest backup of each series on each host"],
+  ],
+};
 
 /** Parses how many backups to list. Throws `UsageError`. */
 function parseLatest(text: string): number {
@@ -33,7 +41,8 @@ function specification() {
     .argument("[series]", "only this series and those below it")
     .option("--host <name>", "only backups of this host")
     .option("--tag <tag>", "only backups with this tag; if repeated, with all of these tags", collectTags)
-    .option("--latest <n>", "only the n newest backups of each series on each host", parseLatest);
+    .option("--latest <n>", "only the n newest backups of each series on each host", parseLatest)
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 

@@ -37,7 +37,7 @@ import { PATH_OPTIONS } from "../options/put_paths.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { withSecondRepository } from "../options/second_repository.ts";
 import { oneIsMissing, outcomeLines, putWarnings } from "../report/put_outcomes.ts";
-import { refuseToCallWhole, summaryLines } from "../report/put_summary.ts";
+import { problemLines, refuseToCallWhole, summaryLines } from "../report/put_summary.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
@@ -251,7 +251,9 @@ async function run(
       for (const problem of result.problems) await writeWarning(problem, options, stderr);
       throw missing;
     }
-    refuseToCallWhole(result, isDry);
+    const named = options.json ? [] : problemLines(result);
+    for (const problem of named) await writeWarning(problem, options, stderr);
+    refuseToCallWhole(result, { isDry, named: named.length });
   });
 }
 

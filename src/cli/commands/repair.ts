@@ -34,6 +34,15 @@ const SNAPSHOTS: HelpNotes = {
   examples: [["agent repair snapshots --dry-run"], ["agent repair snapshots prod/shop@2026-08-30 --forget"]],
 };
 
+const INDEX: HelpNotes = { examples: [["agent repair index --dry-run"], ["agent repair index"]] };
+
+const PACKS: HelpNotes = {
+  examples: [
+    ["agent repair packs --dry-run", "reads all packs"],
+    ["agent repair packs 1f2e3d4c", "one that agent check named"],
+  ],
+};
+
 const DRY_RUN = ["-n, --dry-run", "only show what would be done"] as const;
 
 /** The specification of `repair index`. */
@@ -41,7 +50,8 @@ function indexSpecification() {
   const command = new Command("index")
     .description("list every pack as its own header describes it, and none that is gone")
     .option("--read-all-packs", "read the headers of all packs, not only of those that the index has wrong")
-    .option(...DRY_RUN);
+    .option(...DRY_RUN)
+    .addHelpText("after", helpNotes(INDEX));
   return withRepositoryOptions(command);
 }
 
@@ -51,7 +61,8 @@ function packsSpecification() {
     .description("save the whole blobs of damaged packs, and remove those packs")
     .usage("[options] [PACK…]")
     .argument("[packs...]", "ids of packs as check names them; without, all are read and the damaged ones repaired")
-    .option(...DRY_RUN);
+    .option(...DRY_RUN)
+    .addHelpText("after", helpNotes(PACKS));
   return withRepositoryOptions(command);
 }
 

@@ -110,8 +110,8 @@ function printSums(digest: "md5" | "sha256", { json }: ShowOptions, { stdout, st
 }
 
 function unknownSums(files: number): string {
-  const what = files === 1 ? "1 file is" : `${files} files are`;
-  return `${what} left out, because nobody knows the digest: restic read it last; "agent put --force" reads all again`;
+  const [what, them] = files === 1 ? ["1 file is", "it"] : [`${files} files are`, "them"];
+  return `${what} left out, because restic read ${them} last and keeps no digests: "agent put --force" reads all again`;
 }
 
 /** The width of the column of property names, including the gap. */
@@ -134,7 +134,12 @@ function describe({ backup, restored }: FoundBackup, manifest: Manifest): string
     ["base", manifest.base ?? "-"],
     ["engine", `${engine.name} ${engine.version}`],
     ...positionRows(source),
-    ["chunks", `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${chunker.min} to ${chunker.max} B)`],
+    [
+      "chunks",
+      `${chunker.algorithm}, ${formatSize(chunker.average)} on average (${formatSize(chunker.min)} to ${
+        formatSize(chunker.max)
+      })`,
+    ],
     ...manifest.tree === undefined ? streamRows(stats) : treeRows(manifest.tree, stats),
     ["stored", formatSize(backup.info?.stored ?? stats.bytesStored)],
     ...partRows(manifest),

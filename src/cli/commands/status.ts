@@ -34,7 +34,7 @@ const EXAMPLES: HelpNotes = {
     "series. Backups that claim to have been made in the future are shown, but do not count.",
     "HEALTH: if any backup of a series on a host was judged whole, only such backups are good. Newer ones that " +
     'could not be judged are shown as "newer not judged". A broken backup is incomplete, or another tool removed ' +
-    "content from it. An empty one holds no stream. Backups that other tools made are unknown, and meet an " +
+    "content from it. An empty one holds no stream or file. Backups that other tools made are unknown, and meet an " +
     "expectation only with --any.",
   ],
   examples: [

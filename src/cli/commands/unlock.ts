@@ -5,9 +5,17 @@ import type { Lock } from "../../format/lock.ts";
 import { unlock } from "../../ops/unlock.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { removedLockJson } from "../report/json/keys_json.ts";
+
+const NOTES: HelpNotes = {
+  examples: [
+    ["agent unlock"],
+    ["agent unlock --remove-all", "only if you know that nobody uses the repository"],
+  ],
+};
 
 /** The command's specification. */
 function specification() {
@@ -15,7 +23,8 @@ function specification() {
     .description(
       "remove stale locks: those not refreshed for 30 minutes and those of processes of this host that are gone",
     )
-    .option("--remove-all", "remove every lock, even of processes that are at work");
+    .option("--remove-all", "remove every lock, even of processes that are at work")
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 

@@ -13,6 +13,7 @@ import type { VerifiedStream } from "../../backup/content/read_verified.ts";
 import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
+import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, writeJson, writeLine } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
@@ -20,12 +21,13 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 import { verifiedChainJson, verifiedFilesJson, verifiedJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 import { collect } from "../options/repeated_options.ts";
-import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { runVerifyRestore } from "../verify_restore_run.ts";
 import { describeWholeness } from "../report/wholeness.ts";
 
-const EXAMPLES: HelpNotes = {
+const NOTES: HelpNotes = {
   about: [
+    "Streams are compared with the manifest, files with the list of digests. A snapshot of another tool has neither: " +
+    "its chunks are verified, and the MD5 of each file is told. Exit code 4: do not use what a restore would give.",
     "--restore brings a dump of MariaDB, MySQL, PostgreSQL or SQLite into a database, has the server check it, counts " +
     'the rows, and asks each --query. "scratch" starts a server of the programs of this machine, without a network, ' +
     "and removes it again. A URL names a database that is empty or missing; what was restored stays there.",
@@ -33,6 +35,9 @@ const EXAMPLES: HelpNotes = {
     "check was not met. Exit code 1: that could not be tried, and nothing is known.",
   ],
   examples: [
+    ["agent verify prod/shop", "the latest"],
+    ["agent verify etc/host@2026-08-30", "as of a day"],
+    ["agent verify prod/shop --chain", "whether the chain is whole, without reading streams"],
     ["agent verify prod/shop --restore scratch"],
     ["agent verify prod/shop --restore scratch --query 'SELECT 1 FROM t' --expect =1"],
     ["agent verify prod/shop --restore mysql://root@localhost/trial", "into a server that runs"],
@@ -51,7 +56,7 @@ function specification() {
     .option("--database <name>", "the database of the queries, if the backup holds several")
     .option("--chain", "only check the manifests of its chain; read no streams")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
-    .addHelpText("after", helpNotes(EXAMPLES));
+    .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 

@@ -6,8 +6,8 @@ import { cacheDirectory } from "./cache_directory.ts";
 import type { OwnDirectory } from "./put_files.ts";
 
 /**
- * Those directories; `accesses` has the main repository first. What lies on another machine is not among them, nor a repository whose store does not open: the put
- * tells why, and may still have another one.
+ * Those directories; `accesses` has the main repository first. What lies on another machine is not among them, nor a
+ * repository whose store does not open: the put tells why, and may still have another one.
  */
 export async function ownDirectories(
   accesses: readonly RepositoryAccess[],

@@ -1,5 +1,6 @@
 /** What `put SERIES PATH...` reads: lists and patterns from files, and the PATHs as they are found. */
 import { SourceError, UsageError } from "../../base/errors.ts";
+import { hasWildcards } from "../../base/text/wildcards.ts";
 import type { FilesRequest } from "../../engine/files/files_request.ts";
 import { expandPattern } from "../../engine/files/roots/path_glob.ts";
 import type { PathLook } from "../../engine/files/roots/path_look.ts";
@@ -103,7 +104,7 @@ function rootsOrAdvice<T>(paths: readonly string[], plan: () => T): T {
 
 /** A command without `--` before it looks like PATHs, and so does a pattern that the shell left as it is. */
 function adviceAbout(paths: readonly string[]): string {
-  if (paths.some((path) => /[*?[]/.test(path))) {
+  if (paths.some((path) => hasWildcards(path))) {
     return "; the shell replaces a pattern that is not in quotes, and --files-from takes patterns, too";
   }
   return paths[0]?.includes("/") === false ? "; a command to run goes after --" : "";

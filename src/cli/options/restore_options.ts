@@ -37,6 +37,8 @@ export interface RestoreChoices {
   readonly given: readonly string[];
 }
 
+const PATHS = "PATHs";
+
 type RestoreOptionValues = OptionsOf<typeof RESTORE_OPTIONS> & {
   readonly target?: string;
   readonly overwrite?: boolean;
@@ -48,7 +50,7 @@ type RestoreOptionValues = OptionsOf<typeof RESTORE_OPTIONS> & {
 export function restoreChoices(paths: readonly string[], options: RestoreOptionValues): RestoreChoices {
   const { include = [], exclude = [], ifExists, overwrite = false, delete: deletes = false, dryRun = false } = options;
   const given = [
-    paths.length > 0 && "PATHs",
+    paths.length > 0 && PATHS,
     include.length > 0 && "--include",
     exclude.length > 0 && "--exclude",
     ifExists !== undefined && "--if-exists",
@@ -56,8 +58,10 @@ export function restoreChoices(paths: readonly string[], options: RestoreOptionV
     dryRun === true && "--dry-run",
   ].filter((name) => typeof name === "string");
   if (given.length > 0 && (options.target === undefined || options.file !== undefined || options.raw)) {
+    const { what, them } = subjectOf(given[0]!);
+    const other = paths.length > 0 ? "; --file PATH alone prints one file" : "";
     throw new UsageError(
-      `${given[0]} is for restoring files and directories: use it with --target DIR, and no --file or --raw`,
+      `${what} for restoring files and directories: use ${them} with --target DIR, and no --file or --raw${other}`,
     );
   }
   const value = paths.find((path) => IF_EXISTS.some((when) => when === path));
@@ -87,5 +91,11 @@ export function restoreChoices(paths: readonly string[], options: RestoreOptionV
 /** Throws `UsageError` if something was given that a backup of streams has no use for. */
 export function refuseForStreams({ given }: RestoreChoices): void {
   if (given.length === 0) return;
-  throw new UsageError(`${given[0]} is for backups of files and directories; this one holds streams: leave it out`);
+  const { what, them } = subjectOf(given[0]!);
+  throw new UsageError(`${what} for backups of files and directories; this one holds streams: leave ${them} out`);
+}
+
+/** What was given, with its verb, and how to refer to it. */
+function subjectOf(given: string): { readonly what: string; readonly them: string } {
+  return given === PATHS ? { what: `${given} are`, them: "them" } : { what: `${given} is`, them: "it" };
 }

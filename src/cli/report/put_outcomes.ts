@@ -15,7 +15,8 @@ export function putWarnings({ decision, warnings, repositories, manifest: { tree
   return [...ofEach, ...ofSource];
 }
 
-const NO_FILE = "The backup has no file: all are left out, or a file system is not mounted; it does not count as good";
+const NO_FILE =
+  "The backup has no file: all are left out or cannot be read, or a file system is not mounted; it does not count as good";
 
 /** The error to end with if only one of two repositories has the backup; undefined otherwise. */
 export function oneIsMissing({ repositories }: PutResult): PartialError | undefined {

@@ -19,8 +19,10 @@ const LEAST_BYTES_OF_RATIO = 1024 * 1024;
 const LEAST_PERCENT = 0.1;
 /** If there are more streams, the others are counted. */
 const MOST_STREAMS = 10;
-/** How many problems an error names. */
+/** How many problems an error names. If there are more, each gets a line of its own. */
 const MOST_PROBLEMS = 3;
+/** The most problems that get a line. */
+const MOST_PROBLEM_LINES = 1_000;
 
 /** How long a put took, and whether it was a dry run. */
 interface PutRun {
@@ -107,17 +109,36 @@ function verdictOf({ guard }: ManifestFile): string {
   return complete === null ? "format not recognised, not judged" : `${format}, ${describeWholeness(format, complete)}`;
 }
 
-/** Throws `PartialError` if the source had problems, after the backup was reported. */
-export function refuseToCallWhole({ backup, problems, problemCount }: PutResult, isDry: boolean): void {
+/** What of the source could not be read as it was, one line each, if it is more than `refuseToCallWhole` can name. */
+export function problemLines({ problems, problemCount }: PutResult): readonly string[] {
+  return problemCount <= MOST_PROBLEMS ? [] : problems.slice(0, MOST_PROBLEM_LINES);
+}
+
+/**
+ * Throws `PartialError` if the source had problems, after the backup was reported. `named`: how many of `problemLines`
+ * were told before.
+ */
+export function refuseToCallWhole(
+  { backup, problems, problemCount }: PutResult,
+  { isDry, named }: { readonly isDry: boolean; readonly named: number },
+): void {
   if (problemCount === 0) return;
-  const first = problems.slice(0, MOST_PROBLEMS).join(" / ");
-  const more = problemCount > MOST_PROBLEMS ? ` / and ${problemCount - MOST_PROBLEMS} more` : "";
   const parts = `${formatCount(problemCount, "part")} of its source`;
-  const verb = problemCount === 1 ? "is" : "are";
+  const [verb, it, was] = problemCount === 1 ? ["is", "it", "was"] : ["are", "they", "were"];
+  const names = named > 0 ? namedAbove(named, problemCount) : firstOf(problems, problemCount);
   throw new PartialError(
     isDry
-      ? `${parts} would not be in the backup of "${backup.series}" as it ${verb}: ${first}${more}`
-      : `The backup ${backup.series}@${shortId(backup.id)} is committed, but ${parts} ${verb} ` +
-        `not in it as it was: ${first}${more}; --strict refuses such a backup`,
+      ? `${parts} would not be in the backup of "${backup.series}" as ${it} ${verb}${names}`
+      : `The backup ${backup.series}@${shortId(backup.id)} is committed, but ${parts} ${verb} not in it as ${it} ` +
+        `${was}${names}; --strict refuses such a backup`,
   );
+}
+
+function namedAbove(named: number, count: number): string {
+  return named >= count ? ", named above" : `, of which ${named} are named above`;
+}
+
+function firstOf(problems: readonly string[], count: number): string {
+  const more = count > MOST_PROBLEMS ? ` / and ${count - MOST_PROBLEMS} more` : "";
+  return `: ${problems.slice(0, MOST_PROBLEMS).join(" / ")}${more}`;
 }

@@ -44,10 +44,11 @@ export class TarTarget implements EngineTarget {
     this.#machine = machine;
   }
 
-  open({ signal, onStderr, overwrite }: TargetRequest): Promise<OpenTarget> {
+  open({ signal, onStderr, overwrite, repository = null }: TargetRequest): Promise<OpenTarget> {
     const { path, owner } = this.#options;
     return interruptible(signal, async () => {
       const program = await findGnuTar(this.#machine);
+      await refuseRepository(path, repository);
       await prepare(path, overwrite);
       const own = [...owner === "numbers" ? ["--numeric-owner"] : [], ...Deno.uid() === 0 ? AS_ROOT : []];
       return new OpenTarTarget(program, { path, args: [...EXTRACT, ...own, `--directory=${path}`], onStderr });
@@ -179,6 +180,25 @@ class ArchiveSink implements TargetStream {
       : `tar ${signal ? `was ended by ${signal}` : `exited with ${code}`}${reason && `: ${reason}`}`;
     throw new AgentError(`Cannot restore into "${where}": ${how}; it holds a part of the backup`);
   }
+}
+
+/** Throws `UsageError` if the repository lies in the directory, all of which becomes the backup, or the other way round. */
+async function refuseRepository(path: string, repository: string | null): Promise<void> {
+  const [target, own] = await Promise.all([realPathOf(path), repository === null ? null : realPathOf(repository)]);
+  if (target === null || own === null) return;
+  if (!isWithin(own, target) && !isWithin(target, own)) return;
+  throw new UsageError(
+    `Cannot restore into "${path}": all of it becomes what the backup is, and the repository would be lost; ` +
+      "name another directory",
+  );
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return directory === "/" || path === directory || path.startsWith(`${directory}/`);
+}
+
+async function realPathOf(path: string): Promise<string | null> {
+  return await Deno.realPath(path).catch(() => null);
 }
 
 /** Makes the directory where it is missing. Throws `UsageError` if it holds something that nobody may overwrite. */

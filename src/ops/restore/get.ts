@@ -8,7 +8,7 @@ import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
-import { type BackupFile, listFiles, readManifest } from "../../backup/content/contents.ts";
+import { type BackupFile, listFiles, readManifest, treeOfFiles } from "../../backup/content/contents.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
 import { describeOther, findTreeFile } from "../../backup/files/find_file.ts";
 import { type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
@@ -39,6 +39,7 @@ import {
 } from "../../backup/content/read_verified.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 import { restoreFiles, type RestoreRequest } from "./files/restore_files.ts";
+import { assertHolds } from "./files/restore_filter.ts";
 import type { RestoreResult } from "./files/restore_tree.ts";
 import { replayBackup, type ReplayOptions, type ReplayResult } from "./replay.ts";
 
@@ -333,9 +334,9 @@ export async function findOneFile(
   const file = await findTreeFile(found, name, found.reading);
   if (file !== null) return file;
   await refuseOther(found, name);
-  throw new UsageError(
-    `The backup holds no file ${quoteByteString(name)}; name it by its whole path, such as etc/hosts for /etc/hosts`,
-  );
+  const root = await treeOfFiles(found.reading.repository, found);
+  if (root !== null && pathInTree(name) !== "") await assertHolds(found.reading.repository, root, [pathInTree(name)]);
+  throw new UsageError(`The backup holds no file ${quoteByteString(name)}; "agent files" lists what it holds`);
 }
 
 async function verifyAllFiles(

@@ -16,6 +16,7 @@ import { levelDirectory, levelOfPath, METADATA_FILE_NAME } from "../../format/ma
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
+import { localFolderOf } from "../../store/built_in.ts";
 import { manifestFor } from "./fitting_backup.ts";
 import { ReplayTarget } from "./replay_target.ts";
 
@@ -67,7 +68,8 @@ export async function replayBackup(
   const levels = levelsOf(source, manifest, target);
   await assertReadable(source, manifest, levels);
   const { overwrite, onStderr } = options;
-  using open = await ReplayTarget.open(target, { signal: source.signal, overwrite, onStderr });
+  const repository = localFolderOf(source.repository.store);
+  using open = await ReplayTarget.open(target, { signal: source.signal, overwrite, repository, onStderr });
   try {
     const replay = new Replay(
       { source, manifest, levels, open, hasEntries: target.engine.hasEntries ?? false },

@@ -48,6 +48,13 @@ Deno.test("patterns mean names, ends of paths or whole paths", () => {
   assert.ok(fits("/ETC/*", "/etc/ÄB", true));
 });
 
+Deno.test("a pattern that names nothing is refused", () => {
+  for (const glob of ["", "/", "//"]) {
+    const expected = (error: Error) => error instanceof UsageError && /it names nothing/.test(error.message);
+    assert.throws(() => entryMatcher({ ...NONE, globs: [glob] }), expected, glob);
+  }
+});
+
 Deno.test("chunks and trees are found by the first digits of their ids", () => {
   const content = new Uint8Array(64).fill(0xab, 32);
   const node = makeNode({ name: "x", type: "file", content });

@@ -90,6 +90,23 @@ targetTest("what is overwritten becomes what the backup is, and nothing else sta
   await assertSame(target);
 });
 
+targetTest("a directory in which the repository lies is refused, or one in it", async (fixture, zero) => {
+  const target = await fixture.target();
+  const where = target.replace("tar:", "");
+  await Deno.mkdir(join(where, "deep/repo/data"), { recursive: true });
+  await Deno.symlink(join(where, "deep"), join(where, "link"));
+  const request = { overwrite: true, repository: join(where, "link/repo") };
+  for (const path of ["", "/deep", "/deep/repo", "/link/repo/data"]) {
+    await assert.rejects(
+      restore(fixture.registry.target(target + path).driver, [zero], request),
+      (error: Error) => error instanceof UsageError && /the repository would be lost; name another/.test(error.message),
+    );
+  }
+  await Deno.mkdir(join(where, "deep/repository"));
+  await restore(fixture.registry.target(`${target}/deep/repository`).driver, [zero], request);
+  await Deno.stat(join(where, "deep/repo/data"));
+});
+
 targetTest("levels of another engine are refused", async (fixture, zero) => {
   const item = { kind: "stream", path: "shop.sql", size: 1 } as const;
   for (const items of [[{ item, bytes: Uint8Array.of(1) }], []]) {

@@ -29,8 +29,7 @@ export class ExtraRemoval {
   /** Adds an entry and what is in it. Returns whether nothing of it stays. */
   async #collect(entry: TargetEntry, extra: TargetEntry[]): Promise<boolean> {
     const verdict = this.#filter.judge(entry.path, entry.isFolder);
-    // What is mounted in the target is no part of it.
-    if (verdict === "skip" || entry.isMount) return false;
+    if (verdict === "skip" || entry.isForeign) return false;
     let isEmptied = true;
     if (entry.isFolder) {
       for (const below of await this.#thread.call("listFolder", { path: entry.path })) {

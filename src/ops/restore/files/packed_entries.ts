@@ -1,6 +1,6 @@
 /**
  * Entries on their way from the thread that reads to the one that writes: numbers in one table, texts in lists. As one
- * object each, many small files would cost more for the way than for being written.
+ * object each, many small files would cost more to send than to write.
  */
 import { timestampParts } from "../../../format/time.ts";
 import { unixPermissions } from "../../../format/tree/file_mode.ts";

@@ -8,6 +8,7 @@ import { restoreRules, RestoreSelection } from "../../../engine/files/selection/
 import { bytesOfByteString } from "../../../format/byte_string.ts";
 import type { Manifest } from "../../../format/manifest/manifest.ts";
 import { pathInTree } from "../../../repository/tree/trees.ts";
+import { localFolderOf } from "../../../store/built_in.ts";
 import { makeFolders } from "../make_folders.ts";
 import type { Decision, IfExists } from "./decision.ts";
 import { assertHolds, assertSelects, filterByPaths, type RestoreFilter } from "./restore_filter.ts";
@@ -74,9 +75,11 @@ export async function restoreFiles(
   // What a deletion is to concern need not be in the backup.
   if (include.length > 0 && !deletes) await assertSelects(reading.repository, { ...source, patterns: include });
   if (!dryRun) await makeFolders(request.target);
+  const folder = localFolderOf(reading.repository.store);
   const options = {
     ...request,
     target: bytesOfByteString(request.target),
+    repository: folder === null ? null : new TextEncoder().encode(folder),
     mark: `${reading.repository.config.id} ${backup.series}`,
     ifExists,
     deletes,

@@ -2,6 +2,7 @@
 import { IntegrityError, UsageError } from "../../../base/errors.ts";
 import type { BlobId } from "../../../base/id.ts";
 import { didYouMean } from "../../../base/text/nearest_name.ts";
+import { hasWildcards } from "../../../base/text/wildcards.ts";
 import { quoteByteString } from "../../../format/byte_string.ts";
 import type { Node } from "../../../format/tree/node.ts";
 import type { IndexedRepository } from "../../../repository/repository.ts";
@@ -97,6 +98,10 @@ function unknownPath(
 ): string {
   const place = shownPath(way.join("/"));
   const meant = didYouMean(name, nodes.map((node) => node.name));
-  const known = meant !== "" ? `${meant.slice(0, -1)} in ${place}?` : `; ${place} has no ${quoteByteString(name)}`;
+  const known = hasWildcards(name)
+    ? "; a PATH is no pattern: --include takes patterns"
+    : meant !== ""
+    ? `${meant.slice(0, -1)} in ${place}?`
+    : `; ${place} has no ${quoteByteString(name)}: "agent find" tells whole paths`;
   return `The backup does not hold ${shownPath(path)}${known}`;
 }

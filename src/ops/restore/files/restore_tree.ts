@@ -16,6 +16,8 @@ import { type LeftDirectory, type Window, WindowReader } from "./window_source.t
 interface RestoreOptions {
   /** The target, an existing directory. */
   readonly target: Uint8Array;
+  /** The directory of the repository; null if it is on another machine. */
+  readonly repository: Uint8Array | null;
   /** Names the backups whose restores may delete in the target; known only to those who can open the repository. */
   readonly mark: string;
   /** What to do with what is there; null refuses a target that is not empty. */
@@ -77,8 +79,8 @@ export async function restoreTree(
   thread: RestoreThread,
   options: RestoreOptions,
 ): Promise<RestoreResult> {
-  const { target: path, mark, ifExists, dryRun } = options;
-  const request = { path, mark, ifExists: ifExists ?? "always", mayBeAbsent: dryRun };
+  const { target: path, mark, ifExists, dryRun, repository } = options;
+  const request = { path, mark, ifExists: ifExists ?? "always", mayBeAbsent: dryRun, repository };
   const opened = await thread.call("openTarget", request);
   if ("failure" in opened) throw new AgentError(opened.failure);
   refuseTarget(opened, options);
@@ -94,13 +96,20 @@ export async function restoreTree(
 }
 
 function refuseTarget(target: OpenedTarget, { ifExists, deletes, mayDeleteAnywhere }: RestoreOptions): void {
+  if (target.isInRepository) {
+    throw new UsageError("Refusing to restore into the repository: name another directory as target");
+  }
   if (!target.isEmpty && ifExists === null) {
     throw new UsageError(
       "The target is not empty: name an empty directory, or say with --overwrite or --if-exists what to do with what is there",
     );
   }
   if (!deletes) return;
-  if (target.isRoot) throw new UsageError("--delete never works on the root directory of the machine");
+  if (target.isRoot) {
+    throw new UsageError(
+      "--delete never works on the root directory of the machine: leave it out, or restore into another directory",
+    );
+  }
   if (mayDeleteAnywhere || target.isEmpty || target.isMarked) return;
   throw new UsageError(
     "Refusing to delete in this target, because agent did not make it from this series: say with --include what may be " +

@@ -75,6 +75,8 @@ export interface OpenedTarget {
   readonly lacks: readonly string[];
   /** Whether it is the root directory of the machine. */
   readonly isRoot: boolean;
+  /** Whether it is the repository that is restored from, or lies in it. */
+  readonly isInRepository: boolean;
   readonly isEmpty: boolean;
   /** Whether an earlier restore of the same backups made it. */
   readonly isMarked: boolean;
@@ -85,8 +87,8 @@ export interface TargetEntry {
   /** Its path below the target. */
   readonly path: string;
   readonly isFolder: boolean;
-  /** Whether something is mounted there. */
-  readonly isMount: boolean;
+  /** Whether it is no part of the target: something is mounted there, or it is the repository that is restored from. */
+  readonly isForeign: boolean;
 }
 
 /** Calls of a thread that restores files. It has one target. */
@@ -99,6 +101,8 @@ export type RestoreCalls = {
       ifExists: IfExists;
       /** Whether a folder that is not there is taken for an empty one, in which nothing is made. */
       mayBeAbsent: boolean;
+      /** Where the repository is that is restored from; null if that is on another machine. */
+      repository: Uint8Array | null;
     };
     response: OpenedTarget | { failure: string };
   };

@@ -17,6 +17,8 @@ import type { RestoreResult } from "../../../../src/ops/restore/files/restore_tr
 import { restoreHandlers } from "../../../../src/ops/restore/files/target/restore_target.ts";
 import type { Problem, RestoreCalls, RestoreThread } from "../../../../src/ops/restore/files/target_calls.ts";
 import { withFoundBackup } from "../../../../src/ops/restore/get.ts";
+import { ForwardingStore } from "../../../../src/store/forwarding.ts";
+import type { BlobStore } from "../../../../src/store/store.ts";
 import { accessTo, fakeWorld } from "../../../helpers/world.ts";
 import { plant, type Planted } from "../../archive_fixture.ts";
 import { backupsOf, type Checked, threeBackups } from "../../check_fixture.ts";
@@ -50,12 +52,28 @@ interface Restored {
   readonly plan: readonly string[];
 }
 
+/** A store that says it is at a place of this machine. */
+class PlacedStore extends ForwardingStore {
+  readonly #place: string;
+
+  constructor(inner: BlobStore, place: string) {
+    super(inner);
+    this.#place = place;
+  }
+
+  override get location(): string {
+    return this.#place;
+  }
+}
+
 /** How a restore is run. */
 interface RestoreSetup extends Partial<RestoreRequest> {
   readonly files?: () => FileSystem;
   /** Called before each call to the thread. */
   readonly beforeCall?: (name: keyof RestoreCalls) => void;
   readonly signal?: AbortSignal;
+  /** Where the repository says that it is. */
+  readonly repository?: string;
 }
 
 /** A backup of these entries, as another tool makes it. */
@@ -100,7 +118,7 @@ export interface PlantedBackup {
 export async function restoreInto(
   target: string,
   { checked, id }: PlantedBackup,
-  { files = () => FILES, beforeCall, signal, ...request }: RestoreSetup = {},
+  { files = () => FILES, beforeCall, signal, repository, ...request }: RestoreSetup = {},
 ): Promise<Restored> {
   const problems: string[] = [];
   const damages: string[] = [];
@@ -121,7 +139,7 @@ export async function restoreInto(
   let error: unknown = null;
   try {
     result = await withFoundBackup(
-      accessTo(checked.store),
+      accessTo(repository === undefined ? checked.store : new PlacedStore(checked.store, repository)),
       { selector: `@${id}`, noLock: true },
       options,
       (found) => {

@@ -10,6 +10,11 @@ export class BlockedPaths {
     this.#paths.add(path);
   }
 
+  /** Whether a path is one of the directories, or below one of them. */
+  includes(path: string): boolean {
+    return this.#paths.has(path) || this.covers(path);
+  }
+
   /** Whether a path is below one of the directories. */
   covers(path: string): boolean {
     if (this.#paths.size === 0) return false;

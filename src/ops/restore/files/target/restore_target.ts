@@ -22,16 +22,21 @@ import {
   type WindowPlan,
   type WindowRequest,
 } from "../target_calls.ts";
+import { RepositoryFolder } from "./repository_folder.ts";
 import { TargetFolders } from "./target_folders.ts";
 import { hasMark, markTarget } from "./target_mark.ts";
 import { WindowPlanner } from "./window_planner.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const NO_PIECES = new Float64Array(0);
+/** What is known of a target that is not there. */
+const ABSENT = { isRoot: false, isInRepository: false, isEmpty: true, isMarked: false };
 
 /** An open target. */
 class RestoreTarget implements Disposable {
   readonly #files: FileSystem;
+  readonly #path: Uint8Array;
+  readonly #repository: RepositoryFolder;
   /** Null if it is absent, which only a plan permits. */
   readonly #root: Folder | null;
   readonly #mark: string;
@@ -46,8 +51,11 @@ class RestoreTarget implements Disposable {
   readonly #awaited = new Map<number, PendingEntry>();
 
   /** Opens the folder at `path`. Throws `FileSystemError`. */
-  constructor(files: FileSystem, { path, mark, ifExists, mayBeAbsent }: RestoreCalls["openTarget"]["request"]) {
+  constructor(files: FileSystem, request: RestoreCalls["openTarget"]["request"]) {
+    const { path, mark, ifExists, mayBeAbsent } = request;
     this.#files = files;
+    this.#path = path;
+    this.#repository = new RepositoryFolder(files, request.repository);
     this.#mark = mark;
     this.#root = mayBeAbsent ? openIfThere(files, path) : files.openRoot(path);
     this.#folders = new TargetFolders(this.#root);
@@ -55,7 +63,7 @@ class RestoreTarget implements Disposable {
     const tools = { folders: this.#folders, metadata: new MetadataSetter(accounts), accounts };
     const shared = { blocked: this.#blocked, links: new RestoredLinks() };
     this.#metadata = tools.metadata;
-    this.#planner = new WindowPlanner({ ...tools, ...shared, ifExists });
+    this.#planner = new WindowPlanner({ ...tools, ...shared, ifExists, repository: this.#repository });
     this.#maker = new EntryMaker({ ...tools, ...shared });
     this.#writer = new FileWriter(tools.folders, tools.metadata);
   }
@@ -63,12 +71,13 @@ class RestoreTarget implements Disposable {
   /** What the target is. Throws `FileSystemError`. */
   get state(): OpenedTarget {
     using machine = this.#files.openRoot(new TextEncoder().encode("/"));
-    if (this.#root === null) return { lacks: this.#files.lacks, isRoot: false, isEmpty: true, isMarked: false };
+    if (this.#root === null) return { ...ABSENT, lacks: this.#files.lacks };
     const [own, root] = [this.#root.status(HERE)!, machine.status(HERE)!];
     const isEmpty = [...this.#root.list()].every((entries) => entries.length === 0);
     return {
       lacks: this.#files.lacks,
       isRoot: own.inode === root.inode && own.device === root.device,
+      isInRepository: this.#repository.contains(this.#path),
       isEmpty,
       isMarked: hasMark(this.#root, this.#mark),
     };
@@ -149,14 +158,15 @@ class RestoreTarget implements Disposable {
   list(path: string): TargetEntry[] {
     const found: TargetEntry[] = [];
     const prefix = path === "" ? "" : `${path}/`;
-    const folder = this.#folders.find(path);
+    const folder = this.#blocked.includes(path) ? null : this.#folders.find(path);
     if (folder === null) return found;
     const own = folder.status(HERE)!;
     for (const entries of folder.list()) {
       for (const { name, type } of entries) {
         const status = type === "unknown" || type === "folder" ? folder.status(name) : null;
         const isFolder = status?.type === "folder";
-        found.push({ path: prefix + byteStringOf(name), isFolder, isMount: isFolder && isMount(status, own) });
+        const isForeign = isFolder && (isMount(status, own) || this.#repository.is(status));
+        found.push({ path: prefix + byteStringOf(name), isFolder, isForeign });
       }
     }
     return found;

@@ -20,6 +20,7 @@ import { partName, RESUMED_BYTES } from "./part_name.ts";
 import type { PendingEntry } from "./pending.ts";
 import { unpackEntries } from "../packed_entries.ts";
 import type { Problem, WindowPlan, WindowRequest } from "../target_calls.ts";
+import type { RepositoryFolder } from "./repository_folder.ts";
 import type { TargetFolders } from "./target_folders.ts";
 import { isZeroId } from "../zero_ids.ts";
 import { HOLE_BYTES } from "./zero_runs.ts";
@@ -35,6 +36,7 @@ interface PlannerTools {
   readonly ifExists: IfExists;
   readonly blocked: BlockedPaths;
   readonly links: RestoredLinks;
+  readonly repository: RepositoryFolder;
 }
 
 /** Plans windows, one after the other. */
@@ -87,10 +89,11 @@ export class WindowPlanner {
 
   *#planOne(entry: RestoreEntry, request: WindowRequest): Generator<null, void, void> {
     if (this.#tools.blocked.covers(entry.path)) return this.#passOver(entry, null);
-    const { folders, ifExists, links } = this.#tools;
+    const { folders, ifExists, links, repository } = this.#tools;
     const folder = folders.find(folderOf(entry.path));
     const name = bytesOfByteString(nameOf(entry.path));
     const status = folder?.status(name) ?? null;
+    if (status !== null && repository.is(status)) return this.#passOver(entry, REPOSITORY);
     const link = links.firstName(entry, request);
     const found = status === null ? null : this.#look(entry, { folder: folder!, name, status }, link);
     const { type, size, mtimeNs, isParent } = entry;
@@ -241,6 +244,8 @@ export class WindowPlanner {
     });
   }
 }
+
+const REPOSITORY: Decision = { action: "skip", reason: "is the repository, which is left alone", metadata: false };
 
 /** Where something was found. */
 interface Place {

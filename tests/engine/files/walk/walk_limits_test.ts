@@ -1,11 +1,11 @@
 /** Trees that no disk of a test has: deeper and wider than a backup can hold. */
 import assert from "node:assert/strict";
-import { Walk } from "../../../src/engine/files/walk/walk.ts";
-import { stepsOf } from "./walk/walk_steps.ts";
-import type { FileSystem, Folder, FolderEntry } from "../../../src/filesystem/file_system.ts";
-import type { FileStatus } from "../../../src/filesystem/status.ts";
-import { MOST_TREE_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../src/format/bounds.ts";
-import { filesRequest } from "./files_trial.ts";
+import { Walk } from "../../../../src/engine/files/walk/walk.ts";
+import { stepsOf } from "./walk_steps.ts";
+import type { FileSystem, Folder, FolderEntry } from "../../../../src/filesystem/file_system.ts";
+import type { FileStatus } from "../../../../src/filesystem/status.ts";
+import { MOST_TREE_BYTES, MOST_TREE_DEPTH, MOST_TREE_NODES } from "../../../../src/format/bounds.ts";
+import { filesRequest } from "../files_trial.ts";
 
 const STATUS: FileStatus = {
   type: "file",
