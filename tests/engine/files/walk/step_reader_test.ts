@@ -36,8 +36,8 @@ function runsBelow(path: string): string[][] {
 Deno.test("a directory and a file with several names end what may be compared all at once", async () => {
   await using directory = new TestDirectory();
   for (const name of ["a", "b", "linked", "m", "n/inner", "o"]) directory.write(name, name);
-  Deno.symlinkSync("a", directory.at("c"));
-  Deno.linkSync(directory.at("linked"), directory.at("n/other"));
+  await Deno.symlink("a", directory.at("c"));
+  await Deno.link(directory.at("linked"), directory.at("n/other"));
   assert.deepEqual(runsBelow(directory.path), [
     ["a", "b", "c"],
     ["alone linked"],
