@@ -83,7 +83,7 @@ export interface Folder extends Disposable {
 
   /** Makes a folder with at most the bits of `mode`, as `createFile`; it is opened separately. */
   makeFolder(name: Name, mode: number): void;
-  /** Makes a symbolic link with any target of 1 to 4,095 bytes without NUL. */
+  /** Makes a symbolic link with any target of 1 to 4,095 bytes. Throws `EINVAL` for one with a NUL. */
   makeLink(name: Name, target: Uint8Array): void;
   /** Gives the entry `name` a second name: a hard link `newName` in `newFolder`, which belongs to the same file system. */
   makeHardLink(name: Name, newFolder: Folder, newName: Name): void;
@@ -105,7 +105,10 @@ export interface Folder extends Disposable {
   setMode(name: Name, mode: number): void;
   /** Sets the times of an entry, also of a link. */
   setTimes(name: Name, times: TimesChange): void;
-  /** Sets an extended attribute, also of a link. Throws `ENOTSUP` if the file system has none of this namespace. */
+  /**
+   * Sets an extended attribute, also of a link. Throws `ENOTSUP` if the file system has none of this namespace, and
+   * `EINVAL` for a name with a NUL.
+   */
   setAttribute(name: Name, attribute: ExtendedAttribute): void;
   /** Removes an extended attribute. Throws `ENODATA` if there is none. */
   removeAttribute(name: Name, attributeName: string): void;

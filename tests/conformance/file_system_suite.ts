@@ -210,6 +210,15 @@ export function fileSystemConformance(label: string, open: () => FileSystem, kee
     assert.throws(() => folder.readLink(bytes("none")), refusedWith("ENOENT"));
   });
 
+  test("a target or an attribute's name with a NUL is refused, and never taken for a shorter one", ({ folder }) => {
+    assert.throws(() => folder.makeLink(bytes("link"), bytes("a\0b")), refusedWith("EINVAL"));
+    writeEntry(folder, "file", bytes(""));
+    const attribute = { name: "user.a\0b", value: bytes("x") };
+    assert.throws(() => folder.setAttribute(bytes("file"), attribute), refusedWith("EINVAL", "ENOTSUP"));
+    assert.deepEqual(folder.attributes(bytes("file")), []);
+    assert.equal(folder.status(bytes("link")), null);
+  });
+
   test("entries are linked, moved and removed", ({ folder }) => {
     folder.makeFolder(bytes("other"), 0o700);
     using other = folder.openFolder(bytes("other"));

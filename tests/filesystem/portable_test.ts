@@ -1,6 +1,7 @@
 /** What the runtime's own calls cannot keep is refused by name, and chosen only where the C library cannot be used. */
 import assert from "node:assert/strict";
 import { LibcFileSystem } from "../../src/filesystem/libc/libc_file_system.ts";
+import { PortableAccounts } from "../../src/filesystem/portable/portable_accounts.ts";
 import { openFileSystem } from "../../src/filesystem/open_file_system.ts";
 import { PortableFileSystem } from "../../src/filesystem/portable/portable_file_system.ts";
 import { bytes, makeBench, refusedWith } from "../conformance/file_system_suite.ts";
@@ -29,4 +30,16 @@ Deno.test("the runtime's calls stand in where the C library cannot be used, and 
   using best = openFileSystem();
   assert.ok(best instanceof LibcFileSystem);
   assert.deepEqual(best.lacks, []);
+});
+
+Deno.test("accounts that are not there have no names, and those that cannot be read are an error", () => {
+  using bench = makeBench(() => new LibcFileSystem());
+  const [users, groups] = [`${bench.path}/passwd`, `${bench.path}/group`];
+  const none = new PortableAccounts({ users, groups });
+  assert.deepEqual([none.userName(0), none.groupId("root")], ["", null]);
+  Deno.writeTextFileSync(users, "root:x:0:0::/root:/bin/sh\nodd:x:none::\n");
+  const some = new PortableAccounts({ users, groups });
+  assert.deepEqual([some.userName(0), some.userId("odd"), some.groupName(0)], ["root", null, ""]);
+  Deno.mkdirSync(groups);
+  assert.throws(() => new PortableAccounts({ users, groups }), refusedWith("EISDIR"));
 });

@@ -14,8 +14,12 @@ import { flipBit, replace } from "./check_fixture.ts";
 import { FilesScene, HOUR_MS } from "./put_files_fixture.ts";
 
 /** A backup of a directory, and of the same with everything read, which goes into a series of its own. */
-async function putDirectory(scene: FilesScene, path: string, { readAll = false, series = "prod/shop" } = {}) {
-  const changes = { readAll, compareCtime: true, compareInode: true };
+async function putDirectory(
+  scene: FilesScene,
+  path: string,
+  { readAll = false, compareCtime = true, series = "prod/shop" } = {},
+) {
+  const changes = { readAll, compareCtime, compareInode: true };
   const driven = filesSource(filesRequest([path], { request: { changes } }), {
     startThread: () => threadHere(openFileSystem),
   });
@@ -113,4 +117,46 @@ Deno.test("an unchanged directory whose tree cannot be read is read again, and i
   assert.equal(second.tree!.files.unmodified, 69 - 31 - 10);
   const { errors } = await scene.check();
   for (const { backups } of errors) assert.ok(backups.every(({ id }) => id === first.backup.id));
+});
+
+Deno.test("an unchanged tree that is damaged after it was compared is stored once more if other damage was met", async () => {
+  await using directory = new TestDirectory();
+  fill(directory);
+  directory.write("early/file", "read before all others");
+  const scene = await FilesScene.make();
+  const first = await putDirectory(scene, directory.path);
+  const { index } = await scene.repository();
+  const placeOf = async (path: string) => {
+    const { pack, offset } = index.locate("tree", decodeHex(await treeOf(scene, first.backup, directory.path + path)))!;
+    return { file: { kind: "pack", name: index.packId(pack) } as const, offset };
+  };
+  const early = await placeOf("/early");
+  await replace(scene.store, early.file, flipBit(early.offset + 20));
+  const later = await placeOf("/other/sub-1");
+  const get = scene.store.get.bind(scene.store);
+  scene.store.get = async (file, range, options) => {
+    const answer = await get(file, range, options);
+    const { offset = 0, length = 0 } = range ?? {};
+    if (file.name === later.file.name && offset <= later.offset && later.offset < offset + length) {
+      scene.store.get = get;
+      await replace(scene.store, later.file, flipBit(later.offset + 20));
+    }
+    return answer;
+  };
+  const second = await putDirectory(scene, directory.path);
+  assert.equal(scene.store.get, get, "the tree was read");
+  assert.equal(second.tree!.files.unmodified, 69, "only the file whose tree was damaged at once was read");
+  const { errors } = await scene.check();
+  assert.ok(errors.length > 0);
+  for (const { text, backups } of errors) assert.ok(backups.every(({ id }) => id === first.backup.id), text);
+});
+
+Deno.test("a further name of an unchanged file has its digests, too", async () => {
+  await using directory = new TestDirectory();
+  fill(directory);
+  const scene = await FilesScene.make();
+  await putDirectory(scene, directory.path);
+  await Deno.link(directory.at("odd/twice"), directory.at("odd/thrice"));
+  const second = await putDirectory(scene, directory.path, { compareCtime: false });
+  await assertSameAsRead(scene, directory.path, second);
 });

@@ -157,10 +157,7 @@ export class ItemMaker {
     if (head.size === 0) return EMPTY;
     const linked = links > 1 ? this.#links.take(found.state) : undefined;
     const content = earlier && this.#contentToKeep(earlier, name, head);
-    if (content === null) return linked ?? null;
-    const kept = { kind: "kept", size: head.size, content } as const;
-    if (links > 1 && linked === undefined) this.#links.remember(found.state, links, kept);
-    return kept;
+    return content === null ? linked ?? null : { kind: "kept", size: head.size, content };
   }
 
   /** The content of a file in the earlier backup, if it did not change since. */
@@ -174,7 +171,7 @@ export class ItemMaker {
 
   async #addToRead(path: string, { place }: Directory, { name, head, links, state }: FoundEntry): Promise<void> {
     const isShared = links > 1;
-    if (isShared) this.#links.remember(state, links, { kind: "same", path, isLast: false });
+    if (isShared) this.#links.remember(state, links, path);
     const entry = { path, head, ...isShared && { isShared } };
     if (head.size > this.#tools.source.smallFileBytes) return await this.#addLarge(entry, place, { name, state });
     if (this.#run.isFull(head.size)) await this.#endRun();

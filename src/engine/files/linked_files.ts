@@ -1,39 +1,39 @@
-/** Files with several names: under the second name, a file is not read again. */
+/**
+ * Files with several names: what was read under one name is not read again under the next one. What is kept of the
+ * earlier backup is not passed on so, because the list of digests has them for the name of that backup alone.
+ */
+import type { RunContent } from "../engine.ts";
 import { type FileState, isSameState } from "./walk/entry_record.ts";
 
-/** Where the content of a file is taken from that came under another name. */
-type LinkedContent =
-  /** It did not change since the earlier backup. */
-  | { readonly kind: "kept"; readonly size: number; readonly content: Uint8Array }
-  /** It was read under this path. */
-  | { readonly kind: "same"; readonly path: string; readonly isLast: boolean };
+/** The content of a file that was read under another name. */
+type SameContent = Extract<RunContent, { kind: "same" }>;
 
 interface Linked {
   readonly state: FileState;
-  readonly content: LinkedContent;
+  /** The path that it was read under. */
+  readonly path: string;
   /** How many names did not come yet. */
   left: number;
 }
 
-/** The files of which not all names came yet. */
+/** The files that were read and of which not all names came yet. */
 export class LinkedFiles {
   readonly #files = new Map<string, Linked>();
 
-  /** The content of a file that came before under another name, and did not change since. */
-  take(state: FileState): LinkedContent | undefined {
+  /** The content of a file that was read before under another name, and did not change since. */
+  take(state: FileState): SameContent | undefined {
     const key = keyOf(state);
     const linked = this.#files.get(key);
     if (linked === undefined || !isSameState(linked.state, state)) return undefined;
-    if (--linked.left <= 0) this.#files.delete(key);
-    const { content } = linked;
-    return content.kind === "same" && linked.left <= 0 ? { ...content, isLast: true } : content;
+    const isLast = --linked.left <= 0;
+    if (isLast) this.#files.delete(key);
+    return { kind: "same", path: linked.path, isLast };
   }
 
-  /** Takes a file that has `links` names. */
-  remember(state: FileState, links: number, content: LinkedContent): void {
-    if (links < 2) return;
+  /** Takes a file that is read under a path and has `links` names. */
+  remember(state: FileState, links: number, path: string): void {
     const key = keyOf(state);
-    if (!this.#files.has(key)) this.#files.set(key, { state, content, left: links - 1 });
+    if (links > 1 && !this.#files.has(key)) this.#files.set(key, { state, path, left: links - 1 });
   }
 }
 

@@ -44,18 +44,20 @@ function readValue(libc: Libc, target: AttributeTarget, name: string, place: () 
   throw libc.failure(`read the extended attribute ${readableBytes(latin1(name))} of`, place());
 }
 
-/** Sets an attribute, whether or not it is there. */
+/** Sets an attribute, whether or not it is there. The C library would take a name with a NUL for a shorter one. */
 export function writeAttribute(
   libc: Libc,
   target: AttributeTarget,
   { name, value }: ExtendedAttribute,
   place: () => string,
 ): void {
+  const operation = () => `set the extended attribute ${readableBytes(latin1(name))} of`;
+  if (name.includes("\0")) throw kernelError(Errno.EINVAL, operation(), place());
   const text = libc.secondText(latin1(name));
   const result = typeof target === "number"
     ? libc.calls.fsetxattr(target, text, foreign(value), value.length, 0)
     : libc.calls.lsetxattr(libc.text(target), text, foreign(value), value.length, 0);
-  if (result < 0) throw libc.failure(`set the extended attribute ${readableBytes(latin1(name))} of`, place());
+  if (result < 0) throw libc.failure(operation(), place());
 }
 
 /** Removes an attribute. */

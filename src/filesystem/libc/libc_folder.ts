@@ -130,7 +130,7 @@ export class LibcFolder implements Folder {
 
   makeLink(name: Name, target: Uint8Array): void {
     requireName(name);
-    if (target.includes(0)) throw new BugError(`The target of the link "${this.#placeOf(name)()}" holds a NUL`);
+    if (target.includes(0)) throw kernelError(Errno.EINVAL, "make the link", this.#placeOf(name)());
     const { libc } = this.#tools;
     const result = libc.calls.symlinkat(libc.text(target), this.#number, libc.secondText(name));
     this.#require(result, "make the link", name);

@@ -1,15 +1,20 @@
 /** Users and groups as the files of the machine list them, without directory services. */
 import { readFileSync } from "node:fs";
 import type { Accounts } from "../accounts.ts";
+import { Errno } from "../kernel_errors.ts";
+import { attempt, errnoOf } from "./paths.ts";
 
 /** Accounts in `/etc/passwd` and `/etc/group`. */
 export class PortableAccounts implements Accounts {
-  readonly #users = new Table("/etc/passwd");
-  readonly #groups = new Table("/etc/group");
+  readonly #users: Table;
+  readonly #groups: Table;
   readonly effectiveUserId: number;
   readonly mayChangeOwners: boolean;
 
-  constructor() {
+  /** Throws `FileSystemError` if the files are there and cannot be read: numbers without names would be a guess. */
+  constructor({ users, groups } = { users: "/etc/passwd", groups: "/etc/group" }) {
+    this.#users = new Table(users);
+    this.#groups = new Table(groups);
     this.effectiveUserId = Deno.uid() ?? 0;
     this.mayChangeOwners = this.effectiveUserId === 0;
   }
@@ -31,36 +36,34 @@ export class PortableAccounts implements Accounts {
   }
 }
 
-/** A file with lines of `NAME:PASSWORD:NUMBER:…`, read once it is needed. */
+/** The names and numbers in a file with lines of `NAME:PASSWORD:NUMBER:…`. */
 class Table {
-  readonly #path: string;
-  #entries: readonly { readonly name: string; readonly id: number }[] | undefined;
+  readonly #entries: readonly { readonly name: string; readonly id: number }[];
 
   constructor(path: string) {
-    this.#path = path;
-  }
-
-  nameOf(id: number): string {
-    return this.#all.find((entry) => entry.id === id)?.name ?? "";
-  }
-
-  idOf(name: string): number | null {
-    return this.#all.find((entry) => entry.name === name)?.id ?? null;
-  }
-
-  get #all(): readonly { readonly name: string; readonly id: number }[] {
-    return this.#entries ??= linesOf(this.#path).flatMap((line) => {
+    this.#entries = linesOf(path).flatMap((line) => {
       const [name = "", , id = ""] = line.split(":");
       return name !== "" && /^\d+$/.test(id) ? [{ name, id: Number(id) }] : [];
     });
+  }
+
+  nameOf(id: number): string {
+    return this.#entries.find((entry) => entry.id === id)?.name ?? "";
+  }
+
+  idOf(name: string): number | null {
+    return this.#entries.find((entry) => entry.name === name)?.id ?? null;
   }
 }
 
 /** None if the machine has no such file. */
 function linesOf(path: string): readonly string[] {
-  try {
-    return readFileSync(path, "utf8").split("\n");
-  } catch {
-    return [];
-  }
+  return attempt("read the accounts in", () => path, () => {
+    try {
+      return readFileSync(path, "utf8").split("\n");
+    } catch (error) {
+      if (errnoOf(error) === Errno.ENOENT) return [];
+      throw error;
+    }
+  });
 }

@@ -120,6 +120,7 @@ export class PortableFolder implements Folder {
   }
 
   makeLink(name: Name, target: Uint8Array): void {
+    if (target.includes(0)) throw kernelError(Errno.EINVAL, "make the link", this.#placeOf(name)());
     const text = textOf(target, "make a link to", this.#placeOf(name));
     this.#attempt("make the link", name, (path) => symlinkSync(text, path));
   }

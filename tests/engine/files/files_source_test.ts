@@ -211,10 +211,22 @@ Deno.test("a file with several names is read once", async () => {
   assert.equal(files["large"], `same as ${root}/a/large`);
   const small = first.entries.filter(({ path }) => path.endsWith("/small")).map(({ properties }) => properties);
   assert.ok(small.every(({ links, inode, deviceId }) => links === 3 && inode === small[0]!.inode && deviceId > 0n));
-  // A name that came later is taken over from one that did not change.
-  const earlier = earlierOf({ entries: first.entries.filter(({ path }) => path.endsWith("/a/small")) });
-  const second = await readTrial([directory.path], { source: { earlier } });
-  assert.equal(outline(second, directory.path)["b/small"], "kept");
+});
+
+Deno.test("under a name that the earlier backup lacks, a file is read, since its list has no digests for it", async () => {
+  await using directory = new TestDirectory();
+  directory.write("a", "content");
+  const names = ["a", "b", "c"];
+  for (const name of names.slice(1)) await Deno.link(directory.at("a"), directory.at(name));
+  const { entries } = await readTrial([directory.path]);
+  for (const known of names) {
+    const itsEntry = entries.filter(({ path }) => path.endsWith(`/${known}`));
+    const earlier = earlierOf({ entries: itsEntry }, (node) => ({ ...node, size: "content".length }));
+    const [first, second] = names.filter((name) => name !== known);
+    const came = outline(await readTrial([directory.path], { source: { earlier } }), directory.path);
+    const same = `same as ${directory.path.slice(1)}/${first}`;
+    assert.deepEqual(came, { [known]: "kept", [first!]: "content", [second!]: same });
+  }
 });
 
 Deno.test("without the C library, what is not kept is named once", async () => {

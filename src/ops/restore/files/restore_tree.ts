@@ -198,9 +198,9 @@ class TreeRestore {
         if (dryRun) await this.#tellPlan(planned);
         else {
           // The entries of a window are made while contents of the one before are still written.
-          await this.#make(planned);
+          const made = await this.#make(planned);
           const before = finishing;
-          finishing = this.#finish(planned, before);
+          finishing = this.#finish(planned, made, before);
           finishing.catch(() => {});
           await before;
         }
@@ -276,7 +276,7 @@ class TreeRestore {
     if (this.#options.deletes) await this.#removeExtra(window.leaves);
   }
 
-  #count(entry: ReadEntry, { action }: Decision, needed: number): void {
+  #count(entry: ReadEntry, { action }: Pick<Decision, "action">, needed: number): void {
     this.#counts[action]++;
     if (entry.type !== "file" || action === "skip") return;
     if (action !== "link") this.#bytesTotal += entry.size;
@@ -284,17 +284,22 @@ class TreeRestore {
     if (action !== "link") this.#bytesDone += entry.size - needed;
   }
 
-  async #make({ number, window, decisions, needed }: PlannedWindow): Promise<void> {
+  /** Makes the entries of a window, but for the contents of files. Returns those that were not given up. */
+  async #make({ number, window, decisions, needed }: PlannedWindow): Promise<readonly ReadEntry[]> {
     this.#hasBegun = true;
+    const outcome = await this.#thread.call("makeEntries", { window: number });
+    const givenUp = new Set(outcome.givenUp);
     for (const [i, entry] of window.entries.entries()) {
-      this.#count(entry, decisions[i]!, neededBytes(entry, window.chunks.lengths, needed));
+      const decision = givenUp.has(entry.number) ? { action: "skip" } as const : decisions[i]!;
+      this.#count(entry, decision, neededBytes(entry, window.chunks.lengths, needed));
     }
-    this.#take(await this.#thread.call("makeEntries", { window: number }));
+    this.#take(outcome);
+    return givenUp.size === 0 ? window.entries : window.entries.filter(({ number }) => !givenUp.has(number));
   }
 
-  async #finish(planned: PlannedWindow, before: Promise<void>): Promise<void> {
+  async #finish(planned: PlannedWindow, made: readonly ReadEntry[], before: Promise<void>): Promise<void> {
     const { number, window } = planned;
-    await this.#content.write(window, window.entries, planned.needed);
+    await this.#content.write(window, made, planned.needed);
     await before;
     await this.#repeatChanged(window);
     if (planned.decisions.some(({ action }) => action === "link")) await this.#link(planned);

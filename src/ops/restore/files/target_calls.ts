@@ -65,6 +65,8 @@ export interface Outcome {
   readonly wholeFiles: number;
   /** Numbers of entries that somebody changed after they were planned: they are to be planned again. */
   readonly changed: readonly number[];
+  /** Numbers of entries that cannot be made: no content of them is awaited. */
+  readonly givenUp: readonly number[];
   /** Why nothing more can be written, such as a full disk; null if it can. */
   readonly fatal: string | null;
 }

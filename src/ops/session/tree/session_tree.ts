@@ -103,11 +103,10 @@ export class SessionTree {
     return item.entries.map((entry) => "run" in entry ? this.#writer.addUnchanged(entry) : this.#registerEntry(entry));
   }
 
-  /** A tree that need not be encoded and digested once more. */
+  /** A tree that need not be digested once more, unless it may have to be stored once more: `saveTree` asks for that. */
   async #saveEarlier(tree: BlobId, text: Uint8Array): Promise<BlobId> {
     const { index, doubts, chunks } = this.#tools;
-    const id = decodeHex(tree);
-    return index.has("tree", id) && await doubts.isReliable(id) ? tree : await chunks.saveTree(text);
+    return !doubts.isInDoubt && index.has("tree", decodeHex(tree)) ? tree : await chunks.saveTree(text);
   }
 
   #registerEntry({ path, head, content, isShared }: RunEntry): TreeSlot {

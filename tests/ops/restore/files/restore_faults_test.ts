@@ -84,6 +84,9 @@ Deno.test("what is refused is named, and the rest is restored", async () => {
   assert.equal(problems.length, 3, problems.join("\n"));
   assert.equal(result.problems, 3);
   assert.deepEqual(readdirSync(place.path, { recursive: true }).sort(), ["open", "open/f", "unowned"]);
+  const { counts: { create, skip }, bytesTotal, bytesWritten } = result;
+  assert.deepEqual([create, skip], [4, 2], "what lies in a directory that cannot be made is skipped");
+  assert.deepEqual([bytesTotal, bytesWritten], [3, 3], "and its content is not even read");
 });
 
 Deno.test("a file that changes between plan and writing is compared again", async () => {

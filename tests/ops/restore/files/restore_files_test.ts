@@ -317,6 +317,15 @@ rootTest("a device of a hostile tree gets its rights, but no set-user-ID bit", a
   assert.equal(statSync(place.at("u/null")).mode & 0o7777, 0o666);
 });
 
+Deno.test("a link that no system can make is named, and the rest is restored", async () => {
+  const backup = await backupOf([link("a", "x\0y"), link("b", ""), file("c", text("c"))]);
+  using place = new Place();
+  const { problems, result } = await restored(place.path, backup);
+  assert.equal(problems.length, 2);
+  assert.match(problems[0]!, /Cannot make the link "[^"]*": the file system does not accept that/);
+  assert.deepEqual([result.files, readdirSync(place.path)], [1, ["c"]]);
+});
+
 Deno.test("what is made in a folder with a default access control list gets only the backup's attributes", async () => {
   const backup = await backupOf([directory("d", file("f", text("f")), directory("e"))]);
   using place = new Place();

@@ -51,6 +51,7 @@ export interface PendingWindow {
 export class OutcomeBuilder {
   readonly problems: Problem[] = [];
   readonly changed: number[] = [];
+  readonly givenUp: number[] = [];
   wholeFiles = 0;
   fatal: string | null = null;
 
@@ -74,8 +75,8 @@ export class OutcomeBuilder {
   }
 
   get outcome(): Outcome {
-    const { problems, changed, wholeFiles, fatal } = this;
-    return { problems, changed, wholeFiles, fatal };
+    const { problems, changed, givenUp, wholeFiles, fatal } = this;
+    return { problems, changed, givenUp, wholeFiles, fatal };
   }
 }
 

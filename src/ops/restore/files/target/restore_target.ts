@@ -107,6 +107,7 @@ class RestoreTarget implements Disposable {
       if (!pending.isGivenUp && this.#blocked.covers(pending.entry.path)) giveUp(pending);
       this.#maker.make(pending, outcome);
       const { entry, decision: { action }, bytesLeft, isGivenUp } = pending;
+      if (isGivenUp) outcome.givenUp.push(entry.number);
       if (isGivenUp || entry.type !== "file" || action === "link" || action === "keep") continue;
       if (bytesLeft > 0) this.#awaited.set(entry.number, pending);
       else if (!needsOnlyMetadata(pending)) this.#writer.write(pending, NO_PIECES, NO_BYTES, outcome);
