@@ -24,7 +24,7 @@ export interface RunningDatabase extends AsyncDisposable {
   readonly oneTable: string;
   /** Makes `shop`, whose rows take about that many bytes in a dump. */
   fill(bytes: number): Promise<void>;
-  /** Changes one row of `orders` in a hundred; those of another round in each. */
+  /** Changes one row of `orders` in a hundred, a hundred that follow each other at a time; others in each round. */
   change(round: number): Promise<void>;
   /** Makes `copy` anew, without a table. */
   emptyCopy(): Promise<void>;
@@ -72,7 +72,7 @@ const mariaDb: DatabaseSystem = {
       },
       async change(round) {
         await server.query(
-          `UPDATE orders SET code = MD5(CONCAT(code, ${round})) WHERE id % 100 = ${round % 100}`,
+          `UPDATE orders SET code = MD5(CONCAT(code, ${round})) WHERE id DIV 100 % 100 = ${round % 100}`,
           "shop",
         );
       },
@@ -112,7 +112,10 @@ const postgres: DatabaseSystem = {
         }
       },
       async change(round) {
-        await server.query(`UPDATE orders SET code = md5(code || ${round}) WHERE id % 100 = ${round % 100}`, "shop");
+        await server.query(
+          `UPDATE orders SET code = md5(code || ${round}) WHERE id / 100 % 100 = ${round % 100}`,
+          "shop",
+        );
       },
       async emptyCopy() {
         await server.query("DROP DATABASE IF EXISTS copy WITH (FORCE)");

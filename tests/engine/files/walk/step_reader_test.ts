@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { openFileSystem } from "../../../../src/filesystem/open_file_system.ts";
 import { Walk } from "../../../../src/engine/files/walk/walk.ts";
 import { StepReader } from "../../../../src/engine/files/walk/walk_batch.ts";
-import { filesRequest, TestDirectory } from "../files_trial.ts";
+import { TestDirectory } from "../../../helpers/test_directory.ts";
+import { filesRequest } from "../files_trial.ts";
 
 /** The runs of entries below a directory, and what comes alone, by their names. */
 function runsBelow(path: string): string[][] {
