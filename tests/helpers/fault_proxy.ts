@@ -96,7 +96,9 @@ export class FaultProxy implements AsyncDisposable {
     this.#log.push(entry);
     const hungUp = this.#sockets.get(socket) ?? Promise.resolve();
     const exchange = new Exchange({ request, response, fault, target: this.#target, agent: this.#agent, hungUp });
-    const running = exchange.perform()
+    // What is written to a client that is gone may never be called written.
+    const abandoned = hungUp.then(() => Promise.reject(new BreakConnection()));
+    const running = Promise.race([exchange.perform(), abandoned])
       .catch((error: unknown) => {
         socket.resetAndDestroy();
         if (!isBrokenConnection(error)) throw error;
