@@ -11,6 +11,7 @@ import { seriesOfTests, tagsOf } from "../../backup/restore_tests.ts";
 import type { EngineRegistry } from "../../engine/engine_urls.ts";
 import type { ClientMachine } from "../../engine/client/machine.ts";
 import { contentFormat, decompressing } from "../../engine/scratch/decompressing.ts";
+import { dropsBlindly, tellingHeads } from "../../engine/scratch/dump_head.ts";
 import { placeAt, scratchPlace } from "../../engine/scratch/scratch_databases.ts";
 import type { Examined, TestedBackup, TestedEngine, TestedTable, TestPlace } from "../../engine/scratch/test_place.ts";
 import { type Manifest, type ManifestFile, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
@@ -78,6 +79,9 @@ const LACKS =
 
 /** What a server says to whoever may not do something. A dump that switches events on, say, is not damaged. */
 const REFUSED = /Access denied|command denied|permission denied|must be (?:super)?(?:user|owner|member)/i;
+
+/** What PostgreSQL says of what cannot be dropped. */
+const MISSING = /does not exist|cannot be dropped/;
 
 /** The engines that restore a format. */
 const ENGINE_BY_FORMAT: Readonly<Record<string, TestedEngine>> = {
@@ -218,13 +222,19 @@ async function restoreInto(
     path as string,
     contentFormat(guard?.format ?? "none").compression,
   ]));
+  let isBlind = false;
+  const telling = tellingHeads(
+    place.target,
+    (head) => isBlind ||= place.server.startsWith("Postg") && dropsBlindly(head),
+  );
   try {
-    const target = decompressing(place.target, (path) => compressions.get(path) ?? null);
+    const target = decompressing(telling, (path) => compressions.get(path) ?? null);
     // A server that was just made has nothing to lose, and a dump of all databases has that of the server.
     const { problems } = await replay(target, { overwrite: isNew });
-    return problems.length === 0 ? null : problems.slice(0, 5).join("; ");
+    if (problems.length > 0) throw new AgentError(problems.slice(0, 5).join("; "));
+    return null;
   } catch (error) {
-    await throwIfNotItsFault(error, { place, manifest, signal });
+    await throwIfNotItsFault(error, { place, manifest, isBlind, signal });
     return messageOf(error);
   }
 }
@@ -232,14 +242,24 @@ async function restoreInto(
 /** Throws whatever a backup is not to blame for. */
 async function throwIfNotItsFault(
   error: unknown,
-  { place, manifest, signal }: { place: TestPlace; manifest: Manifest | null; signal: AbortSignal },
+  { place, manifest, isBlind, signal }: {
+    readonly place: TestPlace;
+    readonly manifest: Manifest | null;
+    /** Whether the dump drops what has to be there. */
+    readonly isBlind: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   if (error instanceof IntegrityError) return;
   signal.throwIfAborted();
   const isOther = !(error instanceof AgentError) || error instanceof UsageError || error instanceof InterruptedError ||
     error instanceof StoreError || error.code === "bug";
   if (isOther) throw error;
-  const why = reasonOfPlace(error.message, place, manifest) ?? (await place.isUp() ? null : "the server is gone");
+  const misses = isBlind && MISSING.test(error.message)
+    ? "the dump begins by dropping what is not there: dump with --clean --if-exists, or without --clean"
+    : null;
+  const why = misses ?? reasonOfPlace(error.message, place, manifest) ??
+    (await place.isUp() ? null : "the server is gone");
   if (why !== null) throw notTried(error, why);
 }
 
@@ -247,6 +267,9 @@ async function throwIfNotItsFault(
 function reasonOfPlace(message: string, { server }: TestPlace, manifest: Manifest | null): string | null {
   if (/no space left|disk (?:is )?full|errno: 28\b|could not extend file/i.test(message)) {
     return "the disk of the server is full";
+  }
+  if (/backslash commands are restricted/.test(message)) {
+    return "no command of psql in a dump is run; pg_dump --create and pg_dumpall need a version that writes \\restrict";
   }
   if (REFUSED.test(message)) return `${server} does not give a dump such rights here: ask one of your own, by its URL`;
   if (LACKS.test(message)) return `${server} lacks here what the backup needs`;
@@ -273,7 +296,8 @@ async function look(place: TestPlace, { queries, database }: VerifyRestoreReques
     if (expected.isMet(value)) continue;
     unmet.push(`${sql}: ${value === null ? "no row" : JSON.stringify(value)} instead of ${expected.text}`);
   }
-  return { tables, queries: asked, problems: [...problems, ...unmet], notes };
+  const empty = tables.length === 0 ? ["The backup holds no table"] : [];
+  return { tables, queries: asked, problems: [...problems, ...unmet], notes: [...notes, ...empty] };
 }
 
 /** Whatever fails has not been tried: it never counts as a source that is incomplete, or as damage. */
