@@ -106,11 +106,15 @@ class PostgresqlPlace implements TestPlace {
 
   async #restored(signal: AbortSignal): Promise<string[]> {
     const named = this.#client.address.database;
-    if (named !== null) return [named];
-    const { major, before, database } = this.#parts;
+    const { major, before, database, mayExtend } = this.#parts;
+    if (named !== null && !mayExtend) return [named];
     const names = (await listDatabases(this.#client, { major, database, signal })).map(({ name }) => name);
     const fresh = names.filter((name) => !before.has(name));
-    return fresh.length > 0 ? fresh : [database];
+    if (named === null || fresh.length === 0) return fresh.length > 0 ? fresh : [named ?? database];
+    // `pg_dump --create` goes on in a database that it makes itself.
+    const others = fresh.filter((name) => name !== named);
+    const isUsed = others.length === 0 || (await listTables(this.#client, named, { signal })).length > 0;
+    return isUsed ? [named, ...others] : others;
   }
 
   /** Null if all is well. */

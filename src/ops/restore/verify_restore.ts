@@ -3,7 +3,7 @@
  * came, and keeps the verdict beside the backup. Only what the backup itself is to blame for is a verdict against it;
  * whatever else went wrong means that nothing is known.
  */
-import { AgentError, IntegrityError, InterruptedError, messageOf, StoreError, UsageError } from "../../base/errors.ts";
+import { AgentError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { sourceOfStream } from "../../base/byte_source.ts";
 import type { Backup } from "../../backup/backup.ts";
@@ -11,14 +11,16 @@ import { seriesOfTests, tagsOf } from "../../backup/restore_tests.ts";
 import type { EngineRegistry } from "../../engine/engine_urls.ts";
 import type { ClientMachine } from "../../engine/client/machine.ts";
 import { contentFormat, decompressing } from "../../engine/scratch/decompressing.ts";
+import { dropsBlindly, tellingHeads } from "../../engine/scratch/dump_head.ts";
 import { placeAt, scratchPlace } from "../../engine/scratch/scratch_databases.ts";
 import type { Examined, TestedBackup, TestedEngine, TestedTable, TestPlace } from "../../engine/scratch/test_place.ts";
-import { type Manifest, type ManifestFile, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
+import { type Manifest, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
 import { parseNewSeries, parseStreamPath } from "../../format/manifest/series.ts";
 import { formatTimestamp } from "../../format/time.ts";
 import type { ValueExpectation } from "../../policy/query_check.ts";
 import type { RepositoryAccess } from "../access.ts";
 import { put } from "../put.ts";
+import { formatOf, notTried, throwIfNotItsFault } from "./restore_fault.ts";
 import { type OpenBackup, type ReadOptions, withBackup } from "./get.ts";
 
 /** A query of one's own, and what it has to give. */
@@ -72,13 +74,6 @@ export interface RestoreReport {
 
 /** The roles of PostgreSQL in a backup by URL. */
 const GLOBALS = "globals.sql";
-/** What a server of another machine may have, and this one lacks. */
-const LACKS =
-  /extension .* is not available|extension control file|tablespace|invalid locale|Unknown storage engine|Plugin .* is not loaded|no such module/i;
-
-/** What a server says to whoever may not do something. A dump that switches events on, say, is not damaged. */
-const REFUSED = /Access denied|command denied|permission denied|must be (?:super)?(?:user|owner|member)/i;
-
 /** The engines that restore a format. */
 const ENGINE_BY_FORMAT: Readonly<Record<string, TestedEngine>> = {
   "mysqldump": "mysql",
@@ -198,11 +193,6 @@ function testedBackup({ manifest, backup }: OpenBackup): TestedBackup {
   );
 }
 
-/** What the guard found in a stream, without what it is compressed with. */
-function formatOf({ guard }: ManifestFile): string {
-  return contentFormat(guard?.format.split(",")[0] ?? "none").format;
-}
-
 function rolesIn(paths: readonly string[], formats: readonly string[]): TestedBackup["roles"] {
   if (paths.includes(GLOBALS) || formats.includes("pg_dumpall")) return "made";
   return formats.every((format) => format === "pg_dump-custom") ? "left out" : "named";
@@ -218,48 +208,21 @@ async function restoreInto(
     path as string,
     contentFormat(guard?.format ?? "none").compression,
   ]));
+  let isBlind = false;
+  const telling = tellingHeads(
+    place.target,
+    (head) => isBlind ||= place.server.startsWith("Postg") && dropsBlindly(head),
+  );
   try {
-    const target = decompressing(place.target, (path) => compressions.get(path) ?? null);
+    const target = decompressing(telling, (path) => compressions.get(path) ?? null);
     // A server that was just made has nothing to lose, and a dump of all databases has that of the server.
     const { problems } = await replay(target, { overwrite: isNew });
-    return problems.length === 0 ? null : problems.slice(0, 5).join("; ");
+    if (problems.length > 0) throw new AgentError(problems.slice(0, 5).join("; "));
+    return null;
   } catch (error) {
-    await throwIfNotItsFault(error, { place, manifest, signal });
+    await throwIfNotItsFault(error, { place, manifest, isBlind, signal });
     return messageOf(error);
   }
-}
-
-/** Throws whatever a backup is not to blame for. */
-async function throwIfNotItsFault(
-  error: unknown,
-  { place, manifest, signal }: { place: TestPlace; manifest: Manifest | null; signal: AbortSignal },
-): Promise<void> {
-  if (error instanceof IntegrityError) return;
-  signal.throwIfAborted();
-  const isOther = !(error instanceof AgentError) || error instanceof UsageError || error instanceof InterruptedError ||
-    error instanceof StoreError || error.code === "bug";
-  if (isOther) throw error;
-  const why = reasonOfPlace(error.message, place, manifest) ?? (await place.isUp() ? null : "the server is gone");
-  if (why !== null) throw notTried(error, why);
-}
-
-/** Why a refusal may be that of the place; null if it is due to the backup. */
-function reasonOfPlace(message: string, { server }: TestPlace, manifest: Manifest | null): string | null {
-  if (/no space left|disk (?:is )?full|errno: 28\b|could not extend file/i.test(message)) {
-    return "the disk of the server is full";
-  }
-  if (REFUSED.test(message)) return `${server} does not give a dump such rights here: ask one of your own, by its URL`;
-  if (LACKS.test(message)) return `${server} lacks here what the backup needs`;
-  const isOfMysql = manifest?.files.some((file) => formatOf(file) === "mysqldump") ?? false;
-  if (isOfMysql && server.startsWith("MariaDB")) {
-    return `MySQL's dumps do not all load into ${server}: give --restore the URL of a MySQL server`;
-  }
-  const [, made] = /^(\d+)/.exec(String(manifest?.source.server ?? "")) ?? [];
-  const [, here] = /^PostgreSQL (\d+)/.exec(server) ?? [];
-  if (made !== undefined && here !== undefined && Number(made) > Number(here)) {
-    return `${server} is older than the server of the backup`;
-  }
-  return null;
 }
 
 /** What the server says of what it got. A query that it refuses is the mistake of whoever wrote it. */
@@ -273,7 +236,8 @@ async function look(place: TestPlace, { queries, database }: VerifyRestoreReques
     if (expected.isMet(value)) continue;
     unmet.push(`${sql}: ${value === null ? "no row" : JSON.stringify(value)} instead of ${expected.text}`);
   }
-  return { tables, queries: asked, problems: [...problems, ...unmet], notes };
+  const empty = tables.length === 0 ? ["The backup holds no table"] : [];
+  return { tables, queries: asked, problems: [...problems, ...unmet], notes: [...notes, ...empty] };
 }
 
 /** Whatever fails has not been tried: it never counts as a source that is incomplete, or as damage. */
@@ -285,13 +249,6 @@ async function orNotTried<T>(work: () => Promise<T>): Promise<T> {
     if (!(error instanceof AgentError) || isKnown || error.code === "bug") throw error;
     throw notTried(error, null);
   }
-}
-
-function notTried(error: AgentError, why: string | null): AgentError {
-  const reason = why === null ? "" : ` (${why})`;
-  return new AgentError(`The restore could not be tried: ${error.message}${reason}; no verdict was kept`, {
-    cause: error,
-  });
 }
 
 /** Stores the verdict, and resolves to its id. */

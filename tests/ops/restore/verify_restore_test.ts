@@ -184,6 +184,16 @@ programTest({
     await scene.putText(POSTGRESQL_DUMP(...table, "1\ta\tb", "\\."));
     const bad = await scene.verify();
     match(bad.problems[0]!, /extra data after last expected column/);
+
+    const creating = ["CREATE DATABASE shop;", "\\unrestrict key", "\\connect shop", "\\restrict key"];
+    const created = POSTGRESQL_DUMP(...creating, ...table, "1\ta", "\\.", "\\unrestrict key");
+    await scene.putText(created.replace("SET client", "\\restrict key\n\nSET client"));
+    const made = await scene.verify({ queries: [query("SELECT current_database()", "=shop")] });
+    deepEqual([made.problems, made.tables], [[], [{ name: "public.orders", rows: 1 }]]);
+    await scene.putText(POSTGRESQL_DUMP("DROP TABLE public.orders;", ...table, "1\ta", "\\."));
+    await rejects(scene.verify(), { exitCode: 1, message: /could not be tried: .*--clean --if-exists/ });
+    await scene.putText(POSTGRESQL_DUMP("DROP TABLE IF EXISTS public.orders;"));
+    deepEqual((await scene.verify()).notes, ["The backup holds no table"]);
     deepEqual(scene.leftovers(), []);
   },
 });

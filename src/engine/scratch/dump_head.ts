@@ -1,0 +1,41 @@
+/** The beginnings of the dumps that a target gets, which tell how they were made. */
+import { Buffer } from "node:buffer";
+import type { EngineTarget, OpenTarget, TargetStream } from "../engine.ts";
+import type { Driven } from "../engine_urls.ts";
+
+/** How much of a dump is its beginning: `pg_dump --clean` begins with what it drops. */
+const HEAD_BYTES = 16 * 1024;
+const DROPS_BLINDLY = /^(?:DROP (?!.*\bIF EXISTS\b)|ALTER TABLE (?!IF EXISTS\b).* DROP )/m;
+
+/** Whether a dump of PostgreSQL begins by dropping what has to be there: `--clean` without `--if-exists`. */
+export function dropsBlindly(head: string): boolean {
+  return DROPS_BLINDLY.test(head);
+}
+
+/** The same target; `onHead` gets the beginning of each dump, as it grows, with a character for each byte. */
+export function tellingHeads(target: Driven<EngineTarget>, onHead: (head: string) => void): Driven<EngineTarget> {
+  return { ...target, driver: { open: async (request) => telling(await target.driver.open(request), onHead) } };
+}
+
+function telling(open: OpenTarget, onHead: (head: string) => void): OpenTarget {
+  return {
+    beginLevel: (level) => open.beginLevel(level),
+    async take(item): Promise<TargetStream | null> {
+      const stream = await open.take(item);
+      let head = "";
+      return stream && {
+        async write(bytes) {
+          if (head.length < HEAD_BYTES) {
+            head += Buffer.from(bytes.slice(0, HEAD_BYTES - head.length)).toString("latin1");
+            onHead(head);
+          }
+          await stream.write(bytes);
+        },
+        end: () => stream.end(),
+      };
+    },
+    endLevel: () => open.endLevel(),
+    finish: () => open.finish(),
+    cancel: () => open.cancel(),
+  };
+}
