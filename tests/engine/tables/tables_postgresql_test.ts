@@ -63,7 +63,6 @@ async function differences(scene: PostgresqlScene, database: string, whole: read
 programTest({
   name: "tables are backed up at one moment, and loaded with everything that belongs to them",
   needs: SCENE_PROGRAMS,
-  timeout: 180_000,
   async fn(programs, test) {
     await using scene = await PostgresqlScene.make(programs);
     const { server } = scene;

@@ -24,7 +24,6 @@ async function refused(work: Promise<unknown>, message: RegExp, type: typeof Age
 programTest({
   name: "tables into MariaDB: a database with others is changed only where a table comes",
   needs: SCENE_PROGRAMS,
-  timeout: 180_000,
   async fn(programs) {
     await using scene = await MysqlScene.make(programs);
     const { server, access, world } = scene;

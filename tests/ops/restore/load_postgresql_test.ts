@@ -31,7 +31,6 @@ for (const format of ["plain", "custom"]) {
   programTest({
     name: `tables into PostgreSQL, ${format}: a database with others is changed only where a table comes`,
     needs: SCENE_PROGRAMS,
-    timeout: 180_000,
     async fn(programs) {
       await using scene = await PostgresqlScene.make(programs);
       const { server, access, world } = scene;

@@ -58,7 +58,6 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 programTest({
   name: "tables: each table of each kind of dump of MariaDB loads alone",
   needs: [...MARIADB_PROGRAMS, "mariadb-dump"],
-  timeout: 180_000,
   async fn(programs) {
     await using server = await MariaDbServer.start(programs);
     await server.query(SETUP);

@@ -87,7 +87,6 @@ const KINDS: Readonly<Record<string, Kind>> = {
 programTest({
   name: "tables: each table of each kind of dump of PostgreSQL loads alone",
   needs: [...POSTGRES_PROGRAMS, "pg_dump", "pg_dumpall", "pg_restore"],
-  timeout: 300_000,
   async fn(programs) {
     await using server = await PostgresServer.start(programs);
     await server.query("CREATE DATABASE shop");

@@ -98,7 +98,6 @@ Deno.test("a missing server program is named with its package, and is no verdict
 programTest({
   name: "a dump of MariaDB is restored into a server of its own, which cannot reach beyond it and is gone afterwards",
   needs: ["mariadbd", "mariadb-install-db", "mariadb"],
-  timeout: 180_000,
   async fn() {
     await using scene = await Scene.make();
     await scene.putText(MARIADB_DUMP(
@@ -163,7 +162,6 @@ programTest({
 programTest({
   name: "a dump of PostgreSQL is restored into a server of its own, whose indexes are checked",
   needs: ["initdb", "postgres", "psql"],
-  timeout: 120_000,
   async fn() {
     await using scene = await Scene.make();
     const table = [
@@ -201,7 +199,6 @@ programTest({
 programTest({
   name: "databases of MariaDB by URL, one and several with accounts of their own, pass",
   needs: [...MARIADB_PROGRAMS, "mariadb-dump"],
-  timeout: 180_000,
   async fn(programs) {
     await using scene = await Scene.make();
     {
@@ -243,7 +240,6 @@ programTest({
 programTest({
   name: "databases of PostgreSQL by URL, one and several with roles of their own, pass",
   needs: [...POSTGRES_PROGRAMS, "pg_dump", "pg_restore", "pg_dumpall"],
-  timeout: 180_000,
   async fn(programs) {
     await using scene = await Scene.make();
     {

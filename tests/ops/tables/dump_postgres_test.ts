@@ -73,7 +73,6 @@ async function makeScene(programs: Readonly<Record<typeof NEEDS[number], string>
 programTest({
   name: "tables go through dump files of DaCHS in both directions, and come back as they were",
   needs: NEEDS,
-  timeout: 180_000,
   async fn(programs, test) {
     await using scene = await makeScene(programs);
     const { server, directory, tables, options } = scene;
