@@ -147,6 +147,23 @@ programTest({
       deepEqual(await content("shop"), before);
     });
 
+    await test.step("a table that references of others do not fit is left as it is", async () => {
+      await server.query(
+        "ALTER TABLE customers ADD code int, ADD KEY (code); " +
+          "CREATE TABLE stock.codes (code int, FOREIGN KEY (code) REFERENCES shop.customers (code))",
+        "shop",
+      );
+      const [changed, made] = [await content("shop"), await definitions("shop")];
+      await rejects(
+        tables.get("/shop?table=customers", { overwrite: true }),
+        /No table was restored: the table shop\.customers: .*(errno: 150|Foreign key constraint is incorrectly formed)/,
+      );
+      deepEqual(await content("shop"), changed);
+      deepEqual(await definitions("shop"), made);
+      await server.query("DROP TABLE stock.codes; ALTER TABLE customers DROP code", "shop");
+      deepEqual(await definitions("shop"), whole);
+    });
+
     await test.step("several databases are restored into their own, and not into one", async () => {
       await tables.put("?table=shop.node&table=stock.*&table=shop.customers");
       await server.query("DROP DATABASE stock; DROP TABLE shop.node");

@@ -129,6 +129,24 @@ programTest({
       },
     });
 
+    await test.step("a table that the user may not read is named, and the rest is backed up and compared", async () => {
+      await server.query("CREATE ROLE reader LOGIN");
+      await server.query("GRANT SELECT ON small TO reader", "shop");
+      const read = () => scene.putDriven(engines.source(`tables:${scene.url("/shop?table=public.*", "reader")}`));
+      for (const { manifest, problems } of [await read(), await read()]) {
+        deepEqual(manifest.files.map(({ path }) => path), ["public.small.copy"]);
+        ok(problems.includes("the table public.big: the user may not read it: GRANT SELECT ON public.big"));
+      }
+      await server.query("ALTER TABLE big ADD extra int", "shop");
+      await read();
+      await scene.putDriven(source("table=public.*"));
+      await server.query("ALTER TABLE big DROP extra", "shop");
+      await rejects(
+        scene.putDriven(source("table=public.*")),
+        /the column "extra" of the table public\.big is missing/,
+      );
+    });
+
     await test.step("a server that is gone in the middle of a load: nothing runs on", async () => {
       const loader = await tableServer(url, machine).load({ signal });
       const load = loader.begin({ table, format: "text", definition, hasRows: true });

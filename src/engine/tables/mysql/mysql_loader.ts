@@ -96,7 +96,7 @@ export class MysqlLoader implements TableLoader {
     for (const { table, definition } of this.#loaded) {
       for (const statement of definition.foreignKeys) {
         const { tools: { signal } } = this.#parts;
-        const sql = `USE ${quotedName(table.schema)};\n${statement};`;
+        const sql = `SET SESSION foreign_key_checks = 1;\nUSE ${quotedName(table.schema)};\n${statement};`;
         const made = await this.#client.tryQuery(sql, { signal });
         if (Array.isArray(made)) continue;
         problems.push(`a foreign key of the table ${tableText(table)} could not be made: ${made.message}`);

@@ -3,16 +3,19 @@
  * `\t`, `\n`, `\0` and `\\` for what would be mistaken. Texts are in the character set of their column, and binary values
  * are as they are. `\E` is the empty text that an enumeration has instead of a value that is none of its own.
  */
-import { equalBytes } from "../../../base/bytes.ts";
 import { IntegrityError } from "../../../base/errors.ts";
 import type { TableColumn } from "../definition.ts";
 
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
 const QUOTE = 0x27;
+const OPENING = 0x28;
+const CLOSING = 0x29;
+const COMMA = 0x2c;
 const ZERO = 0x30;
 const ONE = 0x31;
 const TWO = 0x32;
+const NINE = 0x39;
 const E = 0x45;
 const N = 0x4e;
 const BACKSLASH = 0x5c;
@@ -73,23 +76,33 @@ export interface RowLiteral {
 
 /** A line of a stream, without its line feed, as a part of INSERT. Throws `IntegrityError` if it is malformed. */
 export function rowLiteral(line: Uint8Array, forms: readonly LiteralForm[]): RowLiteral {
-  const fields = fieldsOf(line);
-  if (fields.length !== forms.length) throw malformed();
-  const text = new Bytes(line.length * 2 + forms.length * 8 + 16);
+  const bytes = new Uint8Array(2 * line.length + forms.length * MOST_MORE_BYTES + 2);
   let isLenient = false;
-  for (const [at, field] of fields.entries()) {
-    text.ascii(at === 0 ? "(" : ",");
-    const form = forms[at]!;
-    if (equalBytes(field, NULL)) text.ascii("NULL");
-    else if (form.isEnumeration && equalBytes(field, NO_MEMBER)) {
-      text.ascii("0");
+  let from = 0;
+  let length = 0;
+  for (const form of forms) {
+    if (from > line.length) throw malformed(); // There are fewer fields.
+    bytes[length++] = from === 0 ? OPENING : COMMA;
+    const tab = line.indexOf(TAB, from);
+    const to = tab < 0 ? line.length : tab;
+    const mark = to === from + 2 && line[from] === BACKSLASH ? line[from + 1] : undefined;
+    if (mark === N) {
+      bytes.set(NULL_SQL, length);
+      length += NULL_SQL.length;
+    } else if (mark === E && form.isEnumeration) {
+      bytes[length++] = ZERO;
       isLenient = true;
-    } else addLiteral(text, field, form);
+    } else length = WRITERS[form.kind]({ line, from, to, form }, bytes, length);
+    from = to + 1;
   }
-  text.ascii(")");
-  return { bytes: text.taken(), isLenient };
+  if (from !== line.length + 1) throw malformed();
+  bytes[length++] = CLOSING;
+  return { bytes: bytes.subarray(0, length), isLenient };
 }
 
+/** Quotes, the comma, NULL, and the name of a character set, which has up to 16 letters. */
+const MOST_MORE_BYTES = 32;
+const NULL_SQL = new TextEncoder().encode("NULL");
 const NULL = Uint8Array.of(BACKSLASH, N);
 const NO_MEMBER = Uint8Array.of(BACKSLASH, E);
 
@@ -97,50 +110,68 @@ function isEnumeration({ type }: TableColumn): boolean {
   return /^enum\b/i.test(type);
 }
 
-function addLiteral(text: Bytes, field: Uint8Array, form: LiteralForm): void {
-  if (form.kind === "bits") {
-    if (field.length === 0 || field.some((byte) => byte < ZERO || byte > ZERO + 9)) throw malformed();
-    text.bytes(field);
-  } else if (form.kind === "bytes") {
-    text.ascii(form.characterSet === null ? "X'" : `_${form.characterSet} X'`);
-    text.hex(unescaped(field));
-    text.ascii("'");
-  } else {
-    text.ascii("'");
-    addText(text, field);
-    text.ascii("'");
-  }
+/** A field of a line. */
+interface Field {
+  readonly line: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  readonly form: LiteralForm;
 }
+
+/** Writes a field at a place, and returns the place behind it. */
+type WriteField = (field: Field, bytes: Uint8Array, at: number) => number;
+
+const WRITERS: Readonly<Record<LiteralForm["kind"], WriteField>> = {
+  text: writeText,
+  bits: writeBits,
+  bytes: writeHex,
+};
 
 /** The escapes of the stream are those of SQL, too. */
-function addText(text: Bytes, field: Uint8Array): void {
-  if (!field.includes(QUOTE) && !field.includes(BACKSLASH)) return text.bytes(field);
-  for (let at = 0; at < field.length; at++) {
-    const byte = field[at]!;
-    if (byte === QUOTE) text.ascii("''");
-    else if (byte === BACKSLASH) {
-      if (!(field[at + 1]! in ESCAPED)) throw malformed();
-      text.bytes(field.subarray(at, at + 2));
-      at++;
-    } else text.byte(byte);
-  }
-}
-
-/** What stands behind a backslash, and what it means. */
-const ESCAPED: Readonly<Record<number, number>> = { 0x30: 0, 0x5c: BACKSLASH, 0x6e: LINE_FEED, 0x74: TAB };
-
-function unescaped(field: Uint8Array): Uint8Array {
-  if (!field.includes(BACKSLASH)) return field;
-  const bytes = new Uint8Array(field.length);
-  let length = 0;
-  for (let at = 0; at < field.length; at++) {
-    const isEscape = field[at] === BACKSLASH;
-    const byte = isEscape ? ESCAPED[field[++at]!] : field[at]!;
-    if (byte === undefined) throw malformed();
+function writeText({ line, from, to }: Field, bytes: Uint8Array, at: number): number {
+  let length = at;
+  bytes[length++] = QUOTE;
+  for (let i = from; i < to; i++) {
+    const byte = line[i]!;
     bytes[length++] = byte;
+    if (byte === QUOTE) bytes[length++] = QUOTE;
+    else if (byte === BACKSLASH) {
+      const escape = line[++i]!;
+      if (i >= to || MEANT[escape] === 0xff) throw malformed();
+      bytes[length++] = escape;
+    }
   }
-  return bytes.subarray(0, length);
+  bytes[length++] = QUOTE;
+  return length;
 }
+
+function writeBits({ line, from, to }: Field, bytes: Uint8Array, at: number): number {
+  const digits = line.subarray(from, to);
+  if (digits.length === 0 || digits.some((byte) => byte < ZERO || byte > NINE)) throw malformed();
+  bytes.set(digits, at);
+  return at + digits.length;
+}
+
+function writeHex({ line, from, to, form: { characterSet } }: Field, bytes: Uint8Array, at: number): number {
+  const head = characterSet === null ? "X'" : `_${characterSet} X'`;
+  let length = at + new TextEncoder().encodeInto(head, bytes.subarray(at)).written;
+  for (let i = from; i < to; i++) {
+    const isEscape = line[i] === BACKSLASH;
+    if (isEscape && (++i >= to || MEANT[line[i]!] === 0xff)) throw malformed();
+    const byte = isEscape ? MEANT[line[i]!]! : line[i]!;
+    bytes[length++] = HEX[byte >> 4]!;
+    bytes[length++] = HEX[byte & 15]!;
+  }
+  bytes[length++] = QUOTE;
+  return length;
+}
+
+/** What a byte means behind a backslash; 0xff if nothing. */
+const MEANT = new Uint8Array(256).fill(0xff);
+MEANT[ZERO] = 0;
+MEANT[BACKSLASH] = BACKSLASH;
+MEANT[0x6e] = LINE_FEED; // n
+MEANT[0x74] = TAB; // t
 
 function fieldsOf(line: Uint8Array): Uint8Array[] {
   const fields: Uint8Array[] = [];
@@ -155,51 +186,6 @@ function fieldsOf(line: Uint8Array): Uint8Array[] {
 
 function malformed(): IntegrityError {
   return new IntegrityError("a row is not in the form that tables of MariaDB have");
-}
-
-/** Bytes that grow. */
-class Bytes {
-  #bytes: Uint8Array;
-  #length = 0;
-
-  constructor(expected: number) {
-    this.#bytes = new Uint8Array(expected);
-  }
-
-  ascii(text: string): void {
-    this.#reserve(text.length);
-    for (let at = 0; at < text.length; at++) this.#bytes[this.#length++] = text.charCodeAt(at);
-  }
-
-  byte(byte: number): void {
-    this.#reserve(1);
-    this.#bytes[this.#length++] = byte;
-  }
-
-  bytes(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  hex(bytes: Uint8Array): void {
-    this.#reserve(bytes.length * 2);
-    for (const byte of bytes) {
-      this.#bytes[this.#length++] = HEX[byte >> 4]!;
-      this.#bytes[this.#length++] = HEX[byte & 15]!;
-    }
-  }
-
-  taken(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
-  #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-  }
 }
 
 const HEX = new TextEncoder().encode("0123456789abcdef");
