@@ -98,6 +98,20 @@ export async function listTables(
   return rows.map(([name, type, bytes]) => ({ name: name!, kind: kindOf(type!), bytes: Number(bytes) }));
 }
 
+/** The tables of several databases, as `shop.orders`. Throws what `query` throws. */
+export async function namesOfTables(
+  client: MysqlClient,
+  databases: readonly string[],
+  options: QueryOptions = {},
+): Promise<string[]> {
+  const rows = await client.query(
+    "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES " +
+      `WHERE TABLE_SCHEMA IN (${databases.map(quotedText).join(", ")})`,
+    options,
+  );
+  return rows.map(([database, table]) => `${database}.${table}`);
+}
+
 /** The databases of these names. Throws `AgentError` that names the first one that is not there, and the nearest. */
 export function databasesNamed(
   names: readonly string[],
