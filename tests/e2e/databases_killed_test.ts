@@ -1,7 +1,6 @@
 /** An agent that ends in the middle of a dump or a load of a database: what is left of it, and what the server holds. */
 import assert from "node:assert/strict";
-import { ExitCode } from "../../src/base/errors.ts";
-import { eventually, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { eventually, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../helpers/postgres.ts";
 import { programTest } from "../helpers/programs.ts";

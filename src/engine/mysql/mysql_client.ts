@@ -198,19 +198,6 @@ export class MysqlClient implements AsyncDisposable {
   }
 }
 
-/**
- * Runs statements on a server as a client of their own. See `MysqlClient.query`, and `MysqlClient.prepare` for what it
- * throws besides.
- */
-export async function runQuery(
-  address: MysqlAddress,
-  sql: string,
-  { machine, ...options }: QueryOptions & { readonly machine: ClientMachine },
-): Promise<string[][]> {
-  await using client = await MysqlClient.prepare(address, machine);
-  return await client.query(sql, options);
-}
-
 /** A name of a database, table or user within a statement, in backticks. */
 export function quotedName(name: string): string {
   return `\`${name.replaceAll("`", "``")}\``;

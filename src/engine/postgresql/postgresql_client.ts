@@ -190,19 +190,6 @@ const QUERY = [
   "--set=VERBOSITY=terse",
 ];
 
-/**
- * Runs one statement on a server. See `PostgresqlClient.query`, and `PostgresqlClient.prepare` for what it throws
- * besides.
- */
-export async function runQuery(
-  address: PostgresqlAddress,
-  sql: string,
-  { machine, ...options }: QueryOptions & { readonly machine: ClientMachine },
-): Promise<string[][]> {
-  await using client = await PostgresqlClient.prepare(address, machine, options);
-  return await client.query(sql, options);
-}
-
 /** A name as SQL has it. */
 export function quotedName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

@@ -1,9 +1,10 @@
 /** Questions to a real MariaDB server: values, users, passwords, and what is said if it does not answer. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { AgentError, SourceError } from "../../../src/base/errors.ts";
+import type { ClientMachine } from "../../../src/engine/client/machine.ts";
 import { parseEngineUrl } from "../../../src/engine/engine_urls.ts";
-import { parseMysqlUrl } from "../../../src/engine/mysql/mysql_address.ts";
-import { MysqlClient, quotedName, quotedText, runQuery } from "../../../src/engine/mysql/mysql_client.ts";
+import { type MysqlAddress, parseMysqlUrl } from "../../../src/engine/mysql/mysql_address.ts";
+import { MysqlClient, type QueryOptions, quotedName, quotedText } from "../../../src/engine/mysql/mysql_client.ts";
 import { databasesNamed, listDatabases, listTables } from "../../../src/engine/mysql/server_facts.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../../helpers/mariadb.ts";
 import { programTest } from "../../helpers/programs.ts";
@@ -14,6 +15,16 @@ const PASSWORD = `p@ss:w/o#r;d "'\\n %41?&=é`;
 
 function addressOf(url: string) {
   return parseMysqlUrl(parseEngineUrl(url)!).address;
+}
+
+/** Runs statements as a client of their own. */
+async function runQuery(
+  address: MysqlAddress,
+  sql: string,
+  { machine, ...options }: QueryOptions & { readonly machine: ClientMachine },
+): Promise<string[][]> {
+  await using client = await MysqlClient.prepare(address, machine);
+  return await client.query(sql, options);
 }
 
 programTest({

@@ -1,12 +1,13 @@
 /** Questions to a real PostgreSQL server: values of all kinds, and what is said if there is no answer. */
 import assert from "node:assert/strict";
 import { AgentError } from "../../../src/base/errors.ts";
-import { parsePostgresqlUrl } from "../../../src/engine/postgresql/postgresql_address.ts";
+import type { ClientMachine } from "../../../src/engine/client/machine.ts";
+import { parsePostgresqlUrl, type PostgresqlAddress } from "../../../src/engine/postgresql/postgresql_address.ts";
 import {
   PostgresqlClient,
+  type QueryOptions,
   quotedName,
   quotedText,
-  runQuery,
 } from "../../../src/engine/postgresql/postgresql_client.ts";
 import { contentOf, listTables } from "../../../src/engine/postgresql/server_facts.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../../helpers/postgres.ts";
@@ -14,6 +15,16 @@ import { programTest } from "../../helpers/programs.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
 
 const VALUES = ["", "a,b", 'q"q', "two\nlines\r\n", "\t", "\\.", "ü🎉", " ", ",", '"', "\\N", "'; DROP TABLE x; --"];
+
+/** Runs statements as a client of their own. */
+async function runQuery(
+  address: PostgresqlAddress,
+  sql: string,
+  { machine, ...options }: QueryOptions & { readonly machine: ClientMachine },
+): Promise<string[][]> {
+  await using client = await PostgresqlClient.prepare(address, machine, options);
+  return await client.query(sql, options);
+}
 
 programTest({
   name: "whatever a value or a name has in it comes back as it is, and errors are those of the server",
