@@ -34,8 +34,6 @@ export interface MysqlServer {
   readonly hasBinaryLog: boolean;
   /** The privileges that the user has for the whole server, without those of roles. */
   readonly privileges: ReadonlySet<string>;
-  /** The user as tables of privileges name it: `'backup'@'localhost'`. */
-  readonly grantee: string;
   /** Whether a role is set, whose privileges are the user's. */
   readonly hasRole: boolean;
 }
@@ -56,7 +54,6 @@ export async function askServer(client: MysqlClient, options: QueryOptions = {})
     version: version!,
     isMariaDb: /mariadb/i.test(`${version} ${comment}`),
     hasBinaryLog: log === "1" || log === "ON",
-    grantee,
     hasRole: role !== "NONE",
     privileges: new Set(privileges.flatMap(([name, privilege]) => name === grantee ? [privilege!] : [])),
   };
