@@ -9,6 +9,7 @@ import type { JsonObject } from "../../format/json/json_text.ts";
 import { parseStreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { Child } from "../child.ts";
+import { unknownIgnored } from "../client/ignored_tables.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import type { EngineSource, EngineStream, OpenSource, SourceEnd, SourceRequest } from "../engine.ts";
 import type { TakeWords } from "../words.ts";
@@ -25,6 +26,7 @@ import {
   listDatabases,
   type MysqlDatabase,
   type MysqlServer,
+  namesOfTables,
 } from "./server_facts.ts";
 import { tableHistory } from "./table_history.ts";
 import { unseenObjects } from "./unseen_objects.ts";
@@ -72,9 +74,19 @@ export class MysqlSource implements EngineSource {
     const unseen = await unseenObjects(client, server, dumped, { signal });
     const { isDumped: pastRows, problem } = await tableHistory(client, server, dumped, { options, signal });
     const plan = planDump({ ...dumped, pastRows }, server, options);
+    const tables = ignored.length === 0 ? [] : await namesOfTables(client, dumped.databases, { signal });
+    const notes = [...plan.notes, ...unknownIgnored(ignored, tables)];
     const accounts = users ? await readAccounts({ client, server, program, options, signal }) : null;
     signal.throwIfAborted();
-    return { server, databases, program, plan, accounts, unseen: [...unseen, ...problem === null ? [] : [problem]] };
+    return {
+      server,
+      databases,
+      program,
+      plan,
+      notes,
+      accounts,
+      unseen: [...unseen, ...problem === null ? [] : [problem]],
+    };
   }
 
   #chosen(known: readonly MysqlDatabase[], client: MysqlClient): readonly MysqlDatabase[] {
@@ -94,6 +106,8 @@ interface Run {
   readonly plan: DumpPlan;
   /** Null if they are not wanted. */
   readonly accounts: Accounts | null;
+  /** What people should know about it, a line each. */
+  readonly notes: readonly string[];
   /** What may be missing in the dump, a line each. */
   readonly unseen: readonly string[];
   readonly onStderr: TakeWords | undefined;
@@ -124,14 +138,14 @@ class OpenMysqlSource implements OpenSource {
   async finish(): Promise<SourceEnd> {
     await this.#judge();
     await this.#client[Symbol.asyncDispose]();
-    const { server, databases, accounts, plan, unseen } = this.#run;
+    const { server, databases, accounts, notes, unseen } = this.#run;
     const position: JsonObject = {
       server: server.version,
       ...this.#position.position(),
       databases: databases.map((database) => ({ ...database })),
     };
     const problems = [...unseen, ...accounts !== null && "problem" in accounts ? [accounts.problem] : []];
-    return { position, metadata: null, problems, notes: plan.notes };
+    return { position, metadata: null, problems, notes };
   }
 
   async cancel(): Promise<void> {

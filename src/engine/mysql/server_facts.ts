@@ -34,8 +34,6 @@ export interface MysqlServer {
   readonly hasBinaryLog: boolean;
   /** The privileges that the user has for the whole server, without those of roles. */
   readonly privileges: ReadonlySet<string>;
-  /** The user as tables of privileges name it: `'backup'@'localhost'`. */
-  readonly grantee: string;
   /** Whether a role is set, whose privileges are the user's. */
   readonly hasRole: boolean;
 }
@@ -56,7 +54,6 @@ export async function askServer(client: MysqlClient, options: QueryOptions = {})
     version: version!,
     isMariaDb: /mariadb/i.test(`${version} ${comment}`),
     hasBinaryLog: log === "1" || log === "ON",
-    grantee,
     hasRole: role !== "NONE",
     privileges: new Set(privileges.flatMap(([name, privilege]) => name === grantee ? [privilege!] : [])),
   };
@@ -96,6 +93,20 @@ export async function listTables(
     options,
   );
   return rows.map(([name, type, bytes]) => ({ name: name!, kind: kindOf(type!), bytes: Number(bytes) }));
+}
+
+/** The tables of several databases, as `shop.orders`. Throws what `query` throws. */
+export async function namesOfTables(
+  client: MysqlClient,
+  databases: readonly string[],
+  options: QueryOptions = {},
+): Promise<string[]> {
+  const rows = await client.query(
+    "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES " +
+      `WHERE TABLE_SCHEMA IN (${databases.map(quotedText).join(", ")})`,
+    options,
+  );
+  return rows.map(([database, table]) => `${database}.${table}`);
 }
 
 /** The databases of these names. Throws `AgentError` that names the first one that is not there, and the nearest. */

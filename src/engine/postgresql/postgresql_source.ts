@@ -8,6 +8,7 @@ import { type JudgedSource, sourceOfStream } from "../../base/byte_source.ts";
 import { AgentError, InterruptedError, SourceError } from "../../base/errors.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import type { Child } from "../child.ts";
+import { unknownIgnored } from "../client/ignored_tables.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import type { EngineSource, EngineStream, OpenSource, SourceEnd, SourceRequest } from "../engine.ts";
 import type { TakeWords } from "../words.ts";
@@ -24,6 +25,7 @@ import {
   databasesNamed,
   listDatabases,
   listExtensions,
+  listTables,
   type PostgresqlDatabase,
   type PostgresqlExtension,
   type PostgresqlServer,
@@ -63,14 +65,25 @@ export class PostgresqlSource implements EngineSource {
     const chosen = this.#chosen(all, client, database);
     const pgDump = await findProgram("pg_dump", this.#machine, { major, signal });
     const dumps: Dump[] = [];
+    const tables: string[] = [];
     for (const one of chosen.filter(({ isOpen }) => isOpen)) {
       const extensions = await listExtensions(client, { database: one.name, signal });
       dumps.push({ database: one, extensions, plan: planDump(one, this.#options) });
+      if (this.#options.ignored.length === 0) continue;
+      const found = await listTables(client, one.name, { signal });
+      tables.push(...found.map(({ schema, name }) => `${schema}.${name}`));
     }
     const globals = this.#options.globals ? await readGlobals(client, server, signal) : null;
     signal.throwIfAborted();
     const closed = chosen.filter(({ isOpen }) => !isOpen).map(({ name }) => name);
-    return { server, pgDump, dumps, closed, globals };
+    return { server, pgDump, dumps, closed, globals, notes: this.#notes(tables) };
+  }
+
+  /** `tables`: those of all databases that are dumped. */
+  #notes(tables: readonly string[]): string[] {
+    const isThere = (name: string) =>
+      tables.includes(name) || !name.includes(".", 1) && tables.some((table) => table.endsWith(`.${name}`));
+    return unknownIgnored(this.#options.ignored, tables, isThere);
   }
 
   /** A database that is not there is found out with the names of all others. */
@@ -113,6 +126,8 @@ interface Run {
   readonly closed: readonly string[];
   /** Null if they are not wanted. */
   readonly globals: Globals | null;
+  /** What people should know about it, a line each. */
+  readonly notes: readonly string[];
   readonly onStderr: TakeWords | undefined;
 }
 
@@ -146,7 +161,7 @@ class OpenPostgresqlSource implements OpenSource {
     if (this.#isCancelled) throw new InterruptedError("The dump was stopped; nothing was committed");
     for (const dump of this.#running) await dump.ended();
     await this.#client[Symbol.asyncDispose]();
-    const { globals, closed } = this.#run;
+    const { globals, closed, notes: known } = this.#run;
     const warnings = this.#running.flatMap((dump) => dump.warnings);
     const problems = [
       ...warnings.filter(isOmission),
@@ -154,6 +169,7 @@ class OpenPostgresqlSource implements OpenSource {
       ...globals !== null && "problem" in globals ? [globals.problem] : [],
     ];
     const notes = [
+      ...known,
       ...warnings.filter((warning) => !isOmission(warning)),
       ...globals !== null && "notes" in globals ? globals.notes : [],
     ];

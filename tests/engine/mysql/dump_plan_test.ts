@@ -8,7 +8,7 @@ import type { ClientOptions } from "../../../src/engine/mysql/mysql_client.ts";
 import type { MysqlServer } from "../../../src/engine/mysql/server_facts.ts";
 
 const SHOP: DumpContent = { single: "shop", databases: ["shop"], ignored: [], routines: true, pastRows: false };
-const USER = { grantee: "'a'@'%'", hasRole: false };
+const USER = { hasRole: false };
 const MARIADB: MysqlServer = { version: "10.11", isMariaDb: true, hasBinaryLog: true, privileges: new Set(), ...USER };
 const ALLOWED = new Set(["RELOAD", "REPLICATION CLIENT"]);
 const MYSQL: MysqlServer = { version: "8.4", isMariaDb: false, hasBinaryLog: true, privileges: ALLOWED, ...USER };

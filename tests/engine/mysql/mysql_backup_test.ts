@@ -241,7 +241,11 @@ programTest({
       CREATE EVENT e ON SCHEDULE EVERY 1 YEAR DO SELECT 1;
       CREATE USER some@localhost; GRANT SELECT, SHOW VIEW, EVENT ON *.* TO some@localhost;
       CREATE USER pattern@localhost; GRANT SELECT, SHOW VIEW, EVENT ON *.* TO pattern@localhost;
-      GRANT TRIGGER ON \`sh\\_p\`.* TO pattern@localhost; ${grants}`,
+      GRANT TRIGGER ON \`sh\\_p\`.* TO pattern@localhost; ${grants}
+      CREATE ROLE keepers; GRANT SELECT, SHOW VIEW, EVENT, TRIGGER, LOCK TABLES ON shop.* TO keepers;
+      CREATE USER keeper@localhost; GRANT keepers TO keeper@localhost; SET DEFAULT ROLE keepers FOR keeper@localhost;
+      CREATE TABLE seen (id INT); CREATE USER one@localhost; GRANT SELECT, TRIGGER ON shop.seen TO one@localhost;
+      GRANT EVENT, TRIGGER ON shop.* TO one@localhost;`,
     );
     const hidden = await scene.put("/shop", { user: "some" });
     deepEqual(hidden.problems, [
@@ -250,6 +254,13 @@ programTest({
     ok(!(await scene.read("dump.sql")).includes("TRIGGER"));
     equal((await scene.put("/shop", { user: "pattern" })).problems.length, 1);
     equal((await scene.put("/sh_p", { user: "pattern" })).problems.length, 0);
+
+    deepEqual((await scene.put("/shop?users=no&routines=no", { user: "keeper" })).problems, []);
+    const part = await scene.put("/shop?users=no&routines=no&ignore=t,v", { user: "one" });
+    deepEqual(part.problems, [
+      "tables besides those that the user has rights for, if there are any: the server does not show them; GRANT SELECT " +
+      "ON shop.* to the user",
+    ]);
 
     const whole = await scene.put("/shop", { user: "backup" });
     deepEqual([whole.problems, whole.notes, whole.manifest.files.length], [[], [], 2]);

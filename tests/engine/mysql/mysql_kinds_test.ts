@@ -54,8 +54,11 @@ programTest({
     deepEqual(await server.query(PAST, "shop"), past);
     deepEqual(await server.query("SELECT COUNT(*) FROM a_view", "shop"), [["2"]]);
 
-    const without = await scene.put("/shop?users=no&history=no&ignore=orders");
+    const without = await scene.put("/shop?users=no&history=no&ignore=orders,part");
     deepEqual(without.problems, []);
+    deepEqual(without.notes, [
+      '?ignore=shop.part leaves nothing out: there is no such table; did you mean "shop.parts"?',
+    ]);
     await scene.get("/copy");
     deepEqual((await server.query(PAST, "copy")).map(([id]) => id), ["2"]);
     const { orders: _orders, past: _past, ...others } = before;
