@@ -58,7 +58,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["process"],
   ],
   "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
-  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES]],
+  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
   engine: [
     [OTHER_FILES],

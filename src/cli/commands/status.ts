@@ -21,8 +21,8 @@ import { throwFirstDamage } from "../report/failure_report.ts";
 import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { importedStatusJson, statusJson } from "../report/json/status_json.ts";
-import { monitorLine, withoutMark } from "../report/status_monitor.ts";
-import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status_text.ts";
+import { monitorLine, withoutMark } from "../report/status/status_monitor.ts";
+import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status/status_text.ts";
 import { readTextFileOrInput } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;

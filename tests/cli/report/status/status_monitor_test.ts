@@ -1,9 +1,9 @@
 /** The line that monitors show: text, then numbers as the guidelines for plugins of Nagios have them. */
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { monitorLine } from "../../../src/cli/report/status_monitor.ts";
-import { type ExpectationVerdict, parseExpectation } from "../../../src/policy/expectation.ts";
-import type { StatusReport } from "../../../src/ops/status.ts";
+import { monitorLine } from "../../../../src/cli/report/status/status_monitor.ts";
+import { type ExpectationVerdict, parseExpectation } from "../../../../src/policy/expectation.ts";
+import type { StatusReport } from "../../../../src/ops/status.ts";
 
 const HOUR_MS = 3_600_000;
 

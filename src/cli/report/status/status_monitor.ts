@@ -2,10 +2,10 @@
  * The status as one line for monitors, followed by numbers for their graphs, in the form of the guidelines for Nagios
  * plugins: `TEXT | 'label'=value[unit];[warn];[crit];[min] …`.
  */
-import type { StatusReport } from "../../ops/status.ts";
-import type { ExpectationVerdict } from "../../policy/expectation.ts";
+import type { StatusReport } from "../../../ops/status.ts";
+import type { ExpectationVerdict } from "../../../policy/expectation.ts";
 import { verdictLine } from "./status_text.ts";
-import { printable } from "../terminal/terminal_text.ts";
+import { printable } from "../../terminal/terminal_text.ts";
 
 /**
  * For example `OK 1 expectation met | 'prod/shop@db1'=37800s;;93600;0 'prod/shop@db1 size'=4096B;;;0`: ages and sizes

@@ -1,12 +1,12 @@
 /** The status as a table for people, and as one line for monitors. */
-import { formatDuration } from "../../base/text/duration.ts";
-import { formatSize } from "../../base/text/size.ts";
-import { verdictText } from "./restored_backup.ts";
-import type { RunStatus, SeriesStatus } from "../../backup/series_status.ts";
-import type { LeftOut } from "../../compat/twindb/status_twindb.ts";
-import type { StatusReport } from "../../ops/status.ts";
-import type { ExpectationVerdict } from "../../policy/expectation.ts";
-import { type Column, formatCount, formatTime } from "../terminal/write.ts";
+import { formatDuration } from "../../../base/text/duration.ts";
+import { formatSize } from "../../../base/text/size.ts";
+import { verdictText } from "../restored_backup.ts";
+import type { RunStatus, SeriesStatus } from "../../../backup/series_status.ts";
+import type { LeftOut } from "../../../compat/twindb/status_twindb.ts";
+import type { StatusReport } from "../../../ops/status.ts";
+import type { ExpectationVerdict } from "../../../policy/expectation.ts";
+import { type Column, formatCount, formatTime } from "../../terminal/write.ts";
 
 /** The columns of `statusRows`. */
 export const STATUS_COLUMNS: readonly Column[] = [
