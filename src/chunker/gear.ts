@@ -45,6 +45,11 @@ export class Chunker {
     this.#likelyThreshold = threshold(LIKELY_FACTOR / parameters.average);
   }
 
+  /** The length of the longest chunk, in bytes. */
+  get mostBytes(): number {
+    return this.#max;
+  }
+
   /** Bytes since the last cut. */
   get pendingBytes(): number {
     return this.#length;

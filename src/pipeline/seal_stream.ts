@@ -2,11 +2,11 @@
  * Turns a stream into sealed blobs, with bounded memory: cuts it here, and digests, names, compresses and seals it in
  * other threads.
  */
-import { concatBytes } from "../base/bytes.ts";
 import type { IdTable } from "../base/id_table.ts";
 import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
+import type { CarryBuffer, CarryPool } from "./carry_pool.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
 import type { PipelineThreads } from "./threads.ts";
@@ -30,7 +30,7 @@ interface SealStreamOptions {
 export async function* sealStream(options: SealStreamOptions): AsyncGenerator<SealedBatch, void, void> {
   const { feed, threads, inspection, known } = options;
   const slots = threads.batchSlots;
-  const cutter = new SegmentCutter(options.chunker);
+  const cutter = new SegmentCutter(options.chunker, threads.carries);
   const inFlight: BatchInFlight[] = [];
   let arriving: Promise<FilledSegment | null> | undefined;
   const oldest = async function* () {
@@ -63,6 +63,7 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
     }
     while (inFlight.length > 0) yield* oldest();
   } finally {
+    cutter.drop();
     arriving?.then((filled) => filled?.segment.release(), () => {});
     await Promise.allSettled(inFlight.map(({ batch }) => batch));
     for (const { slot } of inFlight) slot.release();
@@ -74,21 +75,27 @@ interface BatchInFlight {
   readonly slot: Permit;
 }
 
+/** Chunks that end in one segment. */
 interface CutSegment {
-  readonly carry: Uint8Array<ArrayBuffer>;
+  /** Holds the beginning of the first chunk, which has `carryBytes` bytes; null if there are none. */
+  readonly carry: CarryBuffer | null;
+  readonly carryBytes: number;
   readonly cuts: Uint32Array<ArrayBuffer>;
 }
 
 /** Cuts one segment after the other, and keeps the rest of each for the next. */
 class SegmentCutter {
   readonly #chunker: Chunker;
-  #carry = new Uint8Array(0);
+  readonly #carries: CarryPool;
+  #carry: CarryBuffer | null = null;
+  #carryBytes = 0;
 
-  constructor(chunker: Chunker) {
+  constructor(chunker: Chunker, carries: CarryPool) {
     this.#chunker = chunker;
+    this.#carries = carries;
   }
 
-  /** The chunks that end in this segment; null if none does. */
+  /** The chunks that end in this segment; null if none does. Owns: the carry is the caller's. */
   cut({ segment, length }: FilledSegment): CutSegment | null {
     const bytes = segment.bytes.subarray(0, length);
     const cuts: number[] = [];
@@ -97,28 +104,47 @@ class SegmentCutter {
       cuts.push(cut);
       position = cut;
     }
-    const carry = this.#carry;
-    this.#carry = concatBytes(cuts.length > 0 ? [bytes.subarray(position)] : [carry, bytes]);
-    return cuts.length > 0 ? { carry, cuts: Uint32Array.from(cuts) } : null;
+    const done = cuts.length > 0 ? { ...this.#takeCarry(), cuts: Uint32Array.from(cuts) } : null;
+    if (position < length) this.#keep(bytes.subarray(position));
+    return done;
   }
 
-  /** The rest of the stream as its last chunk; null if nothing is left. */
+  /** The rest of the stream as its last chunk; null if nothing is left. Owns: the carry is the caller's. */
   last(): CutSegment | null {
-    const carry = this.#carry;
-    this.#carry = new Uint8Array(0);
-    return carry.length > 0 ? { carry, cuts: Uint32Array.of(0) } : null;
+    return this.#carryBytes > 0 ? { ...this.#takeCarry(), cuts: Uint32Array.of(0) } : null;
+  }
+
+  /** Gives up what is left. */
+  drop(): void {
+    const { carry } = this.#takeCarry();
+    if (carry !== null) this.#carries.giveBack(carry);
+  }
+
+  #takeCarry(): Omit<CutSegment, "cuts"> {
+    const [carry, carryBytes] = [this.#carry, this.#carryBytes];
+    this.#carry = null;
+    this.#carryBytes = 0;
+    return { carry, carryBytes };
+  }
+
+  #keep(bytes: Uint8Array): void {
+    this.#carry ??= this.#carries.take(this.#chunker.mostBytes);
+    this.#carry.set(bytes, this.#carryBytes);
+    this.#carryBytes += bytes.length;
   }
 }
 
-const NO_SEGMENT = new SharedArrayBuffer(0);
+const NO_MEMORY = new SharedArrayBuffer(0);
 
-async function seal(threads: PipelineThreads, { carry, cuts }: CutSegment, filled: FilledSegment | null) {
+async function seal(threads: PipelineThreads, { carry, ...cut }: CutSegment, filled: FilledSegment | null) {
   const segment = filled?.segment;
   segment?.retain();
   try {
-    return await threads.seal({ carry, cuts, segment: segment?.bytes.buffer ?? NO_SEGMENT });
+    const memory = { segment: segment?.bytes.buffer ?? NO_MEMORY, carry: carry?.buffer ?? NO_MEMORY };
+    return await threads.seal({ ...cut, ...memory });
   } finally {
     segment?.release();
+    if (carry !== null) threads.carries.giveBack(carry);
   }
 }
 

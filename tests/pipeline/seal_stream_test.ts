@@ -137,6 +137,24 @@ Deno.test("what is known is named but not sealed", async () => {
   assert.deepEqual(chunks.map(({ sealed }) => sealed.length > 0), expected.map((_, i) => i % 2 === 1));
 });
 
+Deno.test("chunks that span segments share a few buffers, however many there are", async () => {
+  let made = 0;
+  const { SharedArrayBuffer } = globalThis;
+  globalThis.SharedArrayBuffer = class extends SharedArrayBuffer {
+    constructor(bytes?: number) {
+      super(bytes);
+      if (bytes === parametersFor(1024).max) made++;
+    }
+  };
+  try {
+    const { batches } = await sealed(new BytesSource(noise(600_000, "span")), { segmentBytes: 700 });
+    assert.ok(batches.length > 100);
+  } finally {
+    globalThis.SharedArrayBuffer = SharedArrayBuffer;
+  }
+  assert.ok(made > 0 && made < 8, `${made} buffers were made`);
+});
+
 Deno.test("a chunk that repeats in one batch is sealed once", async () => {
   const data = concat([noise(500, "head"), new Uint8Array(200_000), noise(500, "tail")]);
   const { batches } = await sealed(new BytesSource(data), { segmentBytes: 1_000_000 });
