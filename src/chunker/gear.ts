@@ -86,6 +86,33 @@ export class Chunker {
     return -1;
   }
 
+  /**
+   * What `next` returns for bytes that are all zero, from `start` to `end`. After 32 of them the hash does not change any
+   * more: the zeros behind them need not be looked at.
+   */
+  nextInZeros(start: number, end: number): number {
+    const zero = this.#gear[0]!;
+    const settled = -zero | 0;
+    const chunkStart = start - this.#length;
+    let position = Math.max(start, Math.min(chunkStart + this.#min, end));
+    let hash = this.#hash;
+    const parts = [[this.#middle, this.#rareThreshold], [this.#max, this.#likelyThreshold]] as const;
+    for (const [length, threshold] of parts) {
+      const partEnd = Math.min(chunkStart + length, end);
+      while (position < partEnd) {
+        hash = ((hash << 1) + zero) | 0;
+        position++;
+        if (hash < threshold) return this.#cutAt(position);
+        if (hash === settled) position = Math.max(position, partEnd);
+      }
+    }
+    if (position === chunkStart + this.#max) return this.#cutAt(position);
+
+    this.#hash = hash;
+    this.#length = end - chunkStart;
+    return -1;
+  }
+
   #cutAt(position: number): number {
     this.#hash = 0;
     this.#length = 0;

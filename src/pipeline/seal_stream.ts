@@ -6,9 +6,9 @@ import type { IdTable } from "../base/id_table.ts";
 import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
-import type { CarryBuffer, CarryPool } from "./carry_pool.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
+import { carryOfZeros, type CutSegment, SegmentCutter } from "./segment_cutter.ts";
 import type { PipelineThreads } from "./threads.ts";
 
 /** What `sealStream` needs. */
@@ -56,7 +56,7 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
         for (; slot === undefined && inFlight.length > 0; slot = slots.tryTake()) yield* oldest();
         slot ??= await slots.take();
         threads.shareKnown(known);
-        inFlight.push({ slot, batch: guarded(seal(threads, request, filled)) });
+        inFlight.push({ slot, batch: guarded(seal(options, request, filled)) });
       } finally {
         filled?.segment.release();
       }
@@ -75,77 +75,30 @@ interface BatchInFlight {
   readonly slot: Permit;
 }
 
-/** Chunks that end in one segment. */
-interface CutSegment {
-  /** Holds the beginning of the first chunk, which has `carryBytes` bytes; null if there are none. */
-  readonly carry: CarryBuffer | null;
-  readonly carryBytes: number;
-  readonly cuts: Uint32Array<ArrayBuffer>;
-}
-
-/** Cuts one segment after the other, and keeps the rest of each for the next. */
-class SegmentCutter {
-  readonly #chunker: Chunker;
-  readonly #carries: CarryPool;
-  #carry: CarryBuffer | null = null;
-  #carryBytes = 0;
-
-  constructor(chunker: Chunker, carries: CarryPool) {
-    this.#chunker = chunker;
-    this.#carries = carries;
-  }
-
-  /** The chunks that end in this segment; null if none does. Owns: the carry is the caller's. */
-  cut({ segment, length }: FilledSegment): CutSegment | null {
-    const bytes = segment.bytes.subarray(0, length);
-    const cuts: number[] = [];
-    let position = 0;
-    for (let cut = 0; position < length && (cut = this.#chunker.next(bytes, position)) >= 0;) {
-      cuts.push(cut);
-      position = cut;
-    }
-    const done = cuts.length > 0 ? { ...this.#takeCarry(), cuts: Uint32Array.from(cuts) } : null;
-    if (position < length) this.#keep(bytes.subarray(position));
-    return done;
-  }
-
-  /** The rest of the stream as its last chunk; null if nothing is left. Owns: the carry is the caller's. */
-  last(): CutSegment | null {
-    return this.#carryBytes > 0 ? { ...this.#takeCarry(), cuts: Uint32Array.of(0) } : null;
-  }
-
-  /** Gives up what is left. */
-  drop(): void {
-    const { carry } = this.#takeCarry();
-    if (carry !== null) this.#carries.giveBack(carry);
-  }
-
-  #takeCarry(): Omit<CutSegment, "cuts"> {
-    const [carry, carryBytes] = [this.#carry, this.#carryBytes];
-    this.#carry = null;
-    this.#carryBytes = 0;
-    return { carry, carryBytes };
-  }
-
-  #keep(bytes: Uint8Array): void {
-    this.#carry ??= this.#carries.take(this.#chunker.mostBytes);
-    this.#carry.set(bytes, this.#carryBytes);
-    this.#carryBytes += bytes.length;
-  }
-}
-
 const NO_MEMORY = new SharedArrayBuffer(0);
 
-async function seal(threads: PipelineThreads, { carry, ...cut }: CutSegment, filled: FilledSegment | null) {
+/** Seals the chunks of a segment. Chunks of zeros that are known need no thread. */
+async function seal({ threads, known, chunker }: SealStreamOptions, cut: CutSegment, filled: FilledSegment | null) {
+  const { carries, zeroIds } = threads;
+  const { carryBytes, cuts, isZeros } = cut;
+  const zeros = isZeros ? zeroIds.batchOf(lengthsOf(cut), known) : undefined;
+  if (zeros !== undefined) return zeros;
+  const carry = cut.carry ?? (carryBytes > 0 ? carryOfZeros(carries, chunker.mostBytes, carryBytes) : null);
   const segment = filled?.segment;
   segment?.retain();
   try {
     const memory = { segment: segment?.bytes.buffer ?? NO_MEMORY, carry: carry?.buffer ?? NO_MEMORY };
-    return await threads.seal({ ...cut, ...memory });
+    const batch = await threads.seal({ carryBytes, cuts, ...memory });
+    if (isZeros && filled !== null) zeroIds.learn(batch);
+    return batch;
   } finally {
     segment?.release();
-    if (carry !== null) threads.carries.giveBack(carry);
+    if (carry !== null) carries.giveBack(carry);
   }
+}
+
+function lengthsOf({ carryBytes, cuts }: CutSegment): Uint32Array<ArrayBuffer> {
+  return cuts.map((cut, i) => i === 0 ? carryBytes + cut : cut - cuts[i - 1]!);
 }
 
 /** Whether `one` settles before `other`, or both have settled already. */

@@ -9,6 +9,7 @@ import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } fr
 import { type DigestPlace, Inspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
+import { ZeroIds } from "./zero_ids.ts";
 import { type Caller, CallsHere, startWorker, Thread } from "../base/thread.ts";
 
 /** How many batches for each sealing thread may be sealed or wait to be stored at once. */
@@ -82,6 +83,8 @@ export class PipelineThreads {
   readonly batchSlots: Semaphore;
   /** For the chunks of all streams. */
   readonly carries: CarryPool;
+  /** Of the chunks of all streams. */
+  readonly zeroIds = new ZeroIds();
   readonly #startsLate: boolean;
   #digest: DigestThread | undefined;
   readonly #here = new CallsHere<BlobCalls>(async () => (await import("./blob_calls.ts")).blobCalls());
