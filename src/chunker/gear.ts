@@ -103,7 +103,7 @@ export class Chunker {
         hash = ((hash << 1) + zero) | 0;
         position++;
         if (hash < threshold) return this.#cutAt(position);
-        if (hash === settled) position = Math.max(position, partEnd);
+        if (hash === settled) position = partEnd;
       }
     }
     if (position === chunkStart + this.#max) return this.#cutAt(position);
