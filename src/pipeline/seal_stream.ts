@@ -6,9 +6,10 @@ import type { IdTable } from "../base/id_table.ts";
 import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
+import { zerosIn } from "./carry.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
-import { carryOfZeros, type CutSegment, SegmentCutter } from "./segment_cutter.ts";
+import { type CutSegment, SegmentCutter } from "./segment_cutter.ts";
 import type { PipelineThreads } from "./threads.ts";
 
 /** What `sealStream` needs. */
@@ -83,7 +84,7 @@ async function seal({ threads, known, chunker }: SealStreamOptions, cut: CutSegm
   const { carryBytes, cuts, isZeros } = cut;
   const zeros = isZeros ? zeroIds.batchOf(lengthsOf(cut), known) : undefined;
   if (zeros !== undefined) return zeros;
-  const carry = cut.carry ?? (carryBytes > 0 ? carryOfZeros(carries, chunker.mostBytes, carryBytes) : null);
+  const carry = cut.carry ?? (carryBytes > 0 ? zerosIn(carries, chunker.mostBytes, carryBytes) : null);
   const segment = filled?.segment;
   segment?.retain();
   try {

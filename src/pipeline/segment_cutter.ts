@@ -1,6 +1,7 @@
 /** Cuts a stream into chunks, one segment after the other, and keeps the rest of each for the next. */
 import { isAllZero } from "../base/bytes.ts";
 import type { Chunker } from "../chunker/gear.ts";
+import { Carry } from "./carry.ts";
 import type { CarryBuffer, CarryPool } from "./carry_pool.ts";
 import type { FilledSegment } from "./feed.ts";
 
@@ -19,14 +20,11 @@ export interface CutSegment {
 /** Cuts one stream. */
 export class SegmentCutter {
   readonly #chunker: Chunker;
-  readonly #carries: CarryPool;
-  /** Holds the carry unless that has zeros alone, which are only counted: most of a sparse file is such. */
-  #carry: CarryBuffer | null = null;
-  #carryBytes = 0;
+  readonly #carry: Carry;
 
   constructor(chunker: Chunker, carries: CarryPool) {
     this.#chunker = chunker;
-    this.#carries = carries;
+    this.#carry = new Carry(carries, chunker.mostBytes);
   }
 
   /** The chunks that end in this segment; null if none does. Owns: the carry is the caller's. */
@@ -42,39 +40,23 @@ export class SegmentCutter {
       position = cut;
     }
     const done = cuts.length > 0 ? this.#take(cuts, isZeros) : null;
-    if (position < length) this.#keep(bytes.subarray(position), isZeros);
+    if (position < length) this.#carry.add(bytes.subarray(position), isZeros);
     return done;
   }
 
   /** The rest of the stream as its last chunk; null if nothing is left. Owns: the carry is the caller's. */
   last(): CutSegment | null {
-    return this.#carryBytes > 0 ? this.#take([0], true) : null;
+    return this.#carry.length > 0 ? this.#take([0], true) : null;
   }
 
   /** Gives up what is left. */
   drop(): void {
-    const { carry } = this.#take([], true);
-    if (carry !== null) this.#carries.giveBack(carry);
+    this.#carry.drop();
   }
 
   /** `isZeros`: whether the chunks have zeros alone behind the carry. */
   #take(cuts: readonly number[], isZeros: boolean): CutSegment {
-    const [carry, carryBytes] = [this.#carry, this.#carryBytes];
-    this.#carry = null;
-    this.#carryBytes = 0;
+    const { carry, carryBytes } = this.#carry.take();
     return { carry, carryBytes, cuts: Uint32Array.from(cuts), isZeros: isZeros && carry === null };
   }
-
-  #keep(bytes: Uint8Array, isZeros: boolean): void {
-    if (!isZeros || this.#carry !== null) {
-      this.#carry ??= carryOfZeros(this.#carries, this.#chunker.mostBytes, this.#carryBytes);
-      this.#carry.set(bytes, this.#carryBytes);
-    }
-    this.#carryBytes += bytes.length;
-  }
-}
-
-/** A carry with room for `most` bytes, of which the first `zeros` are zero. */
-export function carryOfZeros(carries: CarryPool, most: number, zeros: number): CarryBuffer {
-  return carries.take(most).fill(0, 0, zeros);
 }

@@ -169,6 +169,23 @@ for (const [name, data] of Object.entries(SPARSE)) {
   }
 }
 
+Deno.test("large chunks, which grow over many segments, are what they are in one piece, with zeros and without", async () => {
+  const average = 128 * 1024;
+  const data = concat([
+    noise(900_000, "l"),
+    ZERO(1_500_000),
+    noise(60_001, "m"),
+    ZERO(300_000),
+    noise(2_000_000, "r"),
+    ZERO(70_000),
+  ]);
+  const { batches, summary } = await sealed(new BytesSource(data), { average, segmentBytes: 50_000, blobThreads: 2 });
+  const chunks = sealedChunks(batches);
+  assert.deepEqual(chunks.map(({ id }) => id), chunksOf(data, average).map((chunk) => hash("sha256", chunk)));
+  for (const chunk of chunks) if (chunk.sealed.length > 0) assert.equal(hash("sha256", plaintextOf(chunk)), chunk.id);
+  assert.equal(summary.sha256, hash("sha256", data));
+});
+
 Deno.test("known chunks of zeros are named by no thread", async () => {
   using starting = startThreads(1);
   const threads = await starting.configure(KEYS, "auto");
