@@ -24,6 +24,20 @@ export function equalBytes(a: Uint8Array | null | undefined, b: Uint8Array | nul
   return true;
 }
 
+/** Whether all bytes are zero. Nearly all others are told apart by their first bytes. */
+export function isAllZero(bytes: Uint8Array): boolean {
+  const before = -bytes.byteOffset & (WORD_BYTES - 1);
+  const count = Math.floor((bytes.length - before) / WORD_BYTES);
+  if (count <= 0) return bytes.every((byte) => byte === 0);
+  for (let i = 0; i < before; i++) if (bytes[i] !== 0) return false;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + before, count);
+  for (let i = 0; i < count; i++) if (words[i] !== 0) return false;
+  for (let i = before + count * WORD_BYTES; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
+const WORD_BYTES = 4;
+
 /** Writes all bytes. Throws the writer's own errors and, between two writes, the reason of an aborted signal. */
 export async function writeAll(
   writer: { write(bytes: Uint8Array): Promise<number> },

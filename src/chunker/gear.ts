@@ -45,6 +45,11 @@ export class Chunker {
     this.#likelyThreshold = threshold(LIKELY_FACTOR / parameters.average);
   }
 
+  /** The length of the longest chunk, in bytes. */
+  get mostBytes(): number {
+    return this.#max;
+  }
+
   /** Bytes since the last cut. */
   get pendingBytes(): number {
     return this.#length;
@@ -73,6 +78,33 @@ export class Chunker {
     while (position < likelyEnd) {
       hash = ((hash << 1) + gear[bytes[position++]!]!) | 0;
       if (hash < likely) return this.#cutAt(position);
+    }
+    if (position === chunkStart + this.#max) return this.#cutAt(position);
+
+    this.#hash = hash;
+    this.#length = end - chunkStart;
+    return -1;
+  }
+
+  /**
+   * What `next` returns for bytes that are all zero, from `start` to `end`. After 32 of them the hash does not change any
+   * more: the zeros behind them need not be looked at.
+   */
+  nextInZeros(start: number, end: number): number {
+    const zero = this.#gear[0]!;
+    const settled = -zero | 0;
+    const chunkStart = start - this.#length;
+    let position = Math.max(start, Math.min(chunkStart + this.#min, end));
+    let hash = this.#hash;
+    const parts = [[this.#middle, this.#rareThreshold], [this.#max, this.#likelyThreshold]] as const;
+    for (const [length, threshold] of parts) {
+      const partEnd = Math.min(chunkStart + length, end);
+      while (position < partEnd) {
+        hash = ((hash << 1) + zero) | 0;
+        position++;
+        if (hash < threshold) return this.#cutAt(position);
+        if (hash === settled) position = partEnd;
+      }
     }
     if (position === chunkStart + this.#max) return this.#cutAt(position);
 

@@ -18,6 +18,7 @@ import {
   type CompressionContext,
   compressOnce,
   type DecompressionContext,
+  oneShotContexts,
   type ZstdContexts,
   zstdContexts,
   type ZstdParameters,
@@ -52,6 +53,7 @@ const SMALL_PARAMETERS: Readonly<Record<Exclude<CompressionLevel, "off">, ZstdPa
   max: { [LEVEL]: 19, [WINDOW_LOG]: SMALL_WINDOW_LOG, [HASH_LOG]: 15, [CHAIN_LOG]: 16 },
 };
 
+/** A context that is kept has tables for inputs of any size: a few megabytes, but a hundred at the level of `max`. */
 const LARGE_PARAMETERS: Readonly<Record<Exclude<CompressionLevel, "off">, ZstdParameters>> = {
   fastest: { [LEVEL]: 1 },
   auto: { [LEVEL]: 3 },
@@ -62,11 +64,15 @@ const LARGE_PARAMETERS: Readonly<Record<Exclude<CompressionLevel, "off">, ZstdPa
 /** Compresses chunks, one after the other. */
 export class BlobCompressor {
   readonly #level: CompressionLevel;
+  readonly #contexts: ZstdContexts;
   readonly #small: CompressionContext | undefined;
+  /** Takes a few megabytes, so that it is made for the first large input. */
+  #large: CompressionContext | undefined;
 
   /** `contexts`: how contexts are made; by default the fastest way that works in this runtime. */
   constructor(level: CompressionLevel, contexts: ZstdContexts = zstdContexts()) {
     this.#level = level;
+    this.#contexts = contexts;
     this.#small = level === "off" ? undefined : contexts.compression(SMALL_PARAMETERS[level]);
   }
 
@@ -84,10 +90,10 @@ export class BlobCompressor {
   ): number {
     if (this.#level === "off" || this.#small === undefined || input.length === 0) return 0;
     if (input.length <= SMALL_BYTES) return this.#small.compress(input, output, offset, room);
-    const frame = compressOnce(input, LARGE_PARAMETERS[this.#level]);
-    if (frame.length > room) return 0;
-    output.set(frame, offset);
-    return frame.length;
+    this.#large ??= this.#level === "max"
+      ? oneShotContexts.compression(LARGE_PARAMETERS.max)
+      : this.#contexts.compression(LARGE_PARAMETERS[this.#level]);
+    return this.#large.compress(input, output, offset, room);
   }
 }
 

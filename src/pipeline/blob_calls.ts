@@ -1,5 +1,5 @@
 /** Runs in a thread: turns chunks into sealed blobs, and sealed blobs into chunks. */
-import { concatBytes, freeBuffer } from "../base/bytes.ts";
+import { freeBuffer } from "../base/bytes.ts";
 import { decodeHexInto, encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { IdTableReader } from "../base/id_table.ts";
@@ -134,14 +134,16 @@ async function sealBatch(
   return { ids, md5s, lengths, sealedLengths, compressed, sealed: sealed.bytes };
 }
 
-/** The chunks of a request as views; only a first chunk with a carry is copied. */
-function chunksOf({ carry, segment, cuts }: SealRequest): Uint8Array[] {
+/** The chunks of a request as views; only the rest of a first chunk with a carry is copied, to the carry. */
+function chunksOf({ carry, carryBytes, segment, cuts }: SealRequest): Uint8Array[] {
   const bytes = new Uint8Array(segment);
   let start = 0;
   return Array.from(cuts, (cut, i) => {
     const chunk = bytes.subarray(start, cut);
     start = cut;
-    return i === 0 && carry.length > 0 ? concatBytes([carry, chunk]) : chunk;
+    if (i > 0 || carryBytes === 0) return chunk;
+    new Uint8Array(carry).set(chunk, carryBytes);
+    return new Uint8Array(carry, 0, carryBytes + chunk.length);
   });
 }
 

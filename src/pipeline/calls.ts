@@ -10,11 +10,15 @@ import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts"
 
 /** The chunks of one segment, to be named, looked up and, if they are new, sealed. */
 export interface SealRequest {
-  /** The beginning of the first chunk, from earlier segments; may be empty. */
-  readonly carry: Uint8Array<ArrayBuffer>;
+  /**
+   * The first `carryBytes` bytes are the beginning of the first chunk, from earlier segments. There is room for the rest
+   * of that chunk behind them, unless there are none.
+   */
+  readonly carry: SharedArrayBuffer;
+  readonly carryBytes: number;
   readonly segment: SharedArrayBuffer;
   /**
-   * Where each chunk ends in the segment, ascending. The first chunk begins with `carry`; each other one begins where
+   * Where each chunk ends in the segment, ascending. The first chunk begins with the carry; each other one begins where
    * the last one ends.
    */
   readonly cuts: Uint32Array<ArrayBuffer>;

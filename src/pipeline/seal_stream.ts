@@ -2,13 +2,14 @@
  * Turns a stream into sealed blobs, with bounded memory: cuts it here, and digests, names, compresses and seals it in
  * other threads.
  */
-import { concatBytes } from "../base/bytes.ts";
 import type { IdTable } from "../base/id_table.ts";
 import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
+import { zerosIn } from "./carry.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
+import { type CutSegment, SegmentCutter } from "./segment_cutter.ts";
 import type { PipelineThreads } from "./threads.ts";
 
 /** What `sealStream` needs. */
@@ -30,7 +31,7 @@ interface SealStreamOptions {
 export async function* sealStream(options: SealStreamOptions): AsyncGenerator<SealedBatch, void, void> {
   const { feed, threads, inspection, known } = options;
   const slots = threads.batchSlots;
-  const cutter = new SegmentCutter(options.chunker);
+  const cutter = new SegmentCutter(options.chunker, threads.carries);
   const inFlight: BatchInFlight[] = [];
   let arriving: Promise<FilledSegment | null> | undefined;
   const oldest = async function* () {
@@ -56,13 +57,14 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
         for (; slot === undefined && inFlight.length > 0; slot = slots.tryTake()) yield* oldest();
         slot ??= await slots.take();
         threads.shareKnown(known);
-        inFlight.push({ slot, batch: guarded(seal(threads, request, filled)) });
+        inFlight.push({ slot, batch: guarded(seal(options, request, filled)) });
       } finally {
         filled?.segment.release();
       }
     }
     while (inFlight.length > 0) yield* oldest();
   } finally {
+    cutter.drop();
     arriving?.then((filled) => filled?.segment.release(), () => {});
     await Promise.allSettled(inFlight.map(({ batch }) => batch));
     for (const { slot } of inFlight) slot.release();
@@ -74,52 +76,30 @@ interface BatchInFlight {
   readonly slot: Permit;
 }
 
-interface CutSegment {
-  readonly carry: Uint8Array<ArrayBuffer>;
-  readonly cuts: Uint32Array<ArrayBuffer>;
-}
+const NO_MEMORY = new SharedArrayBuffer(0);
 
-/** Cuts one segment after the other, and keeps the rest of each for the next. */
-class SegmentCutter {
-  readonly #chunker: Chunker;
-  #carry = new Uint8Array(0);
-
-  constructor(chunker: Chunker) {
-    this.#chunker = chunker;
-  }
-
-  /** The chunks that end in this segment; null if none does. */
-  cut({ segment, length }: FilledSegment): CutSegment | null {
-    const bytes = segment.bytes.subarray(0, length);
-    const cuts: number[] = [];
-    let position = 0;
-    for (let cut = 0; position < length && (cut = this.#chunker.next(bytes, position)) >= 0;) {
-      cuts.push(cut);
-      position = cut;
-    }
-    const carry = this.#carry;
-    this.#carry = concatBytes(cuts.length > 0 ? [bytes.subarray(position)] : [carry, bytes]);
-    return cuts.length > 0 ? { carry, cuts: Uint32Array.from(cuts) } : null;
-  }
-
-  /** The rest of the stream as its last chunk; null if nothing is left. */
-  last(): CutSegment | null {
-    const carry = this.#carry;
-    this.#carry = new Uint8Array(0);
-    return carry.length > 0 ? { carry, cuts: Uint32Array.of(0) } : null;
-  }
-}
-
-const NO_SEGMENT = new SharedArrayBuffer(0);
-
-async function seal(threads: PipelineThreads, { carry, cuts }: CutSegment, filled: FilledSegment | null) {
+/** Seals the chunks of a segment. Chunks of zeros that are known need no thread. */
+async function seal({ threads, known, chunker }: SealStreamOptions, cut: CutSegment, filled: FilledSegment | null) {
+  const { carries, zeroIds } = threads;
+  const { carryBytes, cuts, isZeros } = cut;
+  const zeros = isZeros ? zeroIds.batchOf(lengthsOf(cut), known) : undefined;
+  if (zeros !== undefined) return zeros;
+  const carry = cut.carry ?? (carryBytes > 0 ? zerosIn(carries, chunker.mostBytes, carryBytes) : null);
   const segment = filled?.segment;
   segment?.retain();
   try {
-    return await threads.seal({ carry, cuts, segment: segment?.bytes.buffer ?? NO_SEGMENT });
+    const memory = { segment: segment?.bytes.buffer ?? NO_MEMORY, carry: carry?.buffer ?? NO_MEMORY };
+    const batch = await threads.seal({ carryBytes, cuts, ...memory });
+    if (isZeros && filled !== null) zeroIds.learn(batch);
+    return batch;
   } finally {
     segment?.release();
+    if (carry !== null) carries.giveBack(carry);
   }
+}
+
+function lengthsOf({ carryBytes, cuts }: CutSegment): Uint32Array<ArrayBuffer> {
+  return cuts.map((cut, i) => i === 0 ? carryBytes + cut : cut - cuts[i - 1]!);
 }
 
 /** Whether `one` settles before `other`, or both have settled already. */

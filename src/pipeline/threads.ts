@@ -4,10 +4,12 @@ import { Semaphore } from "../base/limits.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
+import { CarryPool } from "./carry_pool.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { type DigestPlace, Inspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
+import { ZeroIds } from "./zero_ids.ts";
 import { type Caller, CallsHere, startWorker, Thread } from "../base/thread.ts";
 
 /** How many batches for each sealing thread may be sealed or wait to be stored at once. */
@@ -79,6 +81,10 @@ export class PipelineThreads {
   readonly blobThreads: number;
   /** One slot for every batch from its first call until it is stored, whichever stream it belongs to. */
   readonly batchSlots: Semaphore;
+  /** For the chunks of all streams. */
+  readonly carries: CarryPool;
+  /** Of the chunks of all streams. */
+  readonly zeroIds = new ZeroIds();
   readonly #startsLate: boolean;
   #digest: DigestThread | undefined;
   readonly #here = new CallsHere<BlobCalls>(async () => (await import("./blob_calls.ts")).blobCalls());
@@ -100,6 +106,7 @@ export class PipelineThreads {
   private constructor(blobThreads: number, { digest = true, needed }: ThreadOptions = {}) {
     this.blobThreads = blobThreads;
     this.batchSlots = new Semaphore(blobThreads * BATCHES_PER_THREAD);
+    this.carries = new CarryPool(blobThreads * BATCHES_PER_THREAD + 1);
     this.#startsLate = needed !== undefined;
     try {
       if (digest) this.#digest = new DigestThread({ startsLate: this.#startsLate });
@@ -164,10 +171,10 @@ export class PipelineThreads {
     this.#tell("known", table.view).catch(() => {});
   }
 
-  /** Seals the new ones of the chunks. Owns: `carry` and `cuts` of the request are transferred. */
+  /** Seals the new ones of the chunks. Owns: `cuts` of the request is transferred. */
   seal(request: SealRequest): Promise<SealedBatch> {
-    const { carry, cuts } = request;
-    return this.#callBlobs("seal", request, [carry, cuts], carry.length + (cuts.at(-1) ?? 0));
+    const { carryBytes, cuts } = request;
+    return this.#callBlobs("seal", request, [cuts], carryBytes + (cuts.at(-1) ?? 0));
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Bytes in memory: put together, written out, and given back. */
 import assert from "node:assert/strict";
-import { concatBytes, freeBuffer, writeAll } from "../../src/base/bytes.ts";
+import { concatBytes, freeBuffer, isAllZero, writeAll } from "../../src/base/bytes.ts";
 
 Deno.test("parts come one after the other, empty ones and shared memory too, in a buffer of its own", () => {
   const shared = new Uint8Array(new SharedArrayBuffer(4)).subarray(1, 3);
@@ -52,4 +52,20 @@ Deno.test("the whole buffer goes, also where several views share it, and twice d
   freeBuffer(view);
   freeBuffer(bytes);
   assert.deepEqual([bytes.length, view.length, bytes.buffer.detached], [0, 0, true]);
+});
+
+Deno.test("zeros are told from bytes of which one is not zero, wherever it is and however they are aligned", () => {
+  const memory = new Uint8Array(new SharedArrayBuffer(40));
+  for (let start = 0; start < 9; start++) {
+    for (let end = start; end < 32; end++) {
+      const bytes = memory.subarray(start, end);
+      memory.fill(0xff).fill(0, start, end);
+      assert.ok(isAllZero(bytes), `${start} to ${end}`);
+      for (let i = 0; i < bytes.length; i++) {
+        bytes[i] = 0x80;
+        assert.ok(!isAllZero(bytes), `${start} to ${end}, byte ${i}`);
+        bytes[i] = 0;
+      }
+    }
+  }
 });

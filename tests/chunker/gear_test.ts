@@ -160,3 +160,27 @@ Deno.test("an empty piece changes nothing", () => {
   assert.equal(chunker.next(new Uint8Array(0), 0), -1);
   assert.equal(chunker.pendingBytes, 100);
 });
+
+Deno.test("zeros are cut where they would be if each was looked at, whatever came before and the secret says of them", () => {
+  const { rare, likely } = { rare: -0x7fff0000, likely: -0x7c000000 };
+  const ofZeros = [0, -1, 0x7fffffff, -0x80000000, -rare - 5, -likely - 5, 0x12345678, -0x5a5a5a5a];
+  const tables = ofZeros.map((value) => GEAR.with(0, value));
+  const pieces = fc.array(fc.record({ length: fc.integer({ min: 1, max: 6000 }), isZeros: fc.boolean() }));
+  fc.assert(
+    fc.property(fc.constantFrom(...tables), fc.constantFrom(1024, 2000), pieces, (gear, average, list) => {
+      const chunkers = [new Chunker(gear, parametersFor(average)), new Chunker(gear, parametersFor(average))];
+      const data = noise(6000, "before zeros");
+      for (const { length, isZeros } of list) {
+        const piece = isZeros ? new Uint8Array(length) : data.subarray(0, length);
+        for (let at = 0; at >= 0 && at < length;) {
+          const [slow, fast] = chunkers as [Chunker, Chunker];
+          const cut = slow.next(piece, at);
+          assert.equal(isZeros ? fast.nextInZeros(at, length) : fast.next(piece, at), cut);
+          assert.equal(fast.pendingBytes, slow.pendingBytes);
+          at = cut;
+        }
+      }
+    }),
+    { seed: 13, numRuns: 500 },
+  );
+});

@@ -88,6 +88,21 @@ for (const [way, contexts] of Object.entries(WAYS)) {
     assert.ok(zstdDecompressSync(output.subarray(0, expected)).equals(text));
   });
 
+  Deno.test(`${way}: a large input is not affected by those before it, of any size and whether they fit`, () => {
+    const alone = (input: Uint8Array, output: Uint8Array) =>
+      new BlobCompressor("auto", contexts).compressInto(input, output, 0);
+    const compressor = new BlobCompressor("auto", contexts);
+    const output = new Uint8Array(4_300_000);
+    const noise = pseudorandomBytes(1_000_000, "large noise");
+    for (const length of [4_200_000, 131_073, 1_000_000, 10_000, 1_000_000]) {
+      const input = rows(length);
+      const frameBytes = compressor.compressInto(input, output, 0, length - 1);
+      assert.ok(zstdDecompressSync(output.subarray(0, frameBytes)).equals(input), `${length}`);
+      assert.equal(frameBytes, alone(input, output), `${length}`);
+      assert.equal(compressor.compressInto(noise, output, 0, noise.length - 1), 0);
+    }
+  });
+
   Deno.test(`${way}: frames carry their content size and no checksum`, () => {
     const compressor = new BlobCompressor("auto", contexts);
     for (const length of [100, 300, 70_000, 200_000]) {

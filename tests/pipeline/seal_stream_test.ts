@@ -137,6 +137,93 @@ Deno.test("what is known is named but not sealed", async () => {
   assert.deepEqual(chunks.map(({ sealed }) => sealed.length > 0), expected.map((_, i) => i % 2 === 1));
 });
 
+const ZERO = (bytes: number) => new Uint8Array(bytes);
+const SPARSE = {
+  "zeros alone": ZERO(100_000),
+  "zeros first": concat([ZERO(50_000), noise(9000, "behind")]),
+  "zeros last": concat([noise(9000, "before"), ZERO(50_000)]),
+  "zeros between": concat([noise(7777, "left"), ZERO(60_000), noise(900, "middle"), ZERO(30_001), noise(5, "right")]),
+  "few zeros": concat(Array.from({ length: 20 }, (_, i) => concat([noise(i * 100, `${i}`), ZERO(2000 - i * 90)]))),
+};
+
+for (const [name, data] of Object.entries(SPARSE)) {
+  for (const segmentBytes of [500, 1000, 3000, 20_000]) {
+    Deno.test(`a stream with ${name} in segments of ${segmentBytes} bytes becomes its chunks`, async () => {
+      using starting = startThreads(2);
+      const threads = await starting.configure(KEYS, "auto");
+      const expected = chunksOf(data);
+      const names = expected.map((chunk) => hash("sha256", chunk));
+      const known = new IdTable();
+      for (const round of ["first", "second"]) {
+        const { batches, summary } = await sealed(new BytesSource(data), { segmentBytes, known, threads });
+        const chunks = sealedChunks(batches);
+        assert.deepEqual(chunks.map(({ id }) => id), names, round);
+        assert.deepEqual(chunks.map(({ length }) => length), expected.map(({ length }) => length));
+        const added = chunks.filter(({ sealed }) => sealed.length > 0);
+        for (const chunk of added) assert.equal(hash("sha256", plaintextOf(chunk)), chunk.id);
+        assert.deepEqual(new Set(added.map(({ id }) => id)), new Set(round === "first" ? names : []));
+        assert.equal(summary.sha256, hash("sha256", data));
+        for (const id of names) known.add(Uint8Array.fromHex(id));
+      }
+    });
+  }
+}
+
+Deno.test("large chunks, which grow over many segments, are what they are in one piece, with zeros and without", async () => {
+  const average = 128 * 1024;
+  const data = concat([
+    noise(900_000, "l"),
+    ZERO(1_500_000),
+    noise(60_001, "m"),
+    ZERO(300_000),
+    noise(2_000_000, "r"),
+    ZERO(70_000),
+  ]);
+  const { batches, summary } = await sealed(new BytesSource(data), { average, segmentBytes: 50_000, blobThreads: 2 });
+  const chunks = sealedChunks(batches);
+  assert.deepEqual(chunks.map(({ id }) => id), chunksOf(data, average).map((chunk) => hash("sha256", chunk)));
+  for (const chunk of chunks) if (chunk.sealed.length > 0) assert.equal(hash("sha256", plaintextOf(chunk)), chunk.id);
+  assert.equal(summary.sha256, hash("sha256", data));
+});
+
+Deno.test("known chunks of zeros are named by no thread", async () => {
+  using starting = startThreads(1);
+  const threads = await starting.configure(KEYS, "auto");
+  const known = new IdTable();
+  let asked = 0;
+  const seal = threads.seal.bind(threads);
+  threads.seal = (request) => {
+    asked++;
+    return seal(request);
+  };
+  const counts: number[] = [];
+  for (const _ of ["none is known", "all are known"]) {
+    asked = 0;
+    const { batches } = await sealed(new BytesSource(ZERO(200_000)), { threads, known, segmentBytes: 3000 });
+    counts.push(asked);
+    for (const { ids } of batches) for (let at = 0; at < ids.length; at += 32) known.add(ids, at);
+  }
+  assert.deepEqual([counts[0]! > 40, counts[1]], [true, 1], "only the end of the stream has a length of its own");
+});
+
+Deno.test("chunks that span segments share a few buffers, however many there are", async () => {
+  let made = 0;
+  const { SharedArrayBuffer } = globalThis;
+  globalThis.SharedArrayBuffer = class extends SharedArrayBuffer {
+    constructor(bytes?: number) {
+      super(bytes);
+      if (bytes === parametersFor(1024).max) made++;
+    }
+  };
+  try {
+    const { batches } = await sealed(new BytesSource(noise(600_000, "span")), { segmentBytes: 700 });
+    assert.ok(batches.length > 100);
+  } finally {
+    globalThis.SharedArrayBuffer = SharedArrayBuffer;
+  }
+  assert.ok(made > 0 && made < 8, `${made} buffers were made`);
+});
+
 Deno.test("a chunk that repeats in one batch is sealed once", async () => {
   const data = concat([noise(500, "head"), new Uint8Array(200_000), noise(500, "tail")]);
   const { batches } = await sealed(new BytesSource(data), { segmentBytes: 1_000_000 });

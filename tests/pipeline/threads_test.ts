@@ -31,7 +31,10 @@ async function workersOf(work: (started: () => number) => Promise<void>): Promis
 
 async function seal(threads: PipelineThreads, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   threads.shareKnown(new IdTable());
-  const batch = await threads.seal({ carry: bytes, segment: new SharedArrayBuffer(0), cuts: Uint32Array.of(0) });
+  const segment = new SharedArrayBuffer(0);
+  const carry = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(carry).set(bytes);
+  const batch = await threads.seal({ carry, carryBytes: bytes.length, segment, cuts: Uint32Array.of(0) });
   return batch.ids.toHex();
 }
 

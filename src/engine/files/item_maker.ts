@@ -75,13 +75,15 @@ export class ItemMaker {
   }
 
   async #makeAll(): Promise<void> {
-    const { threads: { walker }, source, request: { changes } } = this.#tools;
+    const { threads, source, request: { changes } } = this.#tools;
+    const { walker } = threads;
     const earlier = changes.readAll ? null : await source.earlier?.top() ?? null;
     this.#directories.push({ path: "", place: { anchor: "/", below: "" }, head: null, earlier });
     let next = walker.call("walk", null);
     for (;;) {
       const batch = await next;
-      if (!batch.isLast) {
+      if (batch.isLast) threads.walkIsOver();
+      else {
         next = walker.call("walk", null);
         next.catch(() => {}); // It is thrown when it is waited for, unless something else failed before.
       }

@@ -11,12 +11,14 @@ import { GoFileMode } from "../../../src/format/tree/file_mode.ts";
 import { makeNode, type Node } from "../../../src/format/tree/node.ts";
 import { encodeTree } from "../../../src/format/tree/tree.ts";
 import { TreeCursor } from "../../../src/format/tree/tree_cursor.ts";
+import { openFileSystem } from "../../../src/filesystem/open_file_system.ts";
 import { PortableFileSystem } from "../../../src/filesystem/portable/portable_file_system.ts";
 import { macrotask, noise } from "../../helpers/world.ts";
 import { descriptorsBelow } from "../../helpers/descriptors.ts";
 import { sourceRequest } from "../../helpers/source_request.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
-import { Buffers, filesRequest, type Gave, openTrial, outline, readTrial } from "./files_trial.ts";
+import { readAll } from "../../conformance/engine_frame.ts";
+import { Buffers, filesRequest, type Gave, openTrial, outline, readTrial, threadHere } from "./files_trial.ts";
 
 function someFiles(directory: TestDirectory): void {
   directory.write("a/one", "1");
@@ -80,6 +82,33 @@ Deno.test("threads of the program give the same", async () => {
   assert.deepEqual((await open.finish()).problems, []);
   await open.cancel();
   assert.deepEqual(paths, here.entries.map(({ path }) => path));
+});
+
+Deno.test("a small tree is walked and read in one thread, large files too; large files of a larger one in another", async () => {
+  for (const [smallFiles, threads] of [[1, 1], [900, 2]] as const) {
+    await using directory = new TestDirectory();
+    for (let i = 0; i < smallFiles; i++) directory.write(`b${i}`, `${i}`);
+    for (const name of ["a1", "a2", "c"]) directory.write(name, noise(100_000, name));
+    const ended: number[] = [];
+    const startThread = () => {
+      const number = ended.push(0) - 1;
+      return { ...threadHere(openFileSystem), terminate: () => void ended[number]!++ };
+    };
+    const { driver } = filesSource(filesRequest([directory.path]), { startThread });
+    const open = await driver.open(sourceRequest({ smallFileBytes: 16 * 1024 }));
+    const large: string[] = [];
+    for await (const item of open.items()) {
+      if (item.kind !== "entry") continue;
+      const name = item.path.slice(item.path.lastIndexOf("/") + 1);
+      large.push(name);
+      assert.deepEqual(await readAll(item.source!), noise(100_000, name));
+      await item.source!.ended();
+    }
+    await open.finish();
+    await open.cancel();
+    assert.deepEqual(large, ["a1", "a2", "c"]);
+    assert.deepEqual(ended, new Array(threads).fill(1), `${smallFiles} small files`);
+  }
 });
 
 Deno.test("a file, several PATHs, and a PATH behind a link that was named", async () => {

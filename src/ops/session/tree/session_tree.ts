@@ -146,8 +146,8 @@ export class SessionTree {
     const { threads, index, chunks, signal } = this.#tools;
     using _slot = await threads.batchSlots.take({ signal });
     threads.shareKnown(index.dataBlobs);
-    const request = { carry: new Uint8Array(0), segment: buffer.bytes.buffer, cuts, wantsMd5: true };
-    const batch = await threads.seal(request);
+    const segment = buffer.bytes.buffer;
+    const batch = await threads.seal({ carry: segment, carryBytes: 0, segment, cuts, wantsMd5: true });
     await chunks.addAll(batch);
     const { ids, md5s } = batch;
     files.forEach(({ slot, length }, i) => {

@@ -1,4 +1,5 @@
 /** Runs of zeros in the content of files, which become holes. */
+import { isAllZero } from "../../../../base/bytes.ts";
 
 /** The least run that becomes a hole, and what it is aligned to in the file. */
 export const HOLE_BYTES = 64 * 1024;
@@ -31,10 +32,4 @@ export function eachRun(content: Uint8Array, offset: number, { write, leaveHole 
     leaveHole(holeStart, dataStart);
   }
   if (dataStart < end) write(content.subarray(dataStart - offset), dataStart);
-}
-
-function isAllZero(block: Uint8Array): boolean {
-  // Nearly all other blocks differ at once.
-  if (block[0] !== 0 || block[block.length >> 1] !== 0) return false;
-  return block.every((byte) => byte === 0);
 }
