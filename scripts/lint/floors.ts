@@ -97,6 +97,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["target"],
     [OTHER_FILES],
   ],
+  pipeline: [["cutting"], [OTHER_FILES]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],

@@ -6,10 +6,10 @@ import type { IdTable } from "../base/id_table.ts";
 import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
-import { zerosIn } from "./carry.ts";
+import { zerosIn } from "./cutting/carry.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
-import { type CutSegment, SegmentCutter } from "./segment_cutter.ts";
+import { type CutSegment, SegmentCutter } from "./cutting/segment_cutter.ts";
 import type { PipelineThreads } from "./threads.ts";
 
 /** What `sealStream` needs. */
@@ -49,7 +49,7 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
       ended = filled === null;
       filled?.segment.retain();
       try {
-        const request = filled === null ? cutter.last() : cutter.cut(filled);
+        const request = filled === null ? cutter.last() : cutter.cut(filled.segment.bytes.subarray(0, filled.length));
         if (filled !== null) inspection.take(filled);
         if (request === null) continue;
         // Its own batches are passed on first, so that no stream keeps a slot while it waits for another one's.

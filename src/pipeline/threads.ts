@@ -4,7 +4,7 @@ import { Semaphore } from "../base/limits.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
-import { CarryPool } from "./carry_pool.ts";
+import { CarryPool } from "./cutting/carry_pool.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { type DigestPlace, Inspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";

@@ -1,9 +1,8 @@
 /** Cuts a stream into chunks, one segment after the other, and keeps the rest of each for the next. */
-import { isAllZero } from "../base/bytes.ts";
-import type { Chunker } from "../chunker/gear.ts";
+import { isAllZero } from "../../base/bytes.ts";
+import type { Chunker } from "../../chunker/gear.ts";
 import { Carry } from "./carry.ts";
 import type { CarryBuffer, CarryPool } from "./carry_pool.ts";
-import type { FilledSegment } from "./feed.ts";
 
 /** Chunks that end in one segment. */
 export interface CutSegment {
@@ -27,10 +26,10 @@ export class SegmentCutter {
     this.#carry = new Carry(carries, chunker.mostBytes);
   }
 
-  /** The chunks that end in this segment; null if none does. Owns: the carry is the caller's. */
-  cut({ segment, length }: FilledSegment): CutSegment | null {
-    const bytes = segment.bytes.subarray(0, length);
+  /** The chunks that end in the bytes of a segment; null if none does. Owns: the carry is the caller's. */
+  cut(bytes: Uint8Array): CutSegment | null {
     const isZeros = isAllZero(bytes);
+    const { length } = bytes;
     const cuts: number[] = [];
     let position = 0;
     while (position < length) {

@@ -1,6 +1,6 @@
 /** Memory for chunks that span segments: lent in the size that is asked for, and again once it came back. */
 import assert from "node:assert/strict";
-import { CarryPool } from "../../src/pipeline/carry_pool.ts";
+import { CarryPool } from "../../../src/pipeline/cutting/carry_pool.ts";
 
 Deno.test("what came back is lent again, if it has the size", () => {
   const pool = new CarryPool(2);

@@ -1,9 +1,9 @@
 /** Beginnings of chunks: whatever is added comes back at once, and buffers go back to their pool. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Carry } from "../../src/pipeline/carry.ts";
-import { CarryPool } from "../../src/pipeline/carry_pool.ts";
-import { concat, noise } from "../helpers/world.ts";
+import { Carry } from "../../../src/pipeline/cutting/carry.ts";
+import { CarryPool } from "../../../src/pipeline/cutting/carry_pool.ts";
+import { concat, noise } from "../../helpers/world.ts";
 
 const SMALL = 4000;
 const LARGE = 200_000;

@@ -1,5 +1,5 @@
 /** The beginning of a chunk whose end has not come yet. */
-import { concatBytes } from "../base/bytes.ts";
+import { concatBytes } from "../../base/bytes.ts";
 import type { CarryBuffer, CarryPool } from "./carry_pool.ts";
 
 /**
