@@ -5,6 +5,7 @@ import { concatBytes } from "../../../src/base/bytes.ts";
 import type { TableFormat } from "../../../src/engine/tables/table_name.ts";
 import type { TableServer } from "../../../src/engine/tables/table_server.ts";
 import { tableServer } from "../../../src/engine/tables/table_servers.ts";
+import type { Child } from "../../../src/engine/child.ts";
 import { PrivateFolder } from "../../../src/engine/client/private_folder.ts";
 import { parsePostgresqlUrl } from "../../../src/engine/postgresql/postgresql_address.ts";
 import { PostgresqlClient } from "../../../src/engine/postgresql/postgresql_client.ts";
@@ -220,6 +221,31 @@ programTest({
       await load.write(new TextEncoder().encode("1\thalf\n"));
       equal(/commit\.sql: No such file/.test((await load.end()) ?? ""), true);
       deepEqual(await server.checksums("postgres"), whole);
+    });
+
+    await test.step("a load without rows does not end before it may commit", async () => {
+      await using client = await PostgresqlClient.prepare(
+        parsePostgresqlUrl({ scheme: "postgresql", text: scene.url().slice("postgresql:".length) }, []).address,
+        { environment: Deno.env.toObject(), temporaryFolder: directory.path },
+      );
+      await using folder = await PrivateFolder.make(directory.path);
+      let running: Child | undefined;
+      const slow = {
+        path: folder.path,
+        async write(name: string, text: string) {
+          if (name.endsWith("commit.sql")) await running?.exit();
+          return await folder.write(name, text);
+        },
+      } as unknown as PrivateFolder;
+      const observed = {
+        address: client.address,
+        psql: client.psql,
+        start: (...args: Parameters<PostgresqlClient["start"]>) => running = client.start(...args),
+      } as unknown as PostgresqlClient;
+      const plan = { before: ["BEGIN", "CREATE TABLE myres.made (a int)"], copy: "SELECT 1", after: [] };
+      const run = { client: observed, folder: slow, name: "load", onStderr: undefined };
+      equal(await new RunningLoad(() => Promise.resolve(plan), run).end(), null);
+      await server.query("DROP TABLE myres.made");
     });
 
     await test.step("a load that is given up leaves the table as it was", async () => {

@@ -43,9 +43,12 @@ export class RunningLoad {
 
   /** Ends the transaction. Returns why it failed; null if the table is there. */
   async end(): Promise<string | null> {
+    // A psql that gets no rows waits for nothing, so the file must be there before it begins.
+    const hasBegun = this.#started !== undefined;
+    if (!hasBegun) await this.#permitCommit();
     const child = await this.#child();
     if (child === null) return this.#problem ?? "the load was stopped";
-    await this.#run.folder.write(`${this.#run.name}-commit.sql`, "COMMIT;\n");
+    if (hasBegun) await this.#permitCommit();
     await child.closeInput();
     const { success } = await child.exit();
     const reason = reasonIn(child.lastLines, placeOf(this.#run.client.address));
@@ -58,6 +61,10 @@ export class RunningLoad {
     this.#isCancelled = true;
     const child = await this.#started?.catch(() => null);
     await child?.stop();
+  }
+
+  async #permitCommit(): Promise<void> {
+    await this.#run.folder.write(`${this.#run.name}-commit.sql`, "COMMIT;\n");
   }
 
   #child(): Promise<Child | null> {
