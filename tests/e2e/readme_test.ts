@@ -61,6 +61,7 @@ case "$(head -c 400 "${box.join("sql")}" | tr -d '\\0')" in
   *"VERSION()"*) printf "10.11.6-MariaDB\\tDebian\\t0\\troot@localhost\\tNONE\\n${privileges}" ;;
   *SCHEMATA*) printf "shop\\tutf8mb4\\tutf8mb4_general_ci\\n" ;;
   "SELECT User, Host"*) printf "root\\tlocalhost\\n" ;;
+  "SHOW GRANTS"*) printf "GRANT ALL PRIVILEGES ON *.* TO root@localhost\\n" ;;
   "SHOW CREATE USER"*) printf "CREATE USER root@localhost\\n" ;;
   "CREATE DATABASE"*) ;;
   *) mv "${box.join("sql")}" "${box.join("loaded.sql")}" ;;
