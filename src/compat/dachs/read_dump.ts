@@ -141,7 +141,7 @@ function unzipped(packed: ByteSource): ByteSource {
         const cause = error instanceof Error ? error.cause : undefined;
         // The runtime's decompressor throws a TypeError for what is cut or no gzip; all else comes from the file.
         if (!(cause instanceof TypeError)) throw error;
-        throw new IntegrityError("The dump file is damaged, or none of DaCHS: it is cut short, or no gzip", { cause });
+        throw damaged("it is cut short, or no gzip", cause);
       }
     },
   };

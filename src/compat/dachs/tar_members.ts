@@ -213,5 +213,5 @@ export function printable(name: string): string {
 
 /** An error about the dump file. */
 export function damaged(why: string, cause?: unknown): IntegrityError {
-  return new IntegrityError(`The dump file is damaged, or none of DaCHS: ${why}`, { cause });
+  return new IntegrityError(`The dump file is damaged, or none of DaCHS: ${why}; get another copy of it`, { cause });
 }

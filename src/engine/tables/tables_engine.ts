@@ -26,7 +26,7 @@ export function createTablesEngine(machine: ClientMachine): Engine {
       const ids = own.get("table") ?? [];
       if (ids.length === 0) {
         throw new UsageError(
-          "tables: names no table; write for example tables:postgresql://localhost/shop?table=shop.*",
+          "tables: names no table: add table=NAME, or table=* for all, behind a ? or &",
         );
       }
       const format = chosenFormat(own.get("format"), database);

@@ -5,10 +5,11 @@
  */
 import { AgentError, IntegrityError, InterruptedError, messageOf, StoreError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
+import { didYouMean } from "../../base/text/nearest_name.ts";
 import { sourceOfStream } from "../../base/byte_source.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { seriesOfTests, tagsOf } from "../../backup/restore_tests.ts";
-import type { EngineRegistry } from "../../engine/engine_urls.ts";
+import { type EngineRegistry, parseEngineUrl } from "../../engine/engine_urls.ts";
 import type { ClientMachine } from "../../engine/client/machine.ts";
 import { contentFormat, decompressing } from "../../engine/scratch/decompressing.ts";
 import { placeAt, scratchPlace } from "../../engine/scratch/scratch_databases.ts";
@@ -103,6 +104,10 @@ export async function verifyRestore(
   request: VerifyRestoreRequest,
   options: VerifyRestoreOptions,
 ): Promise<RestoreReport> {
+  if (request.place !== "scratch" && parseEngineUrl(request.place) === undefined) {
+    const hint = didYouMean(request.place, ["scratch"]) || "; it is scratch, or the URL of a database";
+    throw new UsageError(`Not a place for a restore on trial: ${JSON.stringify(request.place)}${hint}`);
+  }
   const reading = { selector: request.selector, noLock: request.noLock };
   const tried = await withBackup(access, reading, options, (open) => tryRestore(open, request, options));
   if (request.noLock) return { ...tried.report, verdict: null };
@@ -236,11 +241,18 @@ async function throwIfNotItsFault(
 ): Promise<void> {
   if (error instanceof IntegrityError) return;
   signal.throwIfAborted();
-  const isOther = !(error instanceof AgentError) || error instanceof UsageError || error instanceof InterruptedError ||
+  if (error instanceof UsageError) throw asPlace(error);
+  const isOther = !(error instanceof AgentError) || error instanceof InterruptedError ||
     error instanceof StoreError || error.code === "bug";
   if (isOther) throw error;
   const why = reasonOfPlace(error.message, place, manifest) ?? (await place.isUp() ? null : "the server is gone");
   if (why !== null) throw notTried(error, why);
+}
+
+/** A place that is not empty is never overwritten here, so the advice of `agent get` would lead nowhere. */
+function asPlace(error: UsageError): UsageError {
+  const message = error.message.replace(/: --overwrite replaces .*$/s, ": a restore on trial needs an empty place");
+  return new UsageError(message, { cause: error });
 }
 
 /** Why a refusal may be that of the place; null if it is due to the backup. */
@@ -268,7 +280,7 @@ async function look(place: TestPlace, { queries, database }: VerifyRestoreReques
   const asked: { sql: string; expected: string; value: string | null }[] = [];
   const unmet: string[] = [];
   for (const { sql, expected } of queries) {
-    const value = await orNotTried(() => place.query(sql, database, signal));
+    const value = await orNotTried(() => place.query(sql, database, signal), `the query ${sql}: `);
     asked.push({ sql, expected: expected.text, value });
     if (expected.isMet(value)) continue;
     unmet.push(`${sql}: ${value === null ? "no row" : JSON.stringify(value)} instead of ${expected.text}`);
@@ -277,19 +289,19 @@ async function look(place: TestPlace, { queries, database }: VerifyRestoreReques
 }
 
 /** Whatever fails has not been tried: it never counts as a source that is incomplete, or as damage. */
-async function orNotTried<T>(work: () => Promise<T>): Promise<T> {
+async function orNotTried<T>(work: () => Promise<T>, what = ""): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const isKnown = error instanceof UsageError || error instanceof InterruptedError;
     if (!(error instanceof AgentError) || isKnown || error.code === "bug") throw error;
-    throw notTried(error, null);
+    throw notTried(error, null, what);
   }
 }
 
-function notTried(error: AgentError, why: string | null): AgentError {
+function notTried(error: AgentError, why: string | null, what = ""): AgentError {
   const reason = why === null ? "" : ` (${why})`;
-  return new AgentError(`The restore could not be tried: ${error.message}${reason}; no verdict was kept`, {
+  return new AgentError(`The restore could not be tried: ${what}${error.message}${reason}; no verdict was kept`, {
     cause: error,
   });
 }
