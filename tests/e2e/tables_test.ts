@@ -142,6 +142,17 @@ programTest({
       assertFails(result, code, says);
       assert.doesNotMatch(result.stderr, /SECRET/);
     };
+    const listed = await box.ok(["show", "prod/shop", "--tables"]);
+    assert.match(
+      listed,
+      /^DATABASE +TABLE +KIND +STRUCTURE +DATA\nshop +customers +table .*\nshop +orders +table .*\n$/,
+    );
+    const shown = await box.json(["show", "prod/shop", "--tables"]);
+    assert.deepEqual(shown.map(({ path, database, name }) => [path, database, name]), [
+      ["prod/shop/shop.customers.text", "shop", "customers"],
+      ["prod/shop/shop.orders.text", "shop", "orders"],
+    ]);
+    await refused(["show", "prod/shop", "--tables", "--file", "x"], ExitCode.usage, /--file is for dumps/);
     await refused(["get", "prod/shop", "--table", "orders"], ExitCode.usage, /load tables with --into/);
     await refused(
       ["get", "prod/shop", "--schema-only", "--into", url("copy")],

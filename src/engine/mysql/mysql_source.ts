@@ -9,12 +9,13 @@ import type { JsonObject } from "../../format/json/json_text.ts";
 import { parseStreamPath } from "../../format/manifest/series.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { Child } from "../child.ts";
+import { ignoredInVain } from "../client/ignored_tables.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import type { EngineSource, EngineStream, OpenSource, SourceEnd, SourceRequest } from "../engine.ts";
 import type { TakeWords } from "../words.ts";
 import { type Accounts, readAccounts } from "./accounts.ts";
 import { DumpPositionReader } from "./dump_position.ts";
-import { type DumpPlan, dumpProgramFor, planDump } from "./dump_plan.ts";
+import { dumpProgramFor, planDump } from "./dump_plan.ts";
 import { placeOf } from "./mysql_address.ts";
 import { MysqlClient, refusalIn } from "./mysql_client.ts";
 import { type MysqlSourceOptions, optionsJson } from "./mysql_options.ts";
@@ -23,6 +24,7 @@ import {
   databasesNamed,
   isSystemDatabase,
   listDatabases,
+  listTables,
   type MysqlDatabase,
   type MysqlServer,
 } from "./server_facts.ts";
@@ -73,8 +75,19 @@ export class MysqlSource implements EngineSource {
     const { isDumped: pastRows, problem } = await tableHistory(client, server, dumped, { options, signal });
     const plan = planDump({ ...dumped, pastRows }, server, options);
     const accounts = users ? await readAccounts({ client, server, program, options, signal }) : null;
+    const notes = [...plan.notes, ...await this.#ignoredInVain(dumped.databases, client, signal)];
     signal.throwIfAborted();
-    return { server, databases, program, plan, accounts, unseen: [...unseen, ...problem === null ? [] : [problem]] };
+    const problems = [...unseen, ...problem === null ? [] : [problem]];
+    return { server, databases, program, args: plan.args, notes, accounts, unseen: problems };
+  }
+
+  async #ignoredInVain(databases: readonly string[], client: MysqlClient, signal: AbortSignal): Promise<string[]> {
+    const { ignored } = this.#options;
+    const known = new Set<string>();
+    for (const database of ignored.length === 0 ? [] : databases) {
+      for (const { name } of await listTables(client, database, { signal })) known.add(`${database}.${name}`);
+    }
+    return ignoredInVain(ignored, known);
   }
 
   #chosen(known: readonly MysqlDatabase[], client: MysqlClient): readonly MysqlDatabase[] {
@@ -91,7 +104,10 @@ interface Run {
   readonly server: MysqlServer;
   readonly databases: readonly MysqlDatabase[];
   readonly program: string;
-  readonly plan: DumpPlan;
+  /** The arguments of the program. */
+  readonly args: readonly string[];
+  /** What people should know about the dump, a line each. */
+  readonly notes: readonly string[];
   /** Null if they are not wanted. */
   readonly accounts: Accounts | null;
   /** What may be missing in the dump, a line each. */
@@ -124,14 +140,14 @@ class OpenMysqlSource implements OpenSource {
   async finish(): Promise<SourceEnd> {
     await this.#judge();
     await this.#client[Symbol.asyncDispose]();
-    const { server, databases, accounts, plan, unseen } = this.#run;
+    const { server, databases, accounts, notes, unseen } = this.#run;
     const position: JsonObject = {
       server: server.version,
       ...this.#position.position(),
       databases: databases.map((database) => ({ ...database })),
     };
     const problems = [...unseen, ...accounts !== null && "problem" in accounts ? [accounts.problem] : []];
-    return { position, metadata: null, problems, notes: plan.notes };
+    return { position, metadata: null, problems, notes };
   }
 
   async cancel(): Promise<void> {
@@ -160,7 +176,7 @@ class OpenMysqlSource implements OpenSource {
 
   /** The program begins when its dump is first read: it holds a transaction open. */
   #started(): Child {
-    const { program, plan: { args }, onStderr } = this.#run;
+    const { program, args, onStderr } = this.#run;
     return this.#child ??= this.#client.start(program, args, { stderr: { take: onStderr, wholeLines: true } });
   }
 

@@ -8,6 +8,7 @@ import { type JudgedSource, sourceOfStream } from "../../base/byte_source.ts";
 import { AgentError, InterruptedError, SourceError } from "../../base/errors.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import type { Child } from "../child.ts";
+import { ignoredInVain } from "../client/ignored_tables.ts";
 import type { ClientMachine } from "../client/machine.ts";
 import type { EngineSource, EngineStream, OpenSource, SourceEnd, SourceRequest } from "../engine.ts";
 import type { TakeWords } from "../words.ts";
@@ -24,6 +25,7 @@ import {
   databasesNamed,
   listDatabases,
   listExtensions,
+  listTables,
   type PostgresqlDatabase,
   type PostgresqlExtension,
   type PostgresqlServer,
@@ -67,10 +69,22 @@ export class PostgresqlSource implements EngineSource {
       const extensions = await listExtensions(client, { database: one.name, signal });
       dumps.push({ database: one, extensions, plan: planDump(one, this.#options) });
     }
+    const notes = await this.#ignoredInVain(dumps.map(({ database }) => database.name), client, signal);
     const globals = this.#options.globals ? await readGlobals(client, server, signal) : null;
     signal.throwIfAborted();
     const closed = chosen.filter(({ isOpen }) => !isOpen).map(({ name }) => name);
-    return { server, pgDump, dumps, closed, globals };
+    return { server, pgDump, dumps, closed, globals, notes };
+  }
+
+  async #ignoredInVain(databases: readonly string[], client: PostgresqlClient, signal: AbortSignal): Promise<string[]> {
+    const { ignored } = this.#options;
+    const known = new Set<string>();
+    for (const database of ignored.length === 0 ? [] : databases) {
+      for (const { schema, name } of await listTables(client, database, { signal })) {
+        known.add(name).add(`${schema}.${name}`);
+      }
+    }
+    return ignoredInVain(ignored, known);
   }
 
   /** A database that is not there is found out with the names of all others. */
@@ -113,6 +127,8 @@ interface Run {
   readonly closed: readonly string[];
   /** Null if they are not wanted. */
   readonly globals: Globals | null;
+  /** What people should know about the dumps, a line each. */
+  readonly notes: readonly string[];
   readonly onStderr: TakeWords | undefined;
 }
 
@@ -154,6 +170,7 @@ class OpenPostgresqlSource implements OpenSource {
       ...globals !== null && "problem" in globals ? [globals.problem] : [],
     ];
     const notes = [
+      ...this.#run.notes,
       ...warnings.filter((warning) => !isOmission(warning)),
       ...globals !== null && "notes" in globals ? globals.notes : [],
     ];

@@ -163,7 +163,8 @@ programTest({
     await server.query("DROP TABLE other", "copy_custom_no");
     equal(await scene.content("copy_custom_no"), before);
 
-    await scene.put(`/${ENCODED}?ignore=log,Sch.%C3%A4%22ma.nothing&globals=no`);
+    const { notes } = await scene.put(`/${ENCODED}?ignore=log,Sch.%C3%A4%22ma.nothing&globals=no`);
+    deepEqual(notes, ['"ignore" leaves nothing out for "Sch.ä\\"ma.nothing": there is no such table']);
     await scene.get("/without");
     equal((await server.query("SELECT to_regclass('log'), to_regclass('parts')", "without"))[0]!.join(), ",parts");
     for (const format of ["plain", "custom"]) {
