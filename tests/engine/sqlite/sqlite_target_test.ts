@@ -55,7 +55,11 @@ Deno.test("a file that is no database is replaced, too, and one that is being wr
   await scene.get("noise.db", { overwrite: true });
   deepEqual(contentOf(scene.at("noise.db")), contentOf(scene.at("shop.db")));
   deepEqual(scene.names(), ["noise.db", "shop.db"]);
-  await refused(scene.get("no/where.db"), /^Cannot make the database "\S+": no such file or directory; see the path$/, UsageError);
+  await refused(
+    scene.get("no/where.db"),
+    /^Cannot make the database "\S+": no such file or directory; see the path$/,
+    UsageError,
+  );
   await refused(scene.get("", { overwrite: true }), /it is a directory; name a file in it/, UsageError);
 });
 

@@ -187,7 +187,7 @@ programTest({
       await refused("/shop?table=ordres", /There is no table "ordres"; did you mean "shop.orders"\?/);
       await refused("/shop?table=totals", /shop\.totals is a view/);
       await refused("/shop?table=numbers", /shop\.numbers is a sequence/);
-      await refused("?table=nothing.*", /There is no table "nothing\.\*"/);
+      await refused("?table=nothing.*", /No table fits "nothing\.\*"/);
     });
 
     await test.step("a table with triggers is not replaced by one of a backup that could not see any", async () => {

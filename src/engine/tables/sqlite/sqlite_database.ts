@@ -48,6 +48,7 @@ export function findTables(database: DatabaseSync, ids: readonly string[]): Foun
     const fitting = relations.filter(({ name }) => fits({ schema: SCHEMA, name }, pattern, SCHEMA));
     const tables = fitting.filter(({ type }) => type === "table");
     if (tables.length === 0) {
+      if (isOfCollection) throw new UsageError(`No table fits ${JSON.stringify(id)}; see the name`);
       const hint = didYouMean(id, relations.map(({ name }) => name)) || "; see the name";
       const what = fitting.length > 0
         ? `${JSON.stringify(id)} is a view or a virtual table`
