@@ -156,6 +156,7 @@ Deno.test("a database never lands in the repository that is restored from, also 
   }
   for (const opened of open(scene.at("dangling.db"))) await refused(opened, /./);
   equal(await Deno.readTextFile(`${repository}/config`), "precious");
-  deepEqual([...Deno.readDirSync(repository)].map(({ name }) => name).sort(), ["config", "data"]);
+  const left = (await Array.fromAsync(Deno.readDir(repository))).map(({ name }) => name);
+  deepEqual(left.sort(), ["config", "data"]);
   for (const opened of open(scene.at("repository.db"))) await (await opened).cancel();
 });
