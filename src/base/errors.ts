@@ -283,7 +283,10 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The operating system's reason, without the error number and the call that Deno adds. */
+/** The operating system's reason, without the error number or code and the call that Deno and Node add. */
 export function systemReason(thrown: unknown): string {
-  return messageOf(thrown).replace(/ \(os error \d+\).*$/s, "");
+  return messageOf(thrown).replace(/ \(os error \d+\).*$/s, "").replace(
+    /^E[A-Z0-9]+: ([^,]+), [a-z]+(?: '.*')?$/s,
+    "$1",
+  );
 }

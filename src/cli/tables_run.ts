@@ -5,7 +5,8 @@ import { formatSize } from "../base/text/size.ts";
 import type { StreamSink } from "../base/byte_source.ts";
 import { type DumpTable, type TableChoice, tableName } from "../backup/tables/dump_tables.ts";
 import type { RepositoryAccess } from "../ops/access.ts";
-import type { FoundBackup } from "../ops/restore/get.ts";
+import { filesFor, type FoundBackup } from "../ops/restore/get.ts";
+import { listBackedUp } from "../ops/restore/tables/list_backed_up.ts";
 import { describeTables, listTables, openTables, type TableSource } from "../ops/restore/tables/open_tables.ts";
 import type { EngineTarget } from "../engine/engine.ts";
 import type { Driven } from "../engine/engine_urls.ts";
@@ -135,6 +136,12 @@ export async function printTables(
   options: TablesRunOptions,
   { stdout, world }: CliContext,
 ): Promise<void> {
+  const backedUp = listBackedUp(found.manifest, await filesFor(found, undefined));
+  if (backedUp !== undefined) {
+    if (options.file !== undefined) throw new UsageError("--file is for dumps: leave it out for a backup of tables");
+    if (!options.json) return await writeRows(backedUp.map(({ table }) => table), stdout);
+    return await writeJsonLines(stdout, backedUp.map(({ table, file }) => tableJson(table, file, found.backup)));
+  }
   const lists = await listTables(found, { file: options.file }, { world, cache: access.listCache });
   if (options.json) {
     for (const { file, tables } of lists) {
@@ -144,8 +151,12 @@ export async function printTables(
   }
   for (const { file, tables } of lists) {
     if (lists.length > 1) await writeLine(stdout, `${file.path}, ${formatCount(tables.length, "table")}`);
-    for (const line of rowsOf(tables)) await writeLine(stdout, line);
+    await writeRows(tables, stdout);
   }
+}
+
+async function writeRows(tables: readonly DumpTable[], stdout: Output): Promise<void> {
+  for (const line of rowsOf(tables)) await writeLine(stdout, line);
 }
 
 const HEADINGS = ["DATABASE", "TABLE", "KIND", "STRUCTURE", "DATA"] as const;

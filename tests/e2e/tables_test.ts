@@ -37,11 +37,11 @@ programTest({
       ExitCode.usage,
       /no table "myres.mian"; did you mean "myres.main"\?/,
     );
-    for (const [option, ...value] of [["--skip-table", "myres.notes"], ["--schema-only"], ["--data-only"]]) {
+    for (const option of ["--schema-only", "--data-only"]) {
       assertFails(
-        await box.agent(["get", "prod/myres", option!, ...value, "--into", url("copy")]),
+        await box.agent(["get", "prod/myres", option, "--into", url("copy")]),
         ExitCode.usage,
-        RegExp(`${option} is for dumps; of a backup of tables, name those that you want with --table`),
+        /restores whole tables: leave out --schema-only and --data-only/,
       );
     }
     assertFails(
@@ -94,7 +94,11 @@ programTest({
     );
     assert.throws(() => Deno.statSync(box.join("never.tar.gz")), Deno.errors.NotFound);
     await Deno.truncate(box.join("dump.tar.gz"), 2000);
-    assertFails(await box.agent(["tables", "load", "dump.tar.gz", url("gavo")]), ExitCode.integrity, /cut short/);
+    assertFails(
+      await box.agent(["tables", "load", "dump.tar.gz", url("gavo")]),
+      ExitCode.integrity,
+      /dump file "dump.tar.gz" is damaged, .*cut short/,
+    );
 
     await server.query("ALTER TABLE myres.notes ADD CONSTRAINT few CHECK (main < 100) NOT VALID", "gavo");
     const partly = await box.agent(["tables", "load", "again.tar.gz", url("gavo")]);
@@ -145,6 +149,17 @@ programTest({
       assertFails(result, code, says);
       assert.doesNotMatch(result.stderr, /SECRET/);
     };
+    const listed = await box.ok(["show", "prod/shop", "--tables"]);
+    assert.match(
+      listed,
+      /^DATABASE +TABLE +KIND +STRUCTURE +DATA\nshop +customers +table .*\nshop +orders +table .*\n$/,
+    );
+    const shown = await box.json(["show", "prod/shop", "--tables"]);
+    assert.deepEqual(shown.map(({ path, database, name }) => [path, database, name]), [
+      ["prod/shop/shop.customers.text", "shop", "customers"],
+      ["prod/shop/shop.orders.text", "shop", "orders"],
+    ]);
+    await refused(["show", "prod/shop", "--tables", "--file", "x"], ExitCode.usage, /--file is for dumps/);
     await refused(["get", "prod/shop", "--table", "orders"], ExitCode.usage, /load tables with --into/);
     await refused(
       ["get", "prod/shop", "--schema-only", "--into", url("copy")],

@@ -206,13 +206,13 @@ function leftOut({ pieces, chosen, choice }: PlanInput): string[] {
     const notes: string[] = [];
     if (piece.kind === "foreign-key") {
       const isLeftOut = isChosen && !isOtherChosen && choice.parts !== "data";
-      if (isLeftOut) notes.push(`a foreign key of ${table} is left out: it refers to ${other}`);
+      if (isLeftOut) notes.push(`a foreign key of ${table}, since it refers to ${other}`);
     } else if (!isChosen && isOtherChosen) {
-      if (choice.parts !== "data") notes.push(`${other} is not made a partition of ${table}`);
+      if (choice.parts !== "data") notes.push(`what makes ${other} a partition of ${table}`);
       // As `pg_dump --load-via-partition-root` writes them.
       const isAmong = withRows.has(keyOf(piece)) && !withRows.has(keyOfSecond(piece));
       if (isAmong && choice.parts !== "structure") {
-        notes.push(`the rows of ${other} are left out: they are those of ${table}`);
+        notes.push(`the rows of ${other}, since the dump has them as those of ${table}`);
       }
     }
     return notes;

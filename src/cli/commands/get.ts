@@ -54,7 +54,8 @@ const EXAMPLES: HelpNotes = {
     "A target that is not empty needs --overwrite or --if-exists: files there keep the chunks that are right, and only " +
     "the others are written. Exit code 6: what is named could not be restored, everything else was.",
     "--table, --skip-table, --schema-only and --data-only make a dump of some tables out of one of mysqldump, " +
-    "mariadb-dump or pg_dump, and read only their chunks; agent show --tables lists the tables.",
+    "mariadb-dump or pg_dump, and read only their chunks. Of a backup of tables:, --table and --skip-table choose what " +
+    "--into loads. agent show --tables lists the tables.",
     "Every chunk and the whole stream are verified. A file given with -o gets its name only if all of it was " +
     "right. With standard output, look at the exit code: 4 means that the output must not be used.",
   ],
@@ -69,6 +70,7 @@ const EXAMPLES: HelpNotes = {
     ["agent get etc/host --target / --if-exists if-changed --dry-run", "what a restore would do, and why"],
     ["agent get prod/shop --table shop.orders | mysql shop", "one table out of a dump"],
     ["agent get prod/shop --table orders --into mysql://localhost/copy", "one table into a server"],
+    ["agent get prod/app --into sqlite:/srv/app.db --overwrite", "a database in place of the old one"],
     ["agent get etc/host --file /etc/fstab", "one file to standard output"],
   ],
 };
@@ -88,7 +90,8 @@ function specification() {
     )
     .option(
       "--into <target>",
-      "restore into this target: tar:/restore for a backup of tar:, mysql://root@localhost/shop for a dump",
+      "restore into this target: tar:/restore for a backup of tar:, the URL of a database, such as " +
+        "mysql://root@localhost/shop, for one of it or a dump",
     )
     .option("--raw", "with --target, write the streams of an engine as files, those of all levels")
     .addOption(new Option("--archive <format>", "write the whole backup as an archive").choices(ARCHIVE_FORMATS))

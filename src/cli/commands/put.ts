@@ -55,8 +55,10 @@ const EXAMPLES: HelpNotes = {
     "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
     "its levels go to 6 and then begin again. mysql://USER@HOST/DATABASE is a database of MariaDB or MySQL, without " +
     "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, history=no, routines=no and users=no. postgresql://USER@HOST/DATABASE is one of PostgreSQL, without DATABASE all of them, with " +
-    "the parameters of libpq and databases, format=plain, schema, ignore and globals=no. Exit code 6: committed, but " +
-    "some of the source could not be read or changed meanwhile.",
+    "the parameters of libpq and databases, format=plain, schema, ignore and globals=no. sqlite:PATH is a database of " +
+    "SQLite, with the parameter format=sql. tables:URL?table=NAME, with the URL of a database, are tables of it one by " +
+    "one, with the parameters table, format=text and definitions. Exit code 6: committed, but some of the source could " +
+    "not be read or changed meanwhile.",
     "A stream is compared with the streams of the same file name in earlier backups of the series and host. If one of " +
     "them was recognised further, the stream is refused, unless --guard names none or a format. A stream of less " +
     "than half the size of the newest of its format is committed with a warning and marked as shrunk; " +
@@ -77,6 +79,8 @@ const EXAMPLES: HelpNotes = {
     ["agent put prod/files 'tar:/srv/files?exclude=*.tmp&one-file-system'"],
     ["agent put prod/shop mysql://backup@localhost/shop", "a database of MariaDB or MySQL"],
     ["agent put prod/pg postgresql://backup@localhost/shop", "a database of PostgreSQL"],
+    ["agent put prod/app sqlite:/srv/app.db", "a database of SQLite"],
+    ["agent put prod/t 'tables:postgresql://localhost/gavo?table=myres.*'", "tables, each as a stream of its own"],
     ["agent put etc/host /etc /srv --exclude '*.tmp' --exclude /srv/cache/", "files and directories"],
     ["agent put etc/host /etc /srv --dry-run", "what that would read and store"],
     ["find /srv -name '*.conf' -print0 | agent put conf/host --files-from-raw -", "the files that a command names"],

@@ -34,6 +34,7 @@ const NOTES: HelpNotes = {
   ],
   examples: [
     ["agent show prod/shop@2026-08-30"],
+    ["agent show prod/shop --tables", "which tables agent get --table can restore"],
     ["agent show etc/host --md5sums | (cd /restore && md5sum -c)", "prove what was restored there"],
   ],
 };
@@ -46,7 +47,7 @@ function specification() {
     .argument("<backup>", "which backup; see agent get --help")
     .option("--md5sums", "print what md5sum -c reads, run where agent get --target or restic restored the files")
     .option("--sha256sums", "print what sha256sum -c reads")
-    .option("--tables", "list the tables of its dumps")
+    .option("--tables", "list its tables, or those of its dumps")
     .option("--file <path>", "with --tables, which stream of the backup")
     .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);

@@ -7,7 +7,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { createGuard } from "../../guard/formats.ts";
 import { formatOfMember, INDEX_NAME, type IndexEntry, MOST_INDEX_BYTES, parseIndex } from "./index_file.ts";
-import { damaged, printable, type TarMember, tarMembers } from "./tar_members.ts";
+import { damaged, DUMP_FILE, printable, type TarMember, tarMembers } from "./tar_members.ts";
 
 /** A table in a dump file. */
 export interface DumpedTable extends IndexEntry {
@@ -21,6 +21,8 @@ export interface DumpedTable extends IndexEntry {
 
 /** A dump file that can be read several times. */
 export interface DumpFile {
+  /** Its path, for messages; absent if it came as a stream. */
+  readonly path?: string;
   /** Begins to read it. Throws `AgentError` if it cannot be read. */
   open(): Promise<ByteSource>;
 }
@@ -32,6 +34,16 @@ type Seen = Omit<DumpedTable, "id" | "format">;
  * is cut, or if its members and its index do not fit together.
  */
 export async function scanDump(file: DumpFile): Promise<DumpedTable[]> {
+  try {
+    return await scan(file);
+  } catch (error) {
+    if (!(error instanceof IntegrityError) || file.path === undefined) throw error;
+    const why = error.message.startsWith(DUMP_FILE) ? error.message : damaged(error.message).message;
+    throw new IntegrityError(`${DUMP_FILE} "${file.path}"${why.slice(DUMP_FILE.length)}`, { cause: error });
+  }
+}
+
+async function scan(file: DumpFile): Promise<DumpedTable[]> {
   const members = new Map<string, Seen>();
   let index: IndexEntry[] | undefined;
   for await (const member of membersOf(file)) {
@@ -141,7 +153,7 @@ function unzipped(packed: ByteSource): ByteSource {
         const cause = error instanceof Error ? error.cause : undefined;
         // The runtime's decompressor throws a TypeError for what is cut or no gzip; all else comes from the file.
         if (!(cause instanceof TypeError)) throw error;
-        throw new IntegrityError("The dump file is damaged, or none of DaCHS: it is cut short, or no gzip", { cause });
+        throw damaged("it is cut short, or no gzip", cause);
       }
     },
   };

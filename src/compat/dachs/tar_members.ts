@@ -211,7 +211,10 @@ export function printable(name: string): string {
   return name.slice(0, 100).replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
 
+/** How messages about a dump file begin. */
+export const DUMP_FILE = "The dump file";
+
 /** An error about the dump file. */
 export function damaged(why: string, cause?: unknown): IntegrityError {
-  return new IntegrityError(`The dump file is damaged, or none of DaCHS: ${why}`, { cause });
+  return new IntegrityError(`${DUMP_FILE} is damaged, or none of DaCHS: ${why}; get another copy of it`, { cause });
 }

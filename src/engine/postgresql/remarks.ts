@@ -27,8 +27,7 @@ export const WENT_AWAY =
 function adviceFor(reason: string, place: string): string {
   const server = `The PostgreSQL server ${place}`;
   if (/password authentication failed|no password supplied/.test(reason)) {
-    return `${server} refuses the user: ${serverWords(reason)}; see the user and the password, in ~/.pgpass or ` +
-      "PGPASSFILE";
+    return `${server} refuses the user: ${serverWords(reason)}; see user and password in the URL or in ~/.pgpass`;
   }
   if (/no pg_hba\.conf entry|authentication failed|role "[^"]*" does not exist|not permitted to log in/.test(reason)) {
     return `${server} refuses the user: ${serverWords(reason)}; see the user, and pg_hba.conf of the server`;

@@ -14,6 +14,9 @@ const WELL = new Set(["status", "note", "info"]);
 /** ER_NO_SUCH_USER: accounts are not restored, so that a view may have nobody to run as. */
 const DEFINER = /definer/i;
 
+/** ER_NO_DB_ERROR: a query names no database, and none was chosen. */
+const NO_DATABASE_SELECTED = 1046;
+
 /** A server at a URL. `target` is the same URL's. Throws `AgentError` if it does not answer. */
 export async function mysqlPlace(
   url: string,
@@ -75,8 +78,10 @@ class MysqlPlace implements TestPlace {
   async query(sql: string, database: string | null, signal: AbortSignal): Promise<string | null> {
     const restored = await this.#restored(signal);
     const used = database ?? this.#client.address.database ?? (restored.length === 1 ? restored[0]! : null);
-    const [row] = await this.#client.query(sql, { database: used, signal });
-    return row?.[0] ?? null;
+    const answer = await this.#client.tryQuery(sql, { database: used, signal });
+    if (Array.isArray(answer)) return answer[0]?.[0] ?? null;
+    if (answer.number !== NO_DATABASE_SELECTED) throw new AgentError(answer.message);
+    throw new AgentError(`The backup holds several databases (${restored.join(", ")}): choose one with --database`);
   }
 
   async isUp(): Promise<boolean> {

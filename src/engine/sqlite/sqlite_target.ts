@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { interruptible } from "../../base/abort.ts";
 import { AgentError, messageOf, systemReason, UsageError } from "../../base/errors.ts";
 import { PrivateFolder } from "../client/private_folder.ts";
+import { refuseRepository } from "../client/refuse_repository.ts";
 import type {
   EngineTarget,
   OpenTarget,
@@ -28,9 +29,10 @@ export class SqliteTarget implements EngineTarget {
     this.#path = path;
   }
 
-  open({ overwrite, signal }: TargetRequest): Promise<OpenTarget> {
+  open({ overwrite, signal, repository }: TargetRequest): Promise<OpenTarget> {
     return interruptible(signal, async () => {
       const path = placeOf(this.#path);
+      refuseRepository(path, repository);
       const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
       if (isThere && !overwrite) throw new UsageError(`"${path}" is there already: --overwrite replaces it`);
       const folder = await PrivateFolder.make(dirname(path)).catch((error) => {

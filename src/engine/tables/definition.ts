@@ -23,6 +23,8 @@ export interface TableDefinition extends TableName {
   readonly before: readonly string[];
   /** Statements for indexes, constraints and triggers, after its rows. */
   readonly after: readonly string[];
+  /** For MariaDB and MySQL: whether it may have triggers that the server did not show to the user. */
+  readonly hidesTriggers?: boolean;
   /** Statements for its references to other tables, which come after all tables. */
   readonly foreignKeys: readonly string[];
   /** The last values of its own sequences, in decimal digits. */
@@ -42,6 +44,7 @@ const DefinitionSchema: v.GenericSchema<unknown, TableDefinition> = v.object({
   rowid: v.exactOptional(v.string()),
   before: statements(),
   after: statements(),
+  hidesTriggers: v.exactOptional(v.boolean()),
   foreignKeys: statements(),
   sequences: v.array(v.object({ ...name, last: v.pipe(v.string(), v.regex(/^-?[0-9]+$/)) })),
   owner: v.nullable(v.string()),

@@ -2,7 +2,7 @@
 import type { JudgedSource, StreamSink } from "../../base/byte_source.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
-import type { EngineTools } from "../engine.ts";
+import type { EngineTools, TargetRequest } from "../engine.ts";
 import type { TableColumn, TableDefinition } from "./definition.ts";
 import type { TableFormat, TableName } from "./table_name.ts";
 
@@ -26,8 +26,11 @@ export interface TableServer {
   readonly place: string;
   /** Takes a snapshot of all tables. Throws `AgentError` if the database cannot be reached. */
   read(tools: EngineTools): Promise<TableReader>;
-  /** Gets ready to load tables. Throws `AgentError` if the database cannot be reached. */
-  load(tools: EngineTools): Promise<TableLoader>;
+  /**
+   * Gets ready to load tables. Throws `AgentError` if the database cannot be reached, `UsageError` if it lies in the
+   * repository.
+   */
+  load(tools: EngineTools & Pick<TargetRequest, "repository">): Promise<TableLoader>;
 }
 
 /** All tables at one moment. */

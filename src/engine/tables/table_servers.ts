@@ -45,7 +45,7 @@ export interface TablesUrl {
 
 /**
  * Takes the URL of tables apart: its own parameters, and the URL of the database with all others. `text` is what follows
- * `tables:`. Throws `UsageError` if a value is not valid UTF-8 once it is decoded.
+ * `tables:`. Throws `UsageError` if a name is nearly one of its own, or a value is not valid UTF-8 once it is decoded.
  */
 export function splitTablesUrl(text: string, names: readonly string[]): TablesUrl {
   const [place, ...rest] = text.split("?");
@@ -53,8 +53,11 @@ export function splitTablesUrl(text: string, names: readonly string[]): TablesUr
   const others: string[] = [];
   for (const parameter of rest.join("?").split("&")) {
     const [name, ...value] = parameter.split("=");
-    if (!names.includes(name!)) others.push(parameter);
-    else own.set(name!, [...own.get(name!) ?? [], decoded(value.join("="))]);
+    if (!names.includes(name!)) {
+      const hint = didYouMean(name!, names);
+      if (hint !== "") throw new UsageError(`tables: has no parameter ${JSON.stringify(name)}${hint}`);
+      others.push(parameter);
+    } else own.set(name!, [...own.get(name!) ?? [], decoded(value.join("="))]);
   }
   const query = others.filter((parameter) => parameter !== "").join("&");
   return { server: query === "" ? place! : `${place}?${query}`, own };

@@ -65,7 +65,8 @@ function wantedTables(
   if (tables === undefined) throw new UsageError("The backup is not one of tables: its manifest names none");
   const unknown = [...ids, ...skipped].find((id) => !tables.some((table) => isMeant(table, id, position)));
   if (unknown !== undefined) {
-    const hint = didYouMean(unknown, tables.map(({ id }) => id)) || "; agent show --json lists them";
+    const names = tables.flatMap(({ id, definition }) => [id, ...definition === null ? [] : [definition.name]]);
+    const hint = didYouMean(unknown, names) || '; "agent show --tables" lists those that it has';
     throw new UsageError(`The backup has no table ${JSON.stringify(unknown)}${hint}`);
   }
   const fitsOne = (table: BackedUpTable, some: readonly string[]) => some.some((id) => isMeant(table, id, position));
@@ -147,10 +148,10 @@ class OpenTablesTarget implements OpenTarget {
     const filled = await this.#loader.filled(this.#tables.flatMap(({ name }) => name ?? []));
     if (filled.length > 0 && !overwrite) {
       throw new UsageError(
-        `${place} has the table ${
+        `${place[0]!.toUpperCase()}${place.slice(1)} has the table ${
           tableText(filled[0]!)
-        } already, and it has rows: --overwrite replaces it, and leaves ` +
-          "all else",
+        } already, and it has rows: ` +
+          "--overwrite replaces it, and leaves all else",
       );
     }
     // Tables without rows have no streams. Some are partitioned, and others become parts of them.

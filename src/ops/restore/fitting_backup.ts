@@ -4,7 +4,7 @@ import { shortId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import type { EngineTarget } from "../../engine/engine.ts";
 import type { Driven } from "../../engine/engine_urls.ts";
-import { type Manifest, type ManifestFile, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
+import { isOfFiles, type Manifest, type ManifestFile, STREAM_ENGINE } from "../../format/manifest/manifest.ts";
 import { containersOf } from "../../guard/recognition.ts";
 
 /** A backup and what is to be restored of it. */
@@ -26,6 +26,9 @@ export function manifestFor({ backup, manifest, stream }: Restored, { name, engi
     const files = manifest.files.filter(({ path }) => stream === undefined || path === stream);
     refuseForeignDumps(files, which, { name, formats: engine.dumpFormats });
     return manifest;
+  }
+  if (isOfFiles(manifest)) {
+    throw new UsageError(`${which} holds files and directories, nothing for "${name}"; restore it with --target DIR`);
   }
   throw new UsageError(
     `${which} was made by the engine "${manifest.engine.name}", not by "${name}"; name a target of its engine`,

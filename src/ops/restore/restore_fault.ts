@@ -32,7 +32,8 @@ export async function throwIfNotItsFault(
 ): Promise<void> {
   if (error instanceof IntegrityError) return;
   signal.throwIfAborted();
-  const isOther = !(error instanceof AgentError) || error instanceof UsageError || error instanceof InterruptedError ||
+  if (error instanceof UsageError) throw asPlace(error);
+  const isOther = !(error instanceof AgentError) || error instanceof InterruptedError ||
     error instanceof StoreError || error.code === "bug";
   if (isOther) throw error;
   const misses = isBlind && MISSING.test(error.message)
@@ -41,6 +42,12 @@ export async function throwIfNotItsFault(
   const why = misses ?? reasonOfPlace(error.message, place, manifest) ??
     (await place.isUp() ? null : "the server is gone");
   if (why !== null) throw notTried(error, why);
+}
+
+/** A place that is not empty is never overwritten here, so the advice of `agent get` would lead nowhere. */
+function asPlace(error: UsageError): UsageError {
+  const message = error.message.replace(/: --overwrite replaces .*$/s, ": a restore on trial needs an empty place");
+  return new UsageError(message, { cause: error });
 }
 
 /** Why a refusal may be that of the place; null if it is due to the backup. */
@@ -65,10 +72,10 @@ function reasonOfPlace(message: string, { server }: TestPlace, manifest: Manifes
   return null;
 }
 
-/** The error of a restore that could not be tried. `why` adds to what the error says. */
-export function notTried(error: AgentError, why: string | null): AgentError {
+/** The error of a restore that could not be tried. `why` adds to what the error says, `what` tells where it arose. */
+export function notTried(error: AgentError, why: string | null, what = ""): AgentError {
   const reason = why === null ? "" : ` (${why})`;
-  return new AgentError(`The restore could not be tried: ${error.message}${reason}; no verdict was kept`, {
+  return new AgentError(`The restore could not be tried: ${what}${error.message}${reason}; no verdict was kept`, {
     cause: error,
   });
 }

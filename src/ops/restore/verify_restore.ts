@@ -5,10 +5,11 @@
  */
 import { AgentError, InterruptedError, messageOf, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
+import { didYouMean } from "../../base/text/nearest_name.ts";
 import { sourceOfStream } from "../../base/byte_source.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { seriesOfTests, tagsOf } from "../../backup/restore_tests.ts";
-import type { EngineRegistry } from "../../engine/engine_urls.ts";
+import { type EngineRegistry, parseEngineUrl } from "../../engine/engine_urls.ts";
 import type { ClientMachine } from "../../engine/client/machine.ts";
 import { contentFormat, decompressing } from "../../engine/scratch/decompressing.ts";
 import { dropsBlindly, tellingHeads } from "../../engine/scratch/dump_head.ts";
@@ -98,6 +99,10 @@ export async function verifyRestore(
   request: VerifyRestoreRequest,
   options: VerifyRestoreOptions,
 ): Promise<RestoreReport> {
+  if (request.place !== "scratch" && parseEngineUrl(request.place) === undefined) {
+    const hint = didYouMean(request.place, ["scratch"]) || "; it is scratch, or the URL of a database";
+    throw new UsageError(`Not a place for a restore on trial: ${JSON.stringify(request.place)}${hint}`);
+  }
   const reading = { selector: request.selector, noLock: request.noLock };
   const tried = await withBackup(access, reading, options, (open) => tryRestore(open, request, options));
   if (request.noLock) return { ...tried.report, verdict: null };
@@ -231,7 +236,7 @@ async function look(place: TestPlace, { queries, database }: VerifyRestoreReques
   const asked: { sql: string; expected: string; value: string | null }[] = [];
   const unmet: string[] = [];
   for (const { sql, expected } of queries) {
-    const value = await orNotTried(() => place.query(sql, database, signal));
+    const value = await orNotTried(() => place.query(sql, database, signal), `the query ${sql}: `);
     asked.push({ sql, expected: expected.text, value });
     if (expected.isMet(value)) continue;
     unmet.push(`${sql}: ${value === null ? "no row" : JSON.stringify(value)} instead of ${expected.text}`);
@@ -241,13 +246,13 @@ async function look(place: TestPlace, { queries, database }: VerifyRestoreReques
 }
 
 /** Whatever fails has not been tried: it never counts as a source that is incomplete, or as damage. */
-async function orNotTried<T>(work: () => Promise<T>): Promise<T> {
+async function orNotTried<T>(work: () => Promise<T>, what = ""): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const isKnown = error instanceof UsageError || error instanceof InterruptedError;
     if (!(error instanceof AgentError) || isKnown || error.code === "bug") throw error;
-    throw notTried(error, null);
+    throw notTried(error, null, what);
   }
 }
 

@@ -10,6 +10,7 @@ import { kept } from "./create_dump.ts";
 /** A dump file at a path. Opening it throws `UsageError` if it is not there. */
 export function dumpAt(path: string): DumpFile {
   return {
+    path,
     async open() {
       try {
         return sourceOfFile(await Deno.open(path));

@@ -145,7 +145,10 @@ programTest({
     deepEqual([await server.checksums("copy"), await objects("copy")], before);
     equal((await server.query("SELECT f()", "copy"))[0]![0], "7");
 
-    await scene.put(`/${ENCODED}?ignore=log`);
+    const { notes } = await scene.put(`/${ENCODED}?ignore=log,lgo`);
+    deepEqual(notes, [
+      `?ignore=${ODD}.lgo leaves nothing out: there is no such table; did you mean ${JSON.stringify(`${ODD}.log`)}?`,
+    ]);
     await scene.get("/without");
     deepEqual(Object.keys(await server.checksums("without")), Object.keys(before[0]).filter((name) => name !== "log"));
 

@@ -2,6 +2,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { AgentError, IntegrityError, UsageError } from "../../../src/base/errors.ts";
+import { createTablesEngine } from "../../../src/engine/tables/tables_engine.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
 import { putBytes } from "../../helpers/world.ts";
 import { contentOf, SqliteScene } from "./sqlite_scene.ts";
@@ -54,7 +55,11 @@ Deno.test("a file that is no database is replaced, too, and one that is being wr
   await scene.get("noise.db", { overwrite: true });
   deepEqual(contentOf(scene.at("noise.db")), contentOf(scene.at("shop.db")));
   deepEqual(scene.names(), ["noise.db", "shop.db"]);
-  await refused(scene.get("no/where.db"), /^Cannot make the database "\S+": /, UsageError);
+  await refused(
+    scene.get("no/where.db"),
+    /^Cannot make the database "\S+": no such file or directory; see the path$/,
+    UsageError,
+  );
   await refused(scene.get("", { overwrite: true }), /it is a directory; name a file in it/, UsageError);
 });
 
@@ -127,4 +132,31 @@ Deno.test({
     );
     await refused(restored, /^Cannot make the database "\/proc\/shop\.db": "\/proc": .*; nothing was changed$/);
   },
+});
+
+Deno.test("a database never lands in the repository that is restored from, also behind a link", async () => {
+  await using scene = await SqliteScene.make();
+  const signal = new AbortController().signal;
+  const repository = scene.at("repo");
+  await Deno.mkdir(`${repository}/data`, { recursive: true });
+  await Deno.writeTextFile(`${repository}/config`, "precious");
+  await Deno.symlink(repository, scene.at("link"));
+  await Deno.symlink(`${repository}/config`, scene.at("shop.db"));
+  await Deno.symlink(`${repository}/new`, scene.at("dangling.db"));
+  const tables = createTablesEngine({ environment: {} }).target!;
+  const open = (place: string) => {
+    const url = { scheme: "tables", place: `sqlite:${place}`, text: `sqlite:${place}`, parameters: new Map() };
+    const request = { overwrite: true, signal, repository };
+    return [scene.registry.target(`sqlite:${place}`).driver.open(request), tables(url).open(request)];
+  };
+  for (const name of ["repo/config", "repo/new.db", "repo/data/new.db", "link/new.db", "shop.db"]) {
+    for (const opened of open(scene.at(name))) {
+      await refused(opened, /it lies in the repository "\S+repo", which a restore never changes/, UsageError);
+    }
+  }
+  for (const opened of open(scene.at("dangling.db"))) await refused(opened, /./);
+  equal(await Deno.readTextFile(`${repository}/config`), "precious");
+  const left = (await Array.fromAsync(Deno.readDir(repository))).map(({ name }) => name);
+  deepEqual(left.sort(), ["config", "data"]);
+  for (const opened of open(scene.at("repository.db"))) await (await opened).cancel();
 });

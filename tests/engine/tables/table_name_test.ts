@@ -80,6 +80,10 @@ Deno.test("own parameters of a URL are taken out, and the others go on as they w
   equal(server, "postgresql://u:p%3F@h/d?sslmode=require&x=%20");
   deepEqual(own, new Map([["table", ["a.*", '"B".c']]]));
   equal(splitTablesUrl("postgresql://h/d?table=a", ["table"]).server, "postgresql://h/d");
+  throws(
+    () => splitTablesUrl("mysql://h/d?tabel=a", ["table"]),
+    /^UsageError: tables: has no parameter "tabel"; did you mean "table"\?$/,
+  );
 });
 
 Deno.test("columns are compared in order by name and type", () => {

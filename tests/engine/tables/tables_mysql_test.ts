@@ -204,7 +204,17 @@ programTest({
       await refused("/shop?table=ordres", /There is no table "ordres"; did you mean "shop.orders"\?/);
       await refused("/shop?table=totals", /shop\.totals is a view/);
       await refused("/shop?table=numbers", /shop\.numbers is a sequence/);
-      await refused("?table=nothing.*", /There is no table "nothing\.\*"/);
+      await refused("?table=nothing.*", /No table fits "nothing\.\*"/);
+    });
+
+    await test.step("a table with triggers is not replaced by one of a backup that could not see any", async () => {
+      await server.query("CREATE USER blind@localhost; GRANT SELECT ON shop.* TO blind@localhost");
+      await tables.put("/shop?table=customers&table=log", { user: "blind" });
+      const { problems } = await tables.get("/shop", { overwrite: true });
+      deepEqual(problems.length, 1);
+      match(problems[0]!, /^the table shop\.customers: it has the trigger \S+, and the backup none, since its user/);
+      deepEqual(await definitions("shop"), whole);
+      await tables.put("/shop?table=*");
     });
 
     await test.step("a table that the user may not read as a whole is named, and the rest is backed up", async () => {

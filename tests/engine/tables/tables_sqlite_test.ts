@@ -45,6 +45,23 @@ function contentOf(path: string): unknown {
   ];
 }
 
+Deno.test("a table that is not there, a pattern that fits none, a missing database and an odd format are told", async () => {
+  await using directory = new TestDirectory();
+  const path = directory.at("shop.db");
+  using database = new DatabaseSync(path);
+  database.exec("CREATE TABLE orders (a)");
+  const engines = new EngineRegistry();
+  engines.register("tables", createTablesEngine({ environment: {} }));
+  const open = async (url: string) => {
+    const request = { signal: new AbortController().signal, base: null };
+    return await engines.source(`tables:sqlite:${url}`).driver.open(request as never);
+  };
+  await rejects(open(`${path}?table=ordres`), /There is no table "ordres"; did you mean "orders"\?/);
+  await rejects(open(`${path}?table=x*`), /No table fits "x\*"; see the name/);
+  await rejects(open(`${directory.at("nope.db")}?table=*`), /There is no database "\S+nope\.db"; see the path/);
+  await rejects(open(`${path}?table=*&format=txt`), /tables: "format" is one of binary, text/);
+});
+
 Deno.test("tables of SQLite come back as they were, into an empty database and in place", async () => {
   await using directory = new TestDirectory();
   const [path, copy] = [directory.at("shop.db"), directory.at("copy.db")];

@@ -160,11 +160,11 @@ programTest({
           );
           assert.deepEqual(counts, [[String(indexes), String(triggers), "0"]], which);
           const expected = name === "public.items"
-            ? ["a foreign key of public.items is left out: it refers to public.orders"]
+            ? ["a foreign key of public.items, since it refers to public.orders"]
             : name === "sales.p1"
             ? [
-              "sales.p1 is not made a partition of sales.p",
-              ...isWithout ? ["the rows of sales.p1 are left out: they are those of sales.p"] : [],
+              "what makes sales.p1 a partition of sales.p",
+              ...isWithout ? ["the rows of sales.p1, since the dump has them as those of sales.p"] : [],
             ]
             : [];
           assert.deepEqual(notes, expected, which);

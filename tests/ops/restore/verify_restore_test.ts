@@ -52,9 +52,19 @@ Deno.test("a check that is not met is a verdict against the backup; a wrong quer
   const count = (await scene.backups("restore-tests")).length;
   await rejects(scene.verify({ queries: [query("SELECT missing FROM t", "=1")] }), {
     exitCode: 1,
-    message: /could not be tried: SQLite refuses: no such column: missing; no verdict was kept$/,
+    message:
+      /could not be tried: the query SELECT missing FROM t: SQLite refuses: no such column: missing; no verdict was kept$/,
   });
-  await rejects(scene.verify({ place: `sqlite:${path}` }), UsageError);
+  await rejects(scene.verify({ place: `sqlite:${path}` }), (error) => {
+    ok(error instanceof UsageError);
+    match(error.message, /shop\.db" is there already: a restore on trial needs an empty place$/);
+    return true;
+  });
+  await rejects(scene.verify({ place: "scrath" }), (error) => {
+    ok(error instanceof UsageError);
+    match(error.message, /^Not a place for a restore on trial: "scrath"; did you mean "scratch"\?$/);
+    return true;
+  });
   await rejects(scene.verify({ place: "mysql://root@localhost/x?socket=/nowhere" }), AgentError);
   const copy = await scene.verify({ place: `sqlite:${scene.directory.at("copy.db")}` });
   deepEqual(copy.problems, []);
@@ -148,6 +158,11 @@ programTest({
     ));
     const several = await scene.verify({ database: "wiki", queries: [query("SELECT id FROM w", "=1")] });
     deepEqual([several.problems, several.tables], [[], [{ name: "shop.t", rows: 0 }, { name: "wiki.w", rows: 1 }]]);
+    await rejects(scene.verify({ queries: [query("SELECT id FROM w", "=1")] }), {
+      exitCode: 1,
+      message:
+        /the query SELECT id FROM w: The backup holds several databases \(shop, wiki\): choose one with --database;/,
+    });
 
     await scene.putText(MARIADB_DUMP("CREATE TABLE t (id INT);", "INSERT INTO t SELECT SLEEP(300);"));
     const dying = scene.verify();

@@ -98,6 +98,9 @@ function notThere(id: string, { fitting: [other], relations, database }: NotTher
     const what = other.kind === "SEQUENCE" ? "a sequence" : "a view";
     return new UsageError(`${tableText(other)} is ${what}, and has no rows of its own`);
   }
+  if (id.includes("*")) {
+    return new UsageError(`No table fits ${JSON.stringify(id)}; see the name, and whether the user has rights there`);
+  }
   const text = id.includes(".") || database === null ? id : `${database}.${id}`;
   const hint = didYouMean(text, relations.map((relation) => tableText(relation))) ||
     "; see the name, and whether the user has rights there";

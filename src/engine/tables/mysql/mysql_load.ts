@@ -100,6 +100,7 @@ export class MysqlLoad implements TableLoad {
       this.#tools.madeDatabase(table.schema);
     }
     await session.ask(`USE ${quotedName(table.schema)}`);
+    if (definition.hidesTriggers) await refuseTriggers(session, table);
     return await Filling.begin(session, { table, definition });
   }
 
@@ -134,6 +135,19 @@ export class MysqlLoad implements TableLoad {
       // The next load drops what is left.
     }
   }
+}
+
+/** Throws `AgentError` if a table has triggers, which nothing would bring back. */
+async function refuseTriggers(session: MysqlSession, { schema, name }: TableName): Promise<void> {
+  const rows = await session.ask(
+    "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS " +
+      `WHERE EVENT_OBJECT_SCHEMA = ${quotedText(schema)} AND EVENT_OBJECT_TABLE = ${quotedText(name)}`,
+  );
+  if (rows.length === 0) return;
+  throw new AgentError(
+    `it has the trigger ${rows[0]![0]}, and the backup none, since its user could not see any: drop the trigger, or ` +
+      "restore into another database",
+  );
 }
 
 /** Drops the tables in a database of loads that nobody lived to end. What cannot be dropped stays. */

@@ -31,6 +31,8 @@ export class MysqlReader implements TableReader {
   readonly facts: JsonObject;
   readonly #client: MysqlClient;
   readonly #parts: Parts;
+  /** By database, whether the user may not see triggers. */
+  readonly #hidden = new Map<string, boolean>();
   /** The rows of one table at a time are read. */
   #turn: Promise<void> = Promise.resolve();
   /** Lets go of those who wait for their turn. */
@@ -71,8 +73,9 @@ export class MysqlReader implements TableReader {
     return listColumns(this.#ask, tables);
   }
 
-  define(table: TableName): Promise<TableDefinition> {
-    return defineTable(this.#ask, table);
+  async define(table: TableName): Promise<TableDefinition> {
+    const definition = await defineTable(this.#ask, table);
+    return await this.#hidesTriggers(table) ? { ...definition, hidesTriggers: true } : definition;
   }
 
   async refusal(table: TableName): Promise<string | null> {
@@ -128,6 +131,15 @@ export class MysqlReader implements TableReader {
     await this.#parts.session.close();
     this.#closed.resolve();
     await this.#client[Symbol.asyncDispose]();
+  }
+
+  async #hidesTriggers({ schema, name }: TableName): Promise<boolean> {
+    let isHidden = this.#hidden.get(schema);
+    if (isHidden === undefined) {
+      isHidden = (await this.unseen([{ schema, name }])).length > 0;
+      this.#hidden.set(schema, isHidden);
+    }
+    return isHidden;
   }
 
   readonly #ask = (...statements: readonly string[]): Promise<string[][]> => this.#parts.session.ask(...statements);

@@ -1,4 +1,5 @@
 /** What an SQLite database says about its tables. */
+import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { AgentError, messageOf, UsageError } from "../../../base/errors.ts";
 import { didYouMean } from "../../../base/text/nearest_name.ts";
@@ -13,6 +14,7 @@ const BUSY_MS = 5000;
 
 /** Opens a database. Throws `AgentError` if that is not possible. */
 export function openDatabase(path: string, { readOnly }: { readonly readOnly: boolean }): DatabaseSync {
+  if (readOnly && !existsSync(path)) throw new AgentError(`There is no database "${path}"; see the path`);
   return attempt(path, () => {
     const database = new DatabaseSync(path, { readOnly, timeout: BUSY_MS, enableForeignKeyConstraints: false });
     database.exec("PRAGMA trusted_schema = off");
@@ -46,6 +48,7 @@ export function findTables(database: DatabaseSync, ids: readonly string[]): Foun
     const fitting = relations.filter(({ name }) => fits({ schema: SCHEMA, name }, pattern, SCHEMA));
     const tables = fitting.filter(({ type }) => type === "table");
     if (tables.length === 0) {
+      if (isOfCollection) throw new UsageError(`No table fits ${JSON.stringify(id)}; see the name`);
       const hint = didYouMean(id, relations.map(({ name }) => name)) || "; see the name";
       const what = fitting.length > 0
         ? `${JSON.stringify(id)} is a view or a virtual table`

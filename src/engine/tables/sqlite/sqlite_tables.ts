@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { resolve } from "node:path";
 import { IntegrityError, messageOf, UsageError } from "../../../base/errors.ts";
 import { sourceOfStream } from "../../../base/byte_source.ts";
+import { refuseRepository } from "../../client/refuse_repository.ts";
 import { wholeRows } from "../../sqlite/whole_rows.ts";
 import { decodePercent } from "../../engine_urls.ts";
 import type { TableLoad, TableLoader, TableReader, TableServer, TableToLoad } from "../table_server.ts";
@@ -36,7 +37,10 @@ export function sqliteTables({ text }: { readonly text: string }): TableServer {
     // deno-lint-ignore require-await -- what it throws is to be a rejection
     read: async () => sqliteReader(path),
     // deno-lint-ignore require-await -- as above
-    load: async () => new SqliteLoader(path, openDatabase(path, { readOnly: false })),
+    load: async ({ repository }) => {
+      refuseRepository(path, repository);
+      return new SqliteLoader(path, openDatabase(path, { readOnly: false }));
+    },
   };
 }
 

@@ -13,20 +13,27 @@ const nameFields = {
   kind: oneOf(["table", "view", "sequence"], "What it is."),
 };
 
-/** A table of a dump. */
+/** A table of a dump, or of a backup of tables. */
 export const tableMessage = v.strictObject({
   id: hex("The backup."),
-  path: text("The stream that holds it, from the root of the snapshot."),
+  path: orNull(
+    text("The stream that holds it, from the root of the snapshot."),
+    "a backup of tables has no rows of it",
+  ),
   ...nameFields,
   structure: bytes("Its definition, with indexes, constraints, triggers and rights."),
   data: bytes("Its rows."),
 });
 
 /** Its JSON object. */
-export function tableJson(table: DumpTable, file: BackupFile, { id }: Backup): v.InferOutput<typeof tableMessage> {
+export function tableJson(
+  table: DumpTable,
+  file: BackupFile | null,
+  { id }: Backup,
+): v.InferOutput<typeof tableMessage> {
   return {
     id,
-    path: file.path.toWellFormed(),
+    path: file?.path.toWellFormed() ?? null,
     ...namesOf(table),
     structure: table.structureBytes,
     data: table.dataBytes,
