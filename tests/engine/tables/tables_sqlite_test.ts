@@ -13,6 +13,7 @@ import { tableServer } from "../../../src/engine/tables/table_servers.ts";
 import { createDump } from "../../../src/ops/tables/create_dump.ts";
 import { put } from "../../../src/ops/put.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
+import { sourceRequest } from "../../helpers/source_request.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
 import { accessTo, BytesSource, fakeWorld, memoryRepository, putRequest } from "../../helpers/world.ts";
 
@@ -242,7 +243,7 @@ Deno.test("a newest backup that does not tell what the tables were is told, and 
   const server = tableServer(`sqlite:${path}`, { environment: {} });
   const source = new TablesSource({ server, ids: ["a"], format: "text", definitions: "newest" });
   const notesAfter = async (newest: () => Promise<NewestBackup | null>) => {
-    const opened = await source.open({ signal: new AbortController().signal, parent: null, newest });
+    const opened = await source.open(sourceRequest({ newest }));
     const { notes, position } = await opened.finish();
     return { notes, position };
   };
@@ -282,10 +283,7 @@ Deno.test("rows come in the order of their numbers, whatever the columns are cal
 
 Deno.test("what is no address of a database is not shown if a password may be in it", () => {
   for (const url of ["shop_user:secret@host/shop", "tables:u:secret@host/shop"]) {
-    throws(
-      () => tableServer(url, { environment: {} }),
-      /^UsageError: Not the address of a database; write for example/,
-    );
+    throws(() => tableServer(url, { environment: {} }), (error: Error) => !error.message.includes("secret"));
   }
 });
 
