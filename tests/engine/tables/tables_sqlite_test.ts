@@ -13,9 +13,10 @@ import { tableServer } from "../../../src/engine/tables/table_servers.ts";
 import { createDump } from "../../../src/ops/tables/create_dump.ts";
 import { put } from "../../../src/ops/put.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
+import { withFaults } from "../../helpers/fault_store.ts";
 import { sourceRequest } from "../../helpers/source_request.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
-import { accessTo, BytesSource, fakeWorld, memoryRepository, putRequest } from "../../helpers/world.ts";
+import { accessTo, BytesSource, fakeWorld, macrotask, memoryRepository, putRequest } from "../../helpers/world.ts";
 
 const SHOP = `
   CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, total REAL, "Nö""te" TEXT, blob BLOB,
@@ -266,6 +267,36 @@ Deno.test("a newest backup that does not tell what the tables were is told, and 
     deepEqual((await notesAfter(newest)).notes, [told]);
   }
   await rejects(notesAfter(() => Promise.reject(new StoreError("no answer"))), /no answer/);
+});
+
+Deno.test("a second repository without backups does not keep tables from being compared with those of the first", async () => {
+  await using directory = new TestDirectory();
+  const path = directory.at("shop.db");
+  using database = new DatabaseSync(path);
+  database.exec("CREATE TABLE a (id INT); INSERT INTO a VALUES (1)");
+  const world = fakeWorld();
+  const [{ store }, { store: second }] = [await memoryRepository(world), await memoryRepository(world)];
+  const engines = new EngineRegistry();
+  engines.register("tables", createTablesEngine({ environment: {} }));
+  const request = putRequest(new BytesSource(new Uint8Array(0)));
+  const input = () => ({ input: { driven: engines.source(`tables:sqlite:${path}?table=a`) } });
+  await put(accessTo(store), { ...request, ...input() }, { world });
+  database.exec("ALTER TABLE a RENAME id TO number");
+  const [first, empty] = [withFaults(store, () => undefined), withFaults(second, () => undefined)];
+  const list = first.list.bind(first);
+  // The first one comes when the other one waits for nothing else.
+  first.list = async function* (kind, options) {
+    let seen = 0;
+    for (let still = 0; still < 50 && kind === "index"; still++) {
+      await macrotask();
+      if (empty.calls.length > seen || empty.calls.every((call) => call.kind !== "index")) still = 0;
+      seen = empty.calls.length;
+    }
+    yield* list(kind, options);
+  };
+  const both = { ...request, ...input(), also: accessTo(empty) };
+  const differing = put(accessTo(first), both, { world });
+  await rejects(differing, /^SourceError: Not as in the newest backup of the series: the column "id"/);
 });
 
 Deno.test("rows come in the order of their numbers, whatever the columns are called", async () => {
