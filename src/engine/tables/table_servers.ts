@@ -22,10 +22,9 @@ const SERVERS: Readonly<Record<string, MakeServer>> = {
 export function tableServer(url: string, machine: ClientMachine): TableServer {
   const match = /^(?:tables:)?([A-Za-z][A-Za-z0-9+.-]+):(.*)$/s.exec(url);
   if (match === null) {
-    throw new UsageError(
-      `Not the address of a database: ${JSON.stringify(withoutPassword(url))}; write for example ` +
-        "postgresql://localhost/shop",
-    );
+    // Nobody can tell where a password is in it.
+    const shown = url.includes("@") ? "" : `: ${JSON.stringify(withoutPassword(url))}`;
+    throw new UsageError(`Not the address of a database${shown}; write for example postgresql://localhost/shop`);
   }
   const [, scheme, text] = match as unknown as [string, string, string];
   const make = SERVERS[scheme.toLowerCase()];

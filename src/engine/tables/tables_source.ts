@@ -62,17 +62,25 @@ export class TablesSource implements EngineSource {
     }
   }
 
-  /** The definitions of the newest backup, if it is one of tables of this kind of database. */
+  /** The definitions of the newest backup. What cannot be compared is told, and stops no backup. */
   async #newest({ newest }: SourceRequest): Promise<Newest> {
+    const uncompared = (why: string): Newest => {
+      return { definitions: [], notes: [`The tables were not compared with those of the newest backup, which ${why}`] };
+    };
     try {
       const backup = await newest?.() ?? null;
-      if (backup === null || backup.options.server !== this.#choice.server.options.server) return NOTHING_EXPECTED;
-      const definitions = parseTables(backup.position)?.flatMap(({ definition }) => definition ?? []) ?? [];
-      return { definitions, notes: [] };
+      if (backup === null) return NOTHING_EXPECTED;
+      const tables = parseTables(backup.position);
+      const { server } = this.#choice.server.options;
+      if (tables === undefined || backup.options.server !== server) return uncompared(`is none of tables of ${server}`);
+      const untold = tables.filter(({ definition }) => definition === null).map(({ id }) => id);
+      const { notes } = untold.length === 0
+        ? NOTHING_EXPECTED
+        : uncompared(`does not tell what ${untold.join(", ")} were`);
+      return { definitions: tables.flatMap(({ definition }) => definition ?? []), notes };
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
-      const note = `The tables were not compared with those of the newest backup, which is damaged: ${error.message}`;
-      return { ...NOTHING_EXPECTED, notes: [note] };
+      return uncompared(`is damaged: ${error.message}`);
     }
   }
 }

@@ -1,6 +1,11 @@
 /** What goes wrong between tables and a MariaDB server: what is said, and what is left behind. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { SourceError } from "../../../src/base/errors.ts";
+import { AgentError, SourceError } from "../../../src/base/errors.ts";
+import { parseMysqlUrl } from "../../../src/engine/mysql/mysql_address.ts";
+import { MysqlClient } from "../../../src/engine/mysql/mysql_client.ts";
+import { MysqlSession } from "../../../src/engine/tables/mysql/mysql_session.ts";
+import { undoLoad } from "../../../src/engine/tables/mysql/mysql_undo.ts";
+import type { TableName } from "../../../src/engine/tables/table_name.ts";
 import { tableServer } from "../../../src/engine/tables/table_servers.ts";
 import type { SeriesName } from "../../../src/format/manifest/series.ts";
 import { loadSnapshots } from "../../../src/repository/snapshots.ts";
@@ -39,7 +44,7 @@ programTest({
         await reader.close();
       }
     };
-    const [big] = [await definition("big")];
+    const [big, small] = [await definition("big"), await definition("small")];
 
     await test.step("in the middle of a dump: nothing is committed, and nothing runs on", async () => {
       const connections = () =>
@@ -86,6 +91,65 @@ programTest({
       deepEqual(await scene.leftovers(), []);
     });
 
+    await test.step("an interruption while others read a table, so that it cannot be replaced: it is as it was", async () => {
+      const waiting = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO RLIKE '^(RENAME|DROP) TABLE'";
+      for (const table of [big, small]) {
+        const interrupt = new AbortController();
+        const loader = await tableServer(scene.url("/shop"), machine).load({ signal: interrupt.signal });
+        {
+          await using _reading = await busy(server, `BEGIN; SELECT COUNT(*) FROM shop.${table.name}`);
+          const load = loader.begin({ table, format: "text", definition: table, hasRows: true });
+          await load.write(new TextEncoder().encode(table === big ? "1\tother\n" : "1\t2\n"));
+          const ended = load.end();
+          while ((await server.query(waiting)).length === 0) continue;
+          interrupt.abort();
+          await loader.close();
+          equal(await ended === null, false);
+          deepEqual(await server.query(waiting), []);
+        }
+        deepEqual(await server.checksums("shop"), before);
+      }
+      deepEqual(await server.query("SELECT COUNT(*) FROM small JOIN big ON small.big = big.id", "shop"), [["1"]]);
+    });
+
+    await test.step("a load whose last answer was lost: there is either the old table or the new one, and it is told", async () => {
+      const address = parseMysqlUrl({ scheme: "mysql", text: scene.url("/shop").slice("mysql:".length) }).address;
+      await using client = await MysqlClient.prepare(address, machine);
+      const { signal } = new AbortController();
+      const [table, loading, beside, loaded] = ["t", "agent_load_1", "agent_load_1_0", "agent_loaded_1"].map((name) => (
+        { schema: "shop", name }
+      )) as [TableName, TableName, TableName, TableName];
+      const replaced = "the table shop.t has been replaced all the same";
+      const cases = [
+        { stage: "filling", made: { t: 1, agent_load_1: 2, agent_load_1_0: 3 }, left: 1, told: null },
+        { stage: "exchanging", made: { t: 1, agent_load_1: 2 }, left: 1, told: null },
+        { stage: "exchanging", made: { t: 2, agent_load_1_0: 1 }, left: 1, told: null },
+        { stage: "exchanging", made: { t: 2 }, left: 2, told: replaced },
+        { stage: "replacing", made: { t: 1, agent_load_1: 2 }, left: 1, told: null },
+        { stage: "replacing", made: { t: 1, agent_loaded_1: 2 }, left: 1, told: null },
+        { stage: "replacing", made: { agent_loaded_1: 2 }, left: 2, told: replaced },
+        { stage: "replacing", made: { t: 2 }, left: 2, told: replaced },
+        { stage: "done", made: { t: 2, agent_load_1_0: 1 }, left: 2, told: null },
+      ] as const;
+      for (const { stage, made, left, told } of cases) {
+        const names = Object.entries(made);
+        await server.query(names.map(([name, id]) => `CREATE TABLE ${name} AS SELECT ${id} AS id`).join(";"), "shop");
+        await using _running = await busy(server, "SELECT GET_LOCK('agent_load_1', 0)");
+        const begun = { table, loading, beside, loaded, stage };
+        equal(await undoLoad(begun, () => MysqlSession.open(client, { signal })), told);
+        deepEqual(await server.query("SELECT id FROM t", "shop"), [[`${left}`]]);
+        await server.query("DROP TABLE t; DROP TABLE IF EXISTS agent_load_1_0", "shop");
+        if (stage !== "done") deepEqual(await server.checksums("shop"), before);
+      }
+      const unreachable = () => Promise.reject(new AgentError("gone"));
+      const begun = { table, loading, beside, loaded };
+      equal(await undoLoad({ ...begun, stage: "exchanging" }, unreachable), null);
+      match(
+        (await undoLoad({ ...begun, stage: "replacing" }, unreachable))!,
+        /rows are in shop\.agent_loaded_1: see whether/,
+      );
+    });
+
     await test.step({
       name: "a disk of the server that is full: the table is as it was, and the rest is loaded",
       ignore: noDisk !== undefined,
@@ -117,9 +181,9 @@ programTest({
       deepEqual(await scene.leftovers(), []);
 
       await using again = await MariaDbServer.start(programs, `${server.folder}/data`);
-      const { big: bigBefore, small } = before;
+      const { big: bigBefore, small: smallBefore } = before;
       const { big: bigAfter, small: smallAfter, ...begun } = await again.checksums("shop");
-      deepEqual([bigAfter, smallAfter], [bigBefore, small]);
+      deepEqual([bigAfter, smallAfter], [bigBefore, smallBefore]);
       match(Object.keys(begun).join(), /^agent_load_[0-9a-f]{16}$/);
 
       const url = `tables:mysql://root@localhost/shop?socket=${encodeURIComponent(again.socket)}`;
@@ -140,16 +204,20 @@ programTest({
 });
 
 /** A table that another session still loads. */
-async function holdLock(server: MariaDbServer): Promise<AsyncDisposable> {
+function holdLock(server: MariaDbServer): Promise<AsyncDisposable> {
   const name = "agent_load_0123456789abcdef";
-  const held = server.query(`CREATE TABLE shop.${name} (a int); SELECT GET_LOCK('${name}', 0); SELECT SLEEP(600)`)
-    .catch(() => {});
+  return busy(server, `CREATE TABLE shop.${name} (a int); SELECT GET_LOCK('${name}', 0)`);
+}
+
+/** A session that did something, and stays. */
+async function busy(server: MariaDbServer, statements: string): Promise<AsyncDisposable> {
+  const held = server.query(`${statements}; SELECT SLEEP(600)`).catch(() => {});
   const sleeping = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(600)%'";
   let rows: string[][] = [];
   while (rows.length === 0) rows = await server.query(sleeping);
   return {
     async [Symbol.asyncDispose]() {
-      await server.query(`KILL ${rows[0]![0]}`);
+      await server.query(`KILL ${rows[0]![0]}`).catch(() => {}); // It may have ended.
       await held;
     },
   };

@@ -1,17 +1,22 @@
 /** Backups of tables of SQLite: every value comes back, and what cannot be loaded leaves all as it was. */
-import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, rejects, throws } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
-import { SourceError, UsageError } from "../../../src/base/errors.ts";
+import { IntegrityError, SourceError, StoreError, UsageError } from "../../../src/base/errors.ts";
 import { parseRow, rowLine, type SqliteValue } from "../../../src/engine/tables/sqlite/row_lines.ts";
 import { createTablesEngine } from "../../../src/engine/tables/tables_engine.ts";
 import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
+import type { NewestBackup } from "../../../src/engine/engine.ts";
+import { TablesSource } from "../../../src/engine/tables/tables_source.ts";
+import type { JsonObject } from "../../../src/format/json/json_text.ts";
 import { tableServer } from "../../../src/engine/tables/table_servers.ts";
 import { createDump } from "../../../src/ops/tables/create_dump.ts";
 import { put } from "../../../src/ops/put.ts";
 import { withBackup } from "../../../src/ops/restore/get.ts";
+import { withFaults } from "../../helpers/fault_store.ts";
+import { sourceRequest } from "../../helpers/source_request.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
-import { accessTo, BytesSource, fakeWorld, memoryRepository, putRequest } from "../../helpers/world.ts";
+import { accessTo, BytesSource, fakeWorld, macrotask, memoryRepository, putRequest } from "../../helpers/world.ts";
 
 const SHOP = `
   CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, total REAL, "Nö""te" TEXT, blob BLOB,
@@ -246,6 +251,88 @@ Deno.test("tables are compared with those of the newest backup, unless they are 
     put(`tables:sqlite:${path}?table=*&definitions=${directory.at("none")}`),
     (error) => error instanceof UsageError && /Cannot read the definitions/.test(error.message),
   );
+});
+
+Deno.test("a newest backup that does not tell what the tables were is told, and one that cannot be read", async () => {
+  await using directory = new TestDirectory();
+  const path = directory.at("shop.db");
+  using database = new DatabaseSync(path);
+  database.exec("CREATE TABLE a (id INT); INSERT INTO a VALUES (1)");
+  const server = tableServer(`sqlite:${path}`, { environment: {} });
+  const source = new TablesSource({ server, ids: ["a"], format: "text", definitions: "newest" });
+  const notesAfter = async (newest: () => Promise<NewestBackup | null>) => {
+    const opened = await source.open(sourceRequest({ newest }));
+    const { notes, position } = await opened.finish();
+    return { notes, position };
+  };
+  const { notes, position } = await notesAfter(() => Promise.resolve(null));
+  deepEqual(notes, []);
+  const options = { server: "sqlite", path };
+  deepEqual((await notesAfter(() => Promise.resolve({ position, options }))).notes, []);
+  const [table] = position.tables as JsonObject[];
+  const others: [() => Promise<NewestBackup>, string][] = [
+    [() => Promise.resolve({ position: {}, options: {} }), "is none of tables of sqlite"],
+    [() => Promise.resolve({ position, options: { server: "mysql" } }), "is none of tables of sqlite"],
+    [
+      () => Promise.resolve({ position: { tables: [{ ...table, definition: { columns: 1 } }] }, options }),
+      "does not tell what main.a were",
+    ],
+    [() => Promise.reject(new IntegrityError("its tree holds no manifest")), "is damaged: its tree holds no manifest"],
+  ];
+  for (const [newest, why] of others) {
+    const told = `The tables were not compared with those of the newest backup, which ${why}`;
+    deepEqual((await notesAfter(newest)).notes, [told]);
+  }
+  await rejects(notesAfter(() => Promise.reject(new StoreError("no answer"))), /no answer/);
+});
+
+Deno.test("a second repository without backups does not keep tables from being compared with those of the first", async () => {
+  await using directory = new TestDirectory();
+  const path = directory.at("shop.db");
+  using database = new DatabaseSync(path);
+  database.exec("CREATE TABLE a (id INT); INSERT INTO a VALUES (1)");
+  const world = fakeWorld();
+  const [{ store }, { store: second }] = [await memoryRepository(world), await memoryRepository(world)];
+  const engines = new EngineRegistry();
+  engines.register("tables", createTablesEngine({ environment: {} }));
+  const request = putRequest(new BytesSource(new Uint8Array(0)));
+  const input = () => ({ input: { driven: engines.source(`tables:sqlite:${path}?table=a`) } });
+  await put(accessTo(store), { ...request, ...input() }, { world });
+  database.exec("ALTER TABLE a RENAME id TO number");
+  const [first, empty] = [withFaults(store, () => undefined), withFaults(second, () => undefined)];
+  const list = first.list.bind(first);
+  // The first one comes when the other one waits for nothing else.
+  first.list = async function* (kind, options) {
+    let seen = 0;
+    for (let still = 0; still < 50 && kind === "index"; still++) {
+      await macrotask();
+      if (empty.calls.length > seen || empty.calls.every((call) => call.kind !== "index")) still = 0;
+      seen = empty.calls.length;
+    }
+    yield* list(kind, options);
+  };
+  const both = { ...request, ...input(), also: accessTo(empty) };
+  const differing = put(accessTo(first), both, { world });
+  await rejects(differing, /^SourceError: Not as in the newest backup of the series: the column "id"/);
+});
+
+Deno.test("rows come in the order of their numbers, whatever the columns are called", async () => {
+  await using directory = new TestDirectory();
+  using database = new DatabaseSync(directory.at("shop.db"));
+  database.exec("CREATE TABLE a (x TEXT, v0 INTEGER PRIMARY KEY); INSERT INTO a VALUES ('z', 1), ('b', 2), ('y', 3)");
+  const server = tableServer(`sqlite:${directory.at("shop.db")}`, { environment: {} });
+  const reader = await server.read({ signal: new AbortController().signal });
+  const rows = reader.rows({ schema: "main", name: "a" }, "text");
+  const bytes = new Uint8Array(1000);
+  const text = new TextDecoder().decode(bytes.subarray(0, await rows.read(bytes) ?? 0));
+  deepEqual(text.trimEnd().split("\n").map((line) => line.match(/[zby]/)?.[0]), ["z", "b", "y"]);
+  await reader.close();
+});
+
+Deno.test("what is no address of a database is not shown if a password may be in it", () => {
+  for (const url of ["shop_user:secret@host/shop", "tables:u:secret@host/shop"]) {
+    throws(() => tableServer(url, { environment: {} }), (error: Error) => !error.message.includes("secret"));
+  }
 });
 
 Deno.test("every row is one line, and is read as it was", () => {

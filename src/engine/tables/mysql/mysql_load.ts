@@ -16,6 +16,7 @@ import { makingStatements, nameSql } from "./mysql_definition.ts";
 import { brokenReason, type Reference, referencesTo, rehearse } from "./mysql_references.ts";
 import { type LiteralForm, literalForm, type RowLiteral, rowLiteral } from "./mysql_rows.ts";
 import type { MysqlSession } from "./mysql_session.ts";
+import { type BegunLoad, undoLoad } from "./mysql_undo.ts";
 
 /** Tables that are being loaded. Those of loads that nobody lives to end are dropped by the next one. */
 const LOADING = "agent_load_";
@@ -43,6 +44,7 @@ export class MysqlLoad implements TableLoad {
   readonly #tools: LoadTools;
   #session: MysqlSession | undefined;
   #started: Promise<Filling> | undefined;
+  #undone: Promise<string | null> | undefined;
   #failure: string | null = null;
   #late: string | null = null;
   #isCancelled = false;
@@ -120,20 +122,18 @@ export class MysqlLoad implements TableLoad {
     } catch (error) {
       this.#failure = messageOf(error);
       await this.#session?.close();
-      if (!this.#isCancelled) await this.#undo();
+      const left = await this.#undo();
+      if (left !== null) this.#failure += `; ${left}`;
     }
   }
 
-  /** Takes back what the load made, by a connection of its own: the other one has ended, and maybe all work. */
-  async #undo(): Promise<void> {
-    const filling = await this.#started?.catch(() => undefined);
-    if (filling === undefined || filling.undoStatements.length === 0) return;
-    try {
-      const session = await this.#tools.open(new AbortController().signal);
-      await session.ask(...filling.undoStatements).finally(() => session.close());
-    } catch {
-      // The next load drops what is left.
-    }
+  /** By a connection of its own: the other one has ended, and maybe all work. Returns what `undoLoad` does. */
+  #undo(): Promise<string | null> {
+    return this.#undone ??= (async () => {
+      const filling = await this.#started?.catch(() => undefined);
+      if (filling === undefined) return null;
+      return await undoLoad(filling.begun, () => this.#tools.open(new AbortController().signal));
+    })();
   }
 }
 
@@ -181,7 +181,7 @@ class Filling {
   #rows: Uint8Array[] = [];
   #bytes = 0;
   #isLenient = false;
-  #state: "filled" | "exchanged" | "loaded" = "filled";
+  #stage: BegunLoad["stage"] = "filling";
 
   private constructor(session: MysqlSession, filled: Filled, digits: string, mostBytes: number) {
     this.#session = session;
@@ -203,15 +203,16 @@ class Filling {
     return new Filling(session, filled, digits, Math.min(STATEMENT_BYTES, Math.floor(Number(packet![0]) / 2)));
   }
 
-  /** What makes everything as it was, if the load fails. */
-  get undoStatements(): string[] {
-    const { table } = this.#filled;
-    const loading = nameSql({ schema: table.schema, name: LOADING + this.#digits });
-    const beside = nameSql({ schema: table.schema, name: `${LOADING}${this.#digits}_0` });
-    if (this.#state === "loaded") return [];
-    if (this.#state === "filled") return [`DROP TABLE IF EXISTS ${beside}`, `DROP TABLE IF EXISTS ${loading}`];
-    const back = `RENAME TABLE ${nameSql(table)} TO ${loading}, ${beside} TO ${nameSql(table)}`;
-    return [back, `DROP TABLE ${loading}`];
+  /** What is to be taken back if the load fails. */
+  get begun(): BegunLoad {
+    const { schema } = this.#filled.table;
+    return {
+      table: this.#filled.table,
+      loading: { schema, name: LOADING + this.#digits },
+      beside: { schema, name: `${LOADING}${this.#digits}_0` },
+      loaded: { schema, name: LOADED + this.#digits },
+      stage: this.#stage,
+    };
   }
 
   /** Takes rows, in pieces of any size. */
@@ -234,7 +235,7 @@ class Filling {
     await this.#flush();
     await this.#session.ask("COMMIT");
     await this.#takePlace();
-    this.#state = "loaded";
+    this.#stage = "done";
   }
 
   /** Triggers come last: no row may make one fire, and their names were taken as long as the old table was there. */
@@ -264,9 +265,8 @@ class Filling {
   }
 
   async #takePlace(): Promise<void> {
-    const { table } = this.#filled;
+    const { table, loading } = this.begun;
     const ask: Ask = (...statements) => this.#session.ask(...statements);
-    const loading = { schema: table.schema, name: LOADING + this.#digits };
     const [existing] = await ask(
       `SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ${quotedText(table.schema)} ` +
         `AND TABLE_NAME = ${quotedText(table.name)}`,
@@ -276,44 +276,32 @@ class Filling {
       throw new AgentError(`${tableText(table)} is a view there, or a sequence, and no table`);
     }
     const references = await referencesTo(ask, table);
-    if (references.length > 0) await this.#replaceReferred(ask, loading, references);
-    else await this.#exchange(ask, loading);
+    if (references.length > 0) await this.#replaceReferred(ask, references);
+    else await this.#exchange(ask);
   }
 
   /** Both names change in one step. */
-  async #exchange(ask: Ask, loading: TableName): Promise<void> {
-    const { table } = this.#filled;
-    const old = nameSql({ schema: table.schema, name: `${loading.name}_0` });
-    await ask(`RENAME TABLE ${nameSql(table)} TO ${old}, ${nameSql(loading)} TO ${nameSql(table)}`);
-    this.#state = "exchanged";
-    await ask(`DROP TABLE ${old}`);
+  async #exchange(ask: Ask): Promise<void> {
+    const { table, loading, beside } = this.begun;
+    this.#stage = "exchanging";
+    await ask(`RENAME TABLE ${nameSql(table)} TO ${nameSql(beside)}, ${nameSql(loading)} TO ${nameSql(table)}`);
+    await ask(`DROP TABLE ${nameSql(beside)}`);
   }
 
   /**
    * References follow a table that gets another name, but not one that is dropped. So between two statements, there is
    * no table of this name.
    */
-  async #replaceReferred(ask: Ask, loading: TableName, references: readonly Reference[]): Promise<void> {
-    const { table } = this.#filled;
+  async #replaceReferred(ask: Ask, references: readonly Reference[]): Promise<void> {
+    const { table, loading, beside, loaded } = this.begun;
     for (const reference of references) {
-      await rehearse(ask, loading, reference, `${loading.name}_0`);
+      await rehearse(ask, loading, reference, beside.name);
       const broken = await brokenReason(ask, loading, reference);
       if (broken !== null) throw new AgentError(broken);
     }
-    const loaded = { schema: table.schema, name: LOADED + this.#digits };
+    this.#stage = "replacing";
     await ask(`RENAME TABLE ${nameSql(loading)} TO ${nameSql(loaded)}`);
-    this.#state = "loaded";
-    try {
-      await ask("SET SESSION foreign_key_checks = 0", `DROP TABLE ${nameSql(table)}`);
-      await ask(`RENAME TABLE ${nameSql(loaded)} TO ${nameSql(table)}`, "SET SESSION foreign_key_checks = 1");
-    } catch (error) {
-      const whole = tableText(loaded);
-      throw new AgentError(
-        `${messageOf(error)}; all its rows are in ${whole}: see whether ${tableText(table)} is there`,
-        {
-          cause: error,
-        },
-      );
-    }
+    await ask("SET SESSION foreign_key_checks = 0", `DROP TABLE ${nameSql(table)}`);
+    await ask(`RENAME TABLE ${nameSql(loaded)} TO ${nameSql(table)}`, "SET SESSION foreign_key_checks = 1");
   }
 }

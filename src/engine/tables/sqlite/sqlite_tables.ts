@@ -72,7 +72,8 @@ async function* rowsOf(database: DatabaseSync, table: TableName): AsyncGenerator
   const read = {
     columns: columns.flatMap((column, i) => [`typeof(${column}) = 'text' AS t${i}`, `${textAsBytes(column)} AS v${i}`]),
     table: `main.${quoted(table.name)}`,
-    order: number === null ? undefined : number.isColumn ? quoted(number.name) : number.name,
+    // By the name of the table, too: alone, it might be that of a result.
+    order: number === null ? undefined : `main.${quoted(table.name)}.${quoted(number.name)}`,
   };
   let piece = "";
   for (const row of wholeRows(database, read, { bigints: true })) {

@@ -5,6 +5,7 @@ import type {
   EarlierDirectory,
   EarlierTree,
   EngineSource,
+  NewestBackup,
   OpenSource,
   SourceParent,
   SourceRequest,
@@ -121,15 +122,34 @@ export class EngineOpening implements SessionSource {
    */
   async #commonGround(): Promise<SourceGround> {
     const grounds = this.#grounds;
-    if (!this.#holdsTree) return grounds[0]!;
-    const failures = this.#reader.recipients.map(({ signal }) =>
-      new Promise<void>((resolve) => onAbort(signal, () => resolve()))
-    );
-    await Promise.race([this.#allGrounds.promise, ...failures]);
+    if (!this.#holdsTree) return { ...grounds[0]!, newest: () => this.#newest() };
+    await this.#settledGrounds();
     const first = grounds.find(({ earlier }) => earlier !== null) ?? grounds[0]!;
     const { earlier } = first;
     const others = grounds.filter((ground) => ground !== first);
     return { ...first, earlier: earlier && (others.length === 0 ? earlier : new CommonTree(earlier, others)) };
+  }
+
+  async #settledGrounds(): Promise<void> {
+    const failures = this.#reader.recipients.map(({ signal }) =>
+      new Promise<void>((resolve) => onAbort(signal, () => resolve()))
+    );
+    await Promise.race([this.#allGrounds.promise, ...failures]);
+  }
+
+  /**
+   * What the newest backup left in a repository that has one, whichever comes first: a second repository may be empty.
+   * Throws why none can be read.
+   */
+  async #newest(): Promise<NewestBackup | null> {
+    await this.#settledGrounds();
+    const failures: unknown[] = [];
+    for (const { newest } of this.#grounds) {
+      const found = await newest?.().catch((error) => void failures.push(error));
+      if (found) return found;
+    }
+    if (failures.length > 0) throw failures[0];
+    return null;
   }
 
   async #finish(): Promise<Left> {
