@@ -25,13 +25,12 @@ export class OwnDatabaseLines {
 
   /** Takes the next bytes, which stay as they are. Returns those that can be passed on. */
   push(bytes: Uint8Array): Uint8Array {
-    const isAtLineStart = this.#isAtLineStart;
     const text = this.#held.length === 0 ? bytes : concatBytes([this.#held, bytes]);
     if (text.length === 0) return text;
     const buffer = Buffer.from(text.buffer, text.byteOffset, text.length);
     const blanks: [number, number][] = [];
     let passed = text.length;
-    for (let at = isAtLineStart ? 0 : nextLine(buffer, 0); at < text.length;) {
+    for (const at of startsThatMatter(buffer, this.#isAtLineStart)) {
       const end = buffer.indexOf(LF, at);
       const head = buffer.toString("latin1", at, Math.min(end < 0 ? text.length : end, at + MOST_LINE_BYTES));
       if (end < 0 && mayMatter(head)) {
@@ -40,7 +39,6 @@ export class OwnDatabaseLines {
       }
       const name = this.#nameIn(head);
       if (name !== undefined) blanks.push([at + ALTER.length, at + ALTER.length + name.length]);
-      at = this.#nextThatMatters(buffer, at);
     }
     this.#held = text.slice(passed);
     this.#isAtLineStart = passed < text.length || text.at(-1) === LF;
@@ -63,19 +61,25 @@ export class OwnDatabaseLines {
     if (delimiter !== undefined) this.#isInBody = delimiter !== ";";
     return this.#isInBody ? undefined : NAMED.exec(line)?.[1];
   }
+}
 
-  /** The start of the next line behind `at` that may matter: one with a whole beginning, or the last one. */
-  #nextThatMatters(buffer: Buffer, at: number): number {
-    const found = [`\n${ALTER}`, `\n${DELIMITER}`].map((text) => buffer.indexOf(text, at)).filter((i) => i >= 0);
-    const last = buffer.lastIndexOf(LF);
-    const next = Math.min(...found, Math.max(last, at)) + 1;
-    return next > at ? next : buffer.length;
+/** Where lines begin that may matter: those with a whole beginning, and the first and the last one. */
+function* startsThatMatter(buffer: Buffer, isAtLineStart: boolean): Generator<number> {
+  if (isAtLineStart) yield 0;
+  const last = buffer.lastIndexOf(LF) + 1;
+  const searches = [ALTER, DELIMITER].map((text) => ({ text: `\n${text}`, at: -1 }));
+  for (let from = 0; from < last;) {
+    for (const search of searches) {
+      if (search.at < from) search.at = positionOf(search.text, buffer, from);
+    }
+    from = Math.min(last, ...searches.map(({ at }) => at + 1));
+    if (from < buffer.length) yield from;
   }
 }
 
-function nextLine(buffer: Buffer, at: number): number {
-  const feed = buffer.indexOf(LF, at);
-  return feed < 0 ? buffer.length : feed + 1;
+function positionOf(text: string, buffer: Buffer, from: number): number {
+  const at = buffer.indexOf(text, from);
+  return at < 0 ? Infinity : at;
 }
 
 /** Whether a line that has no end yet may be one that matters. */

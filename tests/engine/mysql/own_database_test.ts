@@ -43,6 +43,11 @@ Deno.test("the name goes from statements of the dump, and from nothing else", ()
   equal(through(`DELIMITER ;;\n${LINE}\nDELIMITER ;\n${LINE}\n`), `DELIMITER ;;\n${LINE}\nDELIMITER ;\n${OURS}\n`);
 });
 
+Deno.test("a line of megabytes is looked at once", () => {
+  const text = `x;\n${"y".repeat(8 << 20)};\n${LINE}\n`;
+  equal(through(text, [5, 1 << 20, 5 << 20]), text.replace(LINE, OURS));
+});
+
 Deno.test("however a dump is cut, what comes out is the same", () => {
   const line = fc.constantFrom(
     LINE,
