@@ -13,7 +13,7 @@ interface Dumped {
 }
 
 /** Whether past rows are dumped; if there are some and they cannot be, why: a line. */
-export interface TableHistory {
+interface TableHistory {
   readonly isDumped: boolean;
   readonly problem: string | null;
 }

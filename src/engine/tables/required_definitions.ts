@@ -5,7 +5,7 @@ import { tableText } from "./table_name.ts";
 import type { FoundTable, TableReader } from "./table_server.ts";
 
 /** Where definitions come from. */
-export type DefinitionsOf = "file" | "newest";
+type DefinitionsOf = "file" | "newest";
 
 /**
  * Throws `SourceError` that names every column that differs from its definition, and `UsageError` for a table without
