@@ -19,6 +19,7 @@ const FOREIGN_OPTIONS = [
   "--keep-tag hold",
   ...["--parent", "--skip-if-unchanged", "--verify"],
   ...["--format=posix", "--pax-option", "--sort=name", "--sparse", "--xattrs", "--acls"],
+  ...["--master-data=1", "--flush-privileges"],
   ...["--no-check-device", "--ignore-failed-read", "--ignore-zeros"],
 ];
 
