@@ -60,6 +60,23 @@ Deno.test("the newest verdict, and the newest that passed, stay as long as the s
   deepEqual(await left(), []);
 });
 
+Deno.test("a policy keeps the newest good backup that failed no restore on trial, beside the newest one", async () => {
+  const failed = (of: string, number: number) => verdict(of, number, { hasPassed: false });
+  const shapes = { a: day(1), b: day(2), c: day(3), d: day(4), "d: 1": failed("d", 5), "c: 1": failed("c", 6) };
+  for (
+    const [more, kept] of [
+      [{}, ["b", "d"]],
+      [{ "c: 2": verdict("c", 7) }, ["c", "d"]],
+      [{ "d: 2": verdict("d", 7) }, ["d"]],
+      [{ b: { ...day(2), complete: false } }, ["a", "d"]],
+    ] as [Record<string, SavedShape>, string[]][]
+  ) {
+    const { access, world, left } = await repositoryWith({ ...shapes, ...more });
+    await forget(access, LAST, { world });
+    deepEqual((await left()).filter((name) => !name.includes(":")).toSorted(), kept);
+  }
+});
+
 Deno.test("policies take verdicts that newer ones replace, and those whose backup went otherwise; not what is held", async () => {
   const shapes = {
     a: day(1),

@@ -4,6 +4,7 @@ import { shortId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { healthsOf } from "../../backup/health.ts";
 import { parseSelector, selectDespiteDamage, type SelectorPick } from "../../backup/naming/selector.ts";
+import { verdictsOf } from "../../backup/restore_tests.ts";
 import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
 import { isOfRestoreTests } from "../../format/manifest/series.ts";
 import { timestampOffsetMinutes, timestampToNanoseconds } from "../../format/time.ts";
@@ -55,7 +56,11 @@ export interface RetentionBackup extends PlannedBackup {
 /** Backups in the form that retention needs, in the same order. */
 export function candidatesOf(backups: readonly Backup[]): RetentionBackup[] {
   const healths = healthsOf(backups);
-  return backups.map((backup) => candidateOf(backup, healths.get(backup)!));
+  const verdicts = verdictsOf(backups);
+  return backups.map((backup) => ({
+    ...candidateOf(backup, healths.get(backup)!),
+    failedTrial: verdicts.get(backup.id)?.hasPassed === false,
+  }));
 }
 
 function candidateOf(backup: Backup, health: Health): RetentionBackup {

@@ -25,6 +25,8 @@ export interface PlannedBackup extends RetentionCandidate {
    * Whether its streams are much smaller than those before. That may be a mistake until a second backup confirms it.
    */
   readonly shrunk: boolean;
+  /** Whether its last restore on trial failed. */
+  readonly failedTrial?: boolean;
 }
 
 /**
@@ -79,13 +81,14 @@ export const HOLD_TAG = "hold";
 export const LAST_GOOD_REASON = "last good backup";
 const NEWEST_REASON = "newest backup of the series";
 const UNSHRUNK_REASON = "last good backup before the series shrank";
+const UNFAILED_REASON = "last good backup that failed no restore on trial";
 const HOLD_REASON = "on hold";
 
 /**
  * Plans what happens to the `selected` backups. If a series on a host would have no good backup left among `all`, the
  * newest good one to be removed stays. Policies also keep the newest good backup and the newest backup of each series
- * and host and, until a second backup confirms that the series shrank, the last good one before it did. `allowLast`
- * lifts all of this. Policies always keep backups that are on hold or claim to be from the future; no rule counts the
+ * and host and, until a second backup confirms that the series shrank, the last good one before it did. If the newest good
+ * backup failed its restore on trial, they keep the newest one that did not. `allowLast` lifts all of this. Policies always keep backups that are on hold or claim to be from the future; no rule counts the
  * latter. Groups are in the order of host, paths and tags.
  */
 export function planRetention<T extends PlannedBackup>(
@@ -152,6 +155,10 @@ function sparedOf<T extends PlannedBackup>(
     if (isPolicy && good[0]?.shrunk) {
       const unshrunk = good.find(({ shrunk }) => !shrunk);
       if (unshrunk !== undefined && going.has(unshrunk)) spared.set(unshrunk, UNSHRUNK_REASON);
+    }
+    if (isPolicy && good[0]?.failedTrial) {
+      const unfailed = good.find(({ failedTrial = false }) => !failedTrial);
+      if (unfailed !== undefined && going.has(unfailed)) spared.set(unfailed, UNFAILED_REASON);
     }
     const [newest] = realOf(newestFirst);
     if (isPolicy && going.has(newest!)) spared.set(newest!, NEWEST_REASON);
