@@ -18,7 +18,7 @@ export interface DumpContent {
 }
 
 /** A call of a dump program. */
-interface DumpPlan {
+export interface DumpPlan {
   /** Its arguments, without those that connect. */
   readonly args: readonly string[];
   /** Whether the dump tells the position of the binary log. */
