@@ -75,6 +75,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["tables_source.ts", "tables_target.ts"],
     ["tables_engine.ts"],
   ],
+  "engine/mysql": [[OTHER_FILES], ["load"], ["mysql_target.ts"], ["mysql_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],

@@ -26,11 +26,9 @@ programTest({
 
     const [put] = await box.json(["put", "prod/myres", `tables:${url("gavo")}&table=myres.*`]) as [JsonRow];
     assert.deepEqual([put["engine"], put["problems"]], ["tables", []]);
-    assertFails(
-      await box.agent(["get", "prod/myres", "--table", "myres.main"]),
-      ExitCode.usage,
-      /whose rows are streams: load tables with --into, or name a --file/,
-    );
+    assert.match(await box.ok(["show", "prod/myres", "--tables"]), /myres\.main .*\n.*myres\.notes /);
+    const without = await box.agent(["get", "prod/myres", "--table", "myres.main"]);
+    assertFails(without, ExitCode.usage, /load tables with --into/);
     const told = await box.agent(["get", "prod/myres", "--table", "myres.main", "--into", url("copy")]);
     assert.equal(told.exitCode, 0, told.stderr);
     assert.deepEqual(await server.checksums("copy"), { "myres.main": before["myres.main"] });

@@ -1,6 +1,6 @@
 /** A private MariaDB server in tests: without a network, on a socket in a temporary directory, removed at the end. */
 import { equal } from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** The absolute paths of the programs that a server needs. */
 interface MariaDbPrograms {
@@ -160,6 +160,8 @@ export class MariaDbServer implements AsyncDisposable {
 async function makeData(programs: MariaDbPrograms, folder: string): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(programs["mariadb-install-db"], {
     args: ["--no-defaults", `--datadir=${folder}`, ...AS_THIS_USER, "--auth-root-authentication-method=normal"],
+    // Several that run at once may use files of one name.
+    env: { TMPDIR: dirname(folder) },
   }).output();
   equal(code, 0, new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout));
   return folder;

@@ -17,10 +17,10 @@ import type {
   TargetStream,
 } from "../engine.ts";
 import { refuseTables } from "../client/refuse_tables.ts";
-import { DumpDatabases } from "./dump_databases.ts";
+import { DumpDatabases } from "./load/dump_databases.ts";
 import { placeOf } from "./mysql_address.ts";
 import { type ClientOptions, MysqlClient, quotedName, quotedText } from "./mysql_client.ts";
-import { MysqlLoad } from "./mysql_load.ts";
+import { MysqlLoad } from "./load/mysql_load.ts";
 import type { MysqlTargetOptions } from "./mysql_options.ts";
 import { ACCOUNTS, DUMP } from "./mysql_source.ts";
 import { isSystemDatabase, listDatabases, listTables } from "./server_facts.ts";

@@ -1,7 +1,7 @@
 /** How dump programs are called for each kind of server, and the positions that their dumps tell. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { DumpDatabases } from "../../../src/engine/mysql/dump_databases.ts";
+import { DumpDatabases } from "../../../src/engine/mysql/load/dump_databases.ts";
 import { type DumpContent, dumpProgramFor, planDump } from "../../../src/engine/mysql/dump_plan.ts";
 import { DumpPositionReader } from "../../../src/engine/mysql/dump_position.ts";
 import type { ClientOptions } from "../../../src/engine/mysql/mysql_client.ts";

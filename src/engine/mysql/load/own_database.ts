@@ -4,7 +4,7 @@
  * gets about the database that the dump is loaded into, and leaves others alone.
  */
 import { Buffer } from "node:buffer";
-import { concatBytes } from "../../base/bytes.ts";
+import { concatBytes } from "../../../base/bytes.ts";
 
 const LF = 10;
 const SPACE = 32;

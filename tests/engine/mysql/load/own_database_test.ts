@@ -1,10 +1,10 @@
 /** What a dump of one database says about it by name is said about the database that it is loaded into. */
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { OwnDatabaseLines } from "../../../src/engine/mysql/own_database.ts";
-import { concatBytes } from "../../../src/base/bytes.ts";
-import { programTest } from "../../helpers/programs.ts";
-import { MysqlScene, SCENE_PROGRAMS } from "./mysql_scene.ts";
+import { OwnDatabaseLines } from "../../../../src/engine/mysql/load/own_database.ts";
+import { concatBytes } from "../../../../src/base/bytes.ts";
+import { programTest } from "../../../helpers/programs.ts";
+import { MysqlScene, SCENE_PROGRAMS } from "../mysql_scene.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,5 +1,5 @@
 /** Which databases a dump switches to, found as it passes: before a statement of theirs can reach a server. */
-import { SqlJudge } from "../../guard/sql/sql_judge.ts";
+import { SqlJudge } from "../../../guard/sql/sql_judge.ts";
 
 /** Reads a dump along. */
 export class DumpDatabases {

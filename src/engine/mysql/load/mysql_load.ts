@@ -1,10 +1,10 @@
 /** One dump on its way into a server, through the client program: what it must not do, and how its end is judged. */
-import { AgentError, InterruptedError } from "../../base/errors.ts";
-import type { Child } from "../child.ts";
-import type { TargetStream } from "../engine.ts";
-import type { TakeWords } from "../words.ts";
-import { placeOf } from "./mysql_address.ts";
-import { type ClientOptions, type MysqlClient, refusalIn } from "./mysql_client.ts";
+import { AgentError, InterruptedError } from "../../../base/errors.ts";
+import type { Child } from "../../child.ts";
+import type { TargetStream } from "../../engine.ts";
+import type { TakeWords } from "../../words.ts";
+import { placeOf } from "../mysql_address.ts";
+import { type ClientOptions, type MysqlClient, refusalIn } from "../mysql_client.ts";
 import { OwnDatabaseLines } from "./own_database.ts";
 
 /** How a dump is loaded. */
