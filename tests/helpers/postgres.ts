@@ -93,6 +93,12 @@ export class PostgresServer implements AsyncDisposable {
     return Object.fromEntries(await Promise.all(sums));
   }
 
+  /** Waits for the end of all other sessions: a process of the server ends a moment after its client. */
+  async endOfSessions(): Promise<void> {
+    const sessions = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
+    while ((await this.query(sessions))[0]![0] !== "1");
+  }
+
   /** Holds a table for itself alone until the result is disposed of, so that whoever reads it waits. */
   async hold(table: string, database: string): Promise<AsyncDisposable> {
     const sql = `BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)`;

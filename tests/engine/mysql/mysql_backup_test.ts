@@ -147,7 +147,7 @@ programTest({
 
     const { notes } = await scene.put(`/${ENCODED}?ignore=log,lgo`);
     deepEqual(notes, [
-      `?ignore=${ODD}.lgo leaves nothing out: there is no such table; did you mean ${JSON.stringify(`${ODD}.log`)}?`,
+      `?ignore=${ODD}.lgo leaves nothing out: there is no such table; did you mean "${ODD}.log"?`,
     ]);
     await scene.get("/without");
     deepEqual(Object.keys(await server.checksums("without")), Object.keys(before[0]).filter((name) => name !== "log"));

@@ -55,7 +55,7 @@ programTest({
   needs: SCENE_PROGRAMS,
   async fn(programs) {
     await using scene = await makeScene(programs);
-    const refused = /^The PostgreSQL server at \/\S+ refuses the user: .*password.* see the user and the password/;
+    const refused = /^The PostgreSQL server at \/\S+ refuses the user: .*password.* see user and password/;
     await failed(scene.put("/shop", { user: "backup:WRONG" }), SourceError, refused);
     await failed(scene.put("/shop", { user: "backup" }), SourceError, refused);
     await failed(
