@@ -17,6 +17,7 @@ import { interrupted, processesWith } from "./interrupted.ts";
 import { MysqlTablesScene } from "./tables_scene.ts";
 
 const noDisk = await whyNoSmallDisk();
+const skipped = noDisk === undefined ? "" : ` (skipped: ${noDisk})`;
 
 const SHOP = `CREATE DATABASE shop; USE shop;
   CREATE TABLE big (id int PRIMARY KEY, text varchar(200)) ENGINE=InnoDB;
@@ -151,7 +152,7 @@ programTest({
     });
 
     await test.step({
-      name: "a disk of the server that is full: the table is as it was, and the rest is loaded",
+      name: `a disk of the server that is full: the table is as it was, and the rest is loaded${skipped}`,
       ignore: noDisk !== undefined,
       async fn() {
         await using disk = await mountSmallDisk(24 * 1024 * 1024);

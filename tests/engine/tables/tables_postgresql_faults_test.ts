@@ -22,6 +22,7 @@ const SHOP = `
 const OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 const noDisk = await whyNoSmallDisk();
+const skipped = noDisk === undefined ? "" : ` (skipped: ${noDisk})`;
 
 programTest({
   name: "a server of PostgreSQL that is killed while tables are dumped or loaded leaves all as it was",
@@ -81,7 +82,7 @@ programTest({
     });
 
     await test.step({
-      name: "a disk of the server that is full: the table is as it was, and the rest is loaded",
+      name: `a disk of the server that is full: the table is as it was, and the rest is loaded${skipped}`,
       ignore: noDisk !== undefined,
       fn: async () => {
         await using disk = await mountSmallDisk(24 * 1024 * 1024);
@@ -110,7 +111,7 @@ programTest({
     });
 
     await test.step({
-      name: "a disk for temporary files that is full: a dump file has the tables that fit",
+      name: `a disk for temporary files that is full: a dump file has the tables that fit${skipped}`,
       ignore: noDisk !== undefined,
       fn: async () => {
         await using disk = await mountSmallDisk(1024 * 1024);
