@@ -18,7 +18,8 @@ export async function mountSmallDisk(sizeBytes: number): Promise<SmallDisk & { r
     path,
     readOnly: () => run("mount", "-o", "remount,ro", path),
     async [Symbol.asyncDispose]() {
-      await run("umount", path);
+      // A process that was stopped may have a file of the disk open for a moment more.
+      await run("umount", "--lazy", path);
       await Deno.remove(path);
     },
   };
