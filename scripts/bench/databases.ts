@@ -8,9 +8,9 @@ import { directorySize } from "../directory_size.ts";
 import { DATABASE_SYSTEMS, missingPrograms, type RunningDatabase } from "./database_systems.ts";
 import { type Invocation, run } from "./invocation.ts";
 import { measureWithFile, type Usage } from "./measure.ts";
-import { median } from "./medians.ts";
 import type { Peer } from "./peers.ts";
 import { alignColumns } from "./report.ts";
+import { medianAmong, QUANTITIES, rowTitle, unique } from "./step_medians.ts";
 import type { Verdict } from "./targets.ts";
 import { rotate } from "./trial.ts";
 
@@ -211,16 +211,6 @@ async function requireSame(server: RunningDatabase, step: DatabaseStep, tool: st
   throw new Error(`${tool} restored other rows than it was given: ${words(found)}`);
 }
 
-/** A row of the table: a quantity, its unit and how it is shown. */
-const ROWS = [
-  { label: "s", quantity: "wallSeconds", show: (value: number) => value.toFixed(2) },
-  { label: "CPU s", quantity: "cpuSeconds", show: (value: number) => value.toFixed(2) },
-  { label: "peak MB", quantity: "peakBytes", show: (value: number) => (value / 1e6).toFixed(0) },
-  { label: "added MB", quantity: "bytesAdded", show: (value: number) => (value / 1e6).toFixed(2) },
-] as const;
-
-type Quantity = (typeof ROWS)[number]["quantity"];
-
 /**
  * A table for each server: a row for each quantity of each step, a column for each tool, medians. Beside those of other
  * tools stands their ratio to the agent's. Beside one table stands its ratio to the whole restore.
@@ -229,20 +219,20 @@ export function formatDatabases(samples: readonly DatabaseSample[]): string {
   const agent = agentOf(samples);
   const tools = unique(samples.map(({ tool }) => tool)).sort((a, b) => Number(b === agent) - Number(a === agent));
   return unique(samples.map(({ system }) => system)).map((system) => {
-    const cell = (step: DatabaseStep, tool: string, { quantity, show }: (typeof ROWS)[number]) => {
-      const value = medianOf(samples, { system, step, tool }, quantity);
+    const cell = (step: DatabaseStep, tool: string, { quantity, show }: (typeof QUANTITIES)[number]) => {
+      const value = medianAmong(samples, { system, step, tool }, quantity);
       if (value === undefined) return "-";
       const beside = step === "one table"
-        ? medianOf(samples, { system, step: "restore", tool }, quantity)
+        ? medianAmong(samples, { system, step: "restore", tool }, quantity)
         : tool === agent || agent === undefined
         ? undefined
-        : medianOf(samples, { system, step, tool: agent }, quantity);
+        : medianAmong(samples, { system, step, tool: agent }, quantity);
       return beside === undefined ? show(value) : `${show(value)} (${(value / beside).toFixed(2)}x)`;
     };
     const rows = DATABASE_STEPS.flatMap((step) =>
-      ROWS.filter(({ quantity }) => step.startsWith("dump") || quantity !== "bytesAdded")
+      QUANTITIES.filter(({ quantity }) => step.startsWith("dump") || quantity !== "bytesAdded")
         .map((row) => [
-          row.quantity === "wallSeconds" ? `${step}   ${row.label}` : `   ${row.label}`,
+          rowTitle(step, row),
           ...tools.map((tool) => cell(step, tool, row)),
         ])
     );
@@ -259,7 +249,7 @@ export function judgeDatabases(samples: readonly DatabaseSample[]): Verdict[] {
   if (agent === undefined) return [];
   const others = unique(samples.filter(({ kind }) => kind === "restic").map(({ tool }) => tool));
   return unique(samples.map(({ system }) => system)).flatMap((system) => {
-    const seconds = (step: DatabaseStep, tool: string) => medianOf(samples, { system, step, tool }, "wallSeconds")!;
+    const seconds = (step: DatabaseStep, tool: string) => medianAmong(samples, { system, step, tool }, "wallSeconds")!;
     const beside = DATABASE_STEPS.filter((step) => step !== "one table").flatMap((step) =>
       others.map((tool) => {
         const ratio = seconds(step, tool) / seconds(step, agent);
@@ -275,19 +265,4 @@ export function judgeDatabases(samples: readonly DatabaseSample[]): Verdict[] {
 
 function agentOf(samples: readonly DatabaseSample[]): string | undefined {
   return samples.find(({ kind }) => kind === "agent")?.tool;
-}
-
-/** Undefined if the tool does not take the step. */
-function medianOf(
-  samples: readonly DatabaseSample[],
-  { system, step, tool }: Pick<DatabaseSample, "system" | "step" | "tool">,
-  quantity: Quantity,
-): number | undefined {
-  const values = samples.filter((sample) => sample.system === system && sample.step === step && sample.tool === tool)
-    .map((sample) => sample[quantity]);
-  return values.length === 0 ? undefined : median(values);
-}
-
-function unique(values: readonly string[]): string[] {
-  return [...new Set(values)];
 }

@@ -4,9 +4,10 @@ import { directorySize } from "../directory_size.ts";
 import { FileTree, type TreeShape } from "./file_trees.ts";
 import { type Invocation, run } from "./invocation.ts";
 import { measureWithFile, type Usage } from "./measure.ts";
-import { median } from "./medians.ts";
+import type { Quantity } from "./medians.ts";
 import type { Peer, PeerKind, PeerRepository } from "./peers.ts";
 import { alignColumns } from "./report.ts";
+import { medianAmong, QUANTITIES, rowTitle, unique } from "./step_medians.ts";
 import type { Verdict } from "./targets.ts";
 import { rotate } from "./trial.ts";
 
@@ -129,25 +130,15 @@ function commandFor(
   }
 }
 
-/** A row of the table: a quantity, its unit and how it is shown. */
-const ROWS = [
-  { label: "s", quantity: "wallSeconds", show: (value: number) => value.toFixed(2) },
-  { label: "CPU s", quantity: "cpuSeconds", show: (value: number) => value.toFixed(2) },
-  { label: "peak MB", quantity: "peakBytes", show: (value: number) => (value / 1e6).toFixed(0) },
-  { label: "added MB", quantity: "bytesAdded", show: (value: number) => (value / 1e6).toFixed(2) },
-] as const;
-
-type Quantity = (typeof ROWS)[number]["quantity"];
-
 /** A table for each tree: a row for each quantity of each step, a column for each tool, medians. */
 export function formatFiles(samples: readonly FilesSample[]): string {
   const peers = unique(samples.map(({ peer }) => peer));
   return unique(samples.map(({ tree }) => tree)).map((tree) => {
     const rows = FILES_STEPS.flatMap((step) =>
-      ROWS.filter(({ quantity }) => step !== "restore" || quantity !== "bytesAdded")
-        .map(({ label, quantity, show }) => [
-          quantity === "wallSeconds" ? `${step}   ${label}` : `   ${label}`,
-          ...peers.map((peer) => show(medianOf(samples, { tree, step, peer }, quantity))),
+      QUANTITIES.filter(({ quantity }) => step !== "restore" || quantity !== "bytesAdded")
+        .map((row) => [
+          rowTitle(step, row),
+          ...peers.map((peer) => row.show(medianAmong(samples, { tree, step, peer }, row.quantity)!)),
         ])
     );
     return alignColumns([[tree, ...peers], ...rows]);
@@ -166,7 +157,8 @@ export function judgeFiles(samples: readonly FilesSample[]): Verdict[] {
     FILES_STEPS.flatMap((step) =>
       others.flatMap((peer) => {
         const ratio = (quantity: Quantity) =>
-          medianOf(samples, { tree, step, peer: agent }, quantity) / medianOf(samples, { tree, step, peer }, quantity);
+          medianAmong(samples, { tree, step, peer: agent }, quantity)! /
+          medianAmong(samples, { tree, step, peer }, quantity)!;
         const [time, memory] = [ratio("wallSeconds"), ratio("peakBytes")];
         const what = `${tree}, ${step}:`;
         return [
@@ -180,18 +172,4 @@ export function judgeFiles(samples: readonly FilesSample[]): Verdict[] {
       })
     )
   );
-}
-
-function medianOf(
-  samples: readonly FilesSample[],
-  { tree, step, peer }: Pick<FilesSample, "tree" | "step" | "peer">,
-  quantity: Quantity,
-): number {
-  const values = samples.filter((sample) => sample.tree === tree && sample.step === step && sample.peer === peer)
-    .map((sample) => sample[quantity]);
-  return median(values);
-}
-
-function unique(values: readonly string[]): string[] {
-  return [...new Set(values)];
 }

@@ -18,8 +18,8 @@ interface CopySelection {
 
 /**
  * Selects by names such as `prod/shop` (all backups of the series and of those below it), `prod/shop@latest` and `@ID`;
- * all backups if there are no names. Verdicts of restores on trial go with their backups. Throws `UsageError` for a name that nothing has, and what `selectDespiteDamage`
- * throws.
+ * all backups if there are no names. Verdicts of restores on trial go with their backups. Throws `UsageError` for a name
+ * that nothing has, and what `selectDespiteDamage` throws.
  */
 export function selectForCopy({ backups, damaged }: LoadedBackups, names: readonly string[]): CopySelection {
   if (names.length === 0) return { backups, damaged };

@@ -87,9 +87,10 @@ const HOLD_REASON = "on hold";
 /**
  * Plans what happens to the `selected` backups. If a series on a host would have no good backup left among `all`, the
  * newest good one to be removed stays. Policies also keep the newest good backup and the newest backup of each series
- * and host and, until a second backup confirms that the series shrank, the last good one before it did. If the newest good
- * backup failed its restore on trial, they keep the newest one that did not. `allowLast` lifts all of this. Policies always keep backups that are on hold or claim to be from the future; no rule counts the
- * latter. Groups are in the order of host, paths and tags.
+ * and host and, until a second backup confirms that the series shrank, the last good one before it did. If the newest
+ * good backup failed its restore on trial, they keep the newest one that did not. `allowLast` lifts all of this. Policies
+ * always keep backups that are on hold or claim to be from the future; no rule counts the latter. Groups are in the order
+ * of host, paths and tags.
  */
 export function planRetention<T extends PlannedBackup>(
   all: readonly T[],
