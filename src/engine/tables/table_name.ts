@@ -36,8 +36,8 @@ const MOST_NAME_BYTES = 200;
 const DIGEST_DIGITS = 32;
 
 /**
- * Reads a pattern. Names that are not in quotes are in lower case, unless the database keeps them, and an asterisk in them stands for any characters:
- * `shop.*` are all tables of a schema. Throws `UsageError`.
+ * Reads a pattern. Names that are not in quotes are in lower case, unless the database keeps them, and an asterisk in
+ * them stands for any characters: `shop.*` are all tables of a schema. Throws `UsageError`.
  */
 export function parsePattern(text: string, { isCaseKept = false } = {}): TablePattern {
   const parts: PatternPart[] = [];

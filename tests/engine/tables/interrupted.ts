@@ -1,4 +1,4 @@
-/** Sources that are interrupted while they are read, and what runs on then. */
+/** Sources to which something happens once they are open or while they are read, and what runs on then. */
 import type { EngineItem, EngineSource } from "../../../src/engine/engine.ts";
 import type { Driven } from "../../../src/engine/engine_urls.ts";
 
@@ -13,7 +13,7 @@ export function processesWith(text: string): number {
   }).length;
 }
 
-/** A source of which something happens after the third piece. */
+/** A source to which something happens after the third piece. */
 export function interrupted(driven: Driven<EngineSource>, happen: () => Promise<void>): Driven<EngineSource> {
   const driver: EngineSource = {
     options: driven.driver.options,
@@ -41,6 +41,19 @@ export function interrupted(driven: Driven<EngineSource>, happen: () => Promise<
         finish: () => opened.finish(),
         cancel: () => opened.cancel(),
       };
+    },
+  };
+  return { ...driven, driver };
+}
+
+/** A source to which something happens as soon as it is open, before anything is read. */
+export function disturbed(driven: Driven<EngineSource>, happen: () => Promise<unknown>): Driven<EngineSource> {
+  const driver: EngineSource = {
+    options: driven.driver.options,
+    async open(request) {
+      const opened = await driven.driver.open(request);
+      await happen();
+      return opened;
     },
   };
   return { ...driven, driver };

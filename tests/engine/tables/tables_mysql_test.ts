@@ -1,9 +1,9 @@
 /** Backups of tables of a real MariaDB server: every value comes back, into another database and in place. */
 import { deepEqual, match, rejects } from "node:assert/strict";
 import { UsageError } from "../../../src/base/errors.ts";
-import type { EngineSource } from "../../../src/engine/engine.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { SCENE_PROGRAMS } from "../mysql/mysql_scene.ts";
+import { disturbed } from "./interrupted.ts";
 import { MysqlTablesScene } from "./tables_scene.ts";
 
 const SHOP = `
@@ -176,15 +176,8 @@ programTest({
 
     await test.step("all tables are of one moment, whatever is committed meanwhile", async () => {
       const driven = tables.source("/shop?table=*");
-      const driver: EngineSource = {
-        options: driven.driver.options,
-        async open(request) {
-          const opened = await driven.driver.open(request);
-          await server.query("DELETE FROM orders; UPDATE customers SET name = 'x'", "shop");
-          return opened;
-        },
-      };
-      await tables.put({ ...driven, driver });
+      const meanwhile = () => server.query("DELETE FROM orders; UPDATE customers SET name = 'x'", "shop");
+      await tables.put(disturbed(driven, meanwhile));
       await tables.get("/shop", { overwrite: true });
       deepEqual(await content("shop"), before);
     });

@@ -3,10 +3,11 @@ import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { UsageError } from "../../../src/base/errors.ts";
 import type { Driven } from "../../../src/engine/engine_urls.ts";
 import { EngineRegistry } from "../../../src/engine/engine_urls.ts";
-import type { EngineSource, EngineTarget } from "../../../src/engine/engine.ts";
+import type { EngineTarget } from "../../../src/engine/engine.ts";
 import { createTablesEngine } from "../../../src/engine/tables/tables_engine.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { PostgresqlScene, SCENE_PROGRAMS } from "../postgresql/postgresql_scene.ts";
+import { disturbed } from "./interrupted.ts";
 
 const SHOP = `
   CREATE SCHEMA stock;
@@ -153,15 +154,8 @@ programTest({
     await test.step("all tables are of one moment, whatever is committed meanwhile", async () => {
       const driven = source("table=public.*");
       const [first] = await server.query("SELECT count(*) FROM orders", "shop");
-      const driver: EngineSource = {
-        options: driven.driver.options,
-        async open(request) {
-          const opened = await driven.driver.open(request);
-          await server.query("DELETE FROM orders; UPDATE customers SET name = 'x'", "shop");
-          return opened;
-        },
-      };
-      await scene.putDriven({ ...driven, driver });
+      const meanwhile = () => server.query("DELETE FROM orders; UPDATE customers SET name = 'x'", "shop");
+      await scene.putDriven(disturbed(driven, meanwhile));
       await scene.getDriven(target("shop"), { overwrite: true });
       deepEqual(await server.query("SELECT count(*) FROM orders", "shop"), [first]);
       deepEqual({ ...await server.checksums("shop") }, before);
