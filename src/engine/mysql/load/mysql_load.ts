@@ -3,6 +3,7 @@ import { AgentError, InterruptedError } from "../../../base/errors.ts";
 import type { Child } from "../../child.ts";
 import type { TargetStream } from "../../engine.ts";
 import type { TakeWords } from "../../words.ts";
+import { confinedArguments } from "../confinement.ts";
 import { placeOf } from "../mysql_address.ts";
 import { type ClientOptions, type MysqlClient, refusalIn } from "../mysql_client.ts";
 import { OwnDatabaseLines } from "./own_database.ts";
@@ -17,14 +18,6 @@ interface LoadOptions {
   /** Called with the bytes before the server gets them; throws if it must not. */
   readonly inspect: (bytes: Uint8Array) => Promise<void>;
 }
-
-/**
- * What keeps a dump from more than SQL: no command of the client (`system`, `\!`, `source`), no file of this machine, and
- * no statement after a failed one.
- */
-const CONFINED = ["--binary-mode", "--local-infile=0", "--skip-force", "--skip-reconnect"];
-/** The same where the program has it; without the second one an error quotes the whole statement, with its rows. */
-const WHERE_KNOWN = ["sandbox", "skip-print-query-on-error"];
 
 /** A dump that is being loaded. */
 export class MysqlLoad implements TargetStream {
@@ -41,8 +34,7 @@ export class MysqlLoad implements TargetStream {
     this.#options = load;
     this.#lines = load.database === null ? null : new OwnDatabaseLines();
     const { options, database, onStderr } = load;
-    const known = WHERE_KNOWN.filter((name) => options.has(name.replace(/^skip-/, ""))).map((name) => `--${name}`);
-    const args = ["--batch", "--max-allowed-packet=1G", ...CONFINED, ...known];
+    const args = confinedArguments(options);
     this.#child = client.start(client.program, [...args, ...database === null ? [] : [`--database=${database}`]], {
       stdin: "piped",
       stderr: { take: onStderr, wholeLines: true },

@@ -8,8 +8,8 @@ import { type TableName, tableText } from "../table_name.ts";
 import type { TableLoad, TableLoader, TableToLoad } from "../table_server.ts";
 import { findTables, listRelations, type MysqlRelation } from "./mysql_catalogue.ts";
 import { nameSql } from "./mysql_definition.ts";
-import { MysqlLoad, sweepLoads } from "./mysql_load.ts";
 import { MysqlSession } from "./mysql_session.ts";
+import { MysqlTableLoad, sweepLoads } from "./mysql_table_load.ts";
 
 interface Parts {
   readonly relations: readonly MysqlRelation[];
@@ -74,7 +74,7 @@ export class MysqlLoader implements TableLoader {
   begin(load: TableToLoad): TableLoad {
     const { table, definition } = load;
     const { databases } = this.#parts;
-    const running = this.#running = new MysqlLoad(load, {
+    const running = this.#running = new MysqlTableLoad(load, {
       open: (signal = this.#parts.tools.signal) => this.#open(table.schema, signal),
       hasDatabase: (name) => databases.has(name),
       madeDatabase: (name) => databases.add(name),

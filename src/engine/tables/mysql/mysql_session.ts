@@ -8,28 +8,12 @@ import { concatBytes } from "../../../base/bytes.ts";
 import { AgentError } from "../../../base/errors.ts";
 import { encodeHex } from "../../../base/hex.ts";
 import type { Child } from "../../child.ts";
+import { confinedArguments } from "../../mysql/confinement.ts";
 import { type MysqlClient, refusalIn, rowsOf } from "../../mysql/mysql_client.ts";
 import type { TakeWords } from "../../words.ts";
 
-/**
- * The client reads a pipe and prints rows as they come, with what would be mistaken for an end of a field escaped. It
- * runs no command of its own, reads no file, and ends at the first error.
- */
-const CLIENT_OPTIONS = [
-  "--batch",
-  "--quick",
-  "--unbuffered",
-  "--skip-column-names",
-  "--binary-mode",
-  "--comments",
-  "--skip-force",
-  "--skip-reconnect",
-  "--local-infile=0",
-  "--connect-timeout=30",
-  "--max-allowed-packet=1G",
-];
-/** The same where the program has it. */
-const WHERE_KNOWN = ["sandbox", "skip-print-query-on-error"];
+/** The client prints rows as they come, with what would be mistaken for an end of a field escaped. */
+const CLIENT_OPTIONS = ["--quick", "--unbuffered", "--skip-column-names", "--comments", "--connect-timeout=30"];
 
 /** Bytes that no option file may make the client print otherwise, and how it prints them. */
 const PROBE = { sql: "SELECT X'095C0A0061', NULL", printed: "\\t\\\\\\n\\0a\tNULL" };
@@ -76,8 +60,7 @@ export class MysqlSession {
   static async open(client: MysqlClient, options: SessionOptions): Promise<MysqlSession> {
     const { signal, onStderr } = options;
     const known = await client.optionsOf(client.program, signal);
-    const more = WHERE_KNOWN.filter((name) => known.has(name.replace(/^skip-/, ""))).map((name) => `--${name}`);
-    const child = client.start(client.program, [...CLIENT_OPTIONS, ...more], {
+    const child = client.start(client.program, [...confinedArguments(known), ...CLIENT_OPTIONS], {
       stdin: "piped",
       stderr: { take: onStderr, wholeLines: true },
     });

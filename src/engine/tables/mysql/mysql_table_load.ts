@@ -39,7 +39,7 @@ interface LoadTools {
 }
 
 /** A load. It begins when the first rows come, or at its end. */
-export class MysqlLoad implements TableLoad {
+export class MysqlTableLoad implements TableLoad {
   readonly #load: TableToLoad;
   readonly #tools: LoadTools;
   #session: MysqlSession | undefined;
