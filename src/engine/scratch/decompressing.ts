@@ -4,8 +4,9 @@ import { gzipFormat } from "../../guard/gzip.ts";
 import type { GuardFormat } from "../../guard/guard.ts";
 import type { Format, Judge } from "../../guard/judge.ts";
 import { zstdFormat } from "../../guard/zstd.ts";
-import type { EngineTarget, OpenTarget, TargetStream } from "../engine.ts";
+import type { EngineTarget, RestoredItem, TargetStream } from "../engine.ts";
 import type { Driven } from "../engine_urls.ts";
+import { withWrappedStreams } from "./wrapped_streams.ts";
 
 /** Compressed bytes that are taken at once. Zeros, compressed by zstd, become 32,000 times as many. */
 const PIECE_BYTES = 1024;
@@ -33,26 +34,21 @@ export function decompressing(
   return {
     ...target,
     engine: { ...target.engine, dumpFormats: [...formats, ...compressed as GuardFormat[]] },
-    driver: { open: async (request) => withStreams(await target.driver.open(request), compressionOf) },
+    driver: withWrappedStreams(target.driver, () => decompression(compressionOf)),
   };
 }
 
-function withStreams(open: OpenTarget, compressionOf: (path: string) => string | null): OpenTarget {
+function decompression(compressionOf: (path: string) => string | null) {
   const running = new Set<Decompressed>();
-  const dispose = () => running.forEach((stream) => stream.close());
   return {
-    beginLevel: (level) => open.beginLevel(level),
-    async take(item): Promise<TargetStream | null> {
-      const stream = await open.take(item);
-      const format = FORMATS.get(compressionOf(item.path) ?? "");
-      if (stream === null || format === undefined) return stream;
-      const made = new Decompressed(stream, format, item.path);
+    wrap(stream: TargetStream, { path }: RestoredItem): TargetStream {
+      const format = FORMATS.get(compressionOf(path) ?? "");
+      if (format === undefined) return stream;
+      const made = new Decompressed(stream, format, path);
       running.add(made);
       return made;
     },
-    endLevel: () => open.endLevel(),
-    finish: () => open.finish().finally(dispose),
-    cancel: () => open.cancel().finally(dispose),
+    dispose: () => running.forEach((stream) => stream.close()),
   };
 }
 

@@ -1,7 +1,8 @@
 /** The beginnings of the dumps that a target gets, which tell how they were made. */
 import { Buffer } from "node:buffer";
-import type { EngineTarget, OpenTarget, TargetStream } from "../engine.ts";
+import type { EngineTarget, TargetStream } from "../engine.ts";
 import type { Driven } from "../engine_urls.ts";
+import { withWrappedStreams } from "./wrapped_streams.ts";
 
 /** How much of a dump is its beginning: `pg_dump --clean` begins with what it drops. */
 const HEAD_BYTES = 16 * 1024;
@@ -14,28 +15,20 @@ export function dropsBlindly(head: string): boolean {
 
 /** The same target; `onHead` gets the beginning of each dump, as it grows, with a character for each byte. */
 export function tellingHeads(target: Driven<EngineTarget>, onHead: (head: string) => void): Driven<EngineTarget> {
-  return { ...target, driver: { open: async (request) => telling(await target.driver.open(request), onHead) } };
+  const wrap = (stream: TargetStream) => tellingHead(stream, onHead);
+  return { ...target, driver: withWrappedStreams(target.driver, () => ({ wrap })) };
 }
 
-function telling(open: OpenTarget, onHead: (head: string) => void): OpenTarget {
+function tellingHead(stream: TargetStream, onHead: (head: string) => void): TargetStream {
+  let head = "";
   return {
-    beginLevel: (level) => open.beginLevel(level),
-    async take(item): Promise<TargetStream | null> {
-      const stream = await open.take(item);
-      let head = "";
-      return stream && {
-        async write(bytes) {
-          if (head.length < HEAD_BYTES) {
-            head += Buffer.from(bytes.slice(0, HEAD_BYTES - head.length)).toString("latin1");
-            onHead(head);
-          }
-          await stream.write(bytes);
-        },
-        end: () => stream.end(),
-      };
+    async write(bytes) {
+      if (head.length < HEAD_BYTES) {
+        head += Buffer.from(bytes.slice(0, HEAD_BYTES - head.length)).toString("latin1");
+        onHead(head);
+      }
+      await stream.write(bytes);
     },
-    endLevel: () => open.endLevel(),
-    finish: () => open.finish(),
-    cancel: () => open.cancel(),
+    end: () => stream.end(),
   };
 }
