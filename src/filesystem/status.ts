@@ -50,3 +50,11 @@ export interface FileStatus {
   /** When it was made, or `null` if the file system does not tell. */
   readonly createdNs: bigint | null;
 }
+
+/** Whether two statuses are of one file. */
+export function isSameFile(
+  a: Pick<FileStatus, "inode" | "device">,
+  b: Pick<FileStatus, "inode" | "device">,
+): boolean {
+  return a.inode === b.inode && a.device === b.device;
+}

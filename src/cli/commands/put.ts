@@ -54,7 +54,8 @@ const EXAMPLES: HelpNotes = {
     "A SOURCE is read by the engine that its scheme names. tar:PATH is a directory, read by GNU tar; behind a ? it has " +
     "the parameters exclude=PATTERN, dereference=none|soft|hard|all and one-file-system. Without options for levels, " +
     "its levels go to 6 and then begin again. mysql://USER@HOST/DATABASE is a database of MariaDB or MySQL, without " +
-    "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, history=no, routines=no and users=no. postgresql://USER@HOST/DATABASE is one of PostgreSQL, without DATABASE all of them, with " +
+    "DATABASE all of them, with the parameters socket, defaults-file, databases, ignore, history=no, routines=no and " +
+    "users=no. postgresql://USER@HOST/DATABASE is one of PostgreSQL, without DATABASE all of them, with " +
     "the parameters of libpq and databases, format=plain, schema, ignore and globals=no. sqlite:PATH is a database of " +
     "SQLite, with the parameter format=sql. tables:URL?table=NAME, with the URL of a database, are tables of it one by " +
     "one, with the parameters table, format=text and definitions. Exit code 6: committed, but some of the source could " +

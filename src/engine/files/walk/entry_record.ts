@@ -5,7 +5,7 @@ import type { EntryProperties, ExtendedAttribute, NodeType } from "../../../form
 import { headText } from "../../../format/tree/node_head.ts";
 import { goFileMode } from "../../../format/tree/file_mode.ts";
 import type { ExtendedAttribute as RawAttribute } from "../../../filesystem/open_file.ts";
-import type { FileStatus } from "../../../filesystem/status.ts";
+import { type FileStatus, isSameFile } from "../../../filesystem/status.ts";
 
 /** What tells a state of a file from all others. */
 export interface FileState {
@@ -59,11 +59,6 @@ export function stateOf(status: FileStatus): FileState {
 /** Whether two states are of one file that did not change. */
 export function isSameState(a: FileState, b: FileState): boolean {
   return isSameFile(a, b) && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
-}
-
-/** Whether two states are of one file. */
-export function isSameFile(a: FileState, b: FileState): boolean {
-  return a.inode === b.inode && a.device === b.device;
 }
 
 /** The record of an entry of this status. Field by field: a walk makes millions, and copies of objects take long. */

@@ -5,7 +5,8 @@
 import { FileSystemError } from "../../../base/errors.ts";
 import type { FileSystem, Folder } from "../../../filesystem/file_system.ts";
 import { HERE } from "../../../filesystem/names.ts";
-import { type FileState, isSameFile, joined, stateOf } from "./entry_record.ts";
+import { isSameFile } from "../../../filesystem/status.ts";
+import { type FileState, joined, stateOf } from "./entry_record.ts";
 import { type FolderPlace, openPlace } from "./open_below.ts";
 
 /** At most so many are open. */

@@ -13,7 +13,6 @@ import {
 import { withPartitions } from "../../../backup/tables/piece_plan.ts";
 import { isOfFiles } from "../../../format/manifest/manifest.ts";
 import type { UsedObject } from "../../../engine/engine.ts";
-import { TABLES_ENGINE } from "../../../engine/tables/table_position.ts";
 import type { ListedPiece } from "../../../format/table_list.ts";
 import type { CacheAccess, World } from "../../access.ts";
 import { chooseFile, filesFor, type FoundBackup } from "../get.ts";
@@ -116,12 +115,6 @@ async function streamsOf(
 ): Promise<StreamPieces[]> {
   if (isOfFiles(found.manifest)) {
     throw new UsageError("The backup holds files and directories, no dump: its tables cannot be told");
-  }
-  if (found.manifest?.engine.name === TABLES_ENGINE) {
-    throw new UsageError(
-      'Each table of this backup is a stream of its own, no dump: "agent show" lists them, --into loads them into a ' +
-        "database, and --file writes the rows of one",
-    );
   }
   const files = await filesFor(found, undefined);
   const access = await cache?.();

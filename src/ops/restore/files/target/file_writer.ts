@@ -3,7 +3,7 @@ import { FileSystemError } from "../../../../base/errors.ts";
 import { bytesOfByteString } from "../../../../format/byte_string.ts";
 import type { Folder } from "../../../../filesystem/file_system.ts";
 import type { OpenFile } from "../../../../filesystem/open_file.ts";
-import type { FileStatus } from "../../../../filesystem/status.ts";
+import { type FileStatus, isSameFile } from "../../../../filesystem/status.ts";
 import { folderOf, nameOf } from "../entry.ts";
 import type { MetadataSetter } from "./metadata.ts";
 import { makePart, partName } from "./part_name.ts";
@@ -138,7 +138,7 @@ function openUnchanged(folder: Folder, name: Uint8Array, found: FileStatus): Ope
     throw error;
   }
   const status = file.status();
-  const isSame = status.inode === found.inode && status.device === found.device && status.size === found.size &&
+  const isSame = isSameFile(status, found) && status.size === found.size &&
     status.modifiedNs === found.modifiedNs && status.changedNs === found.changedNs;
   if (isSame) return file;
   file[Symbol.dispose]();

@@ -3,7 +3,7 @@ import { concatBytes } from "../../../../base/bytes.ts";
 import { FileSystemError } from "../../../../base/errors.ts";
 import type { FileSystem } from "../../../../filesystem/file_system.ts";
 import { HERE } from "../../../../filesystem/names.ts";
-import type { FileStatus } from "../../../../filesystem/status.ts";
+import { type FileStatus, isSameFile } from "../../../../filesystem/status.ts";
 
 const ABOVE = new TextEncoder().encode("/..");
 
@@ -45,8 +45,4 @@ export class RepositoryFolder {
       throw error;
     }
   }
-}
-
-function isSameFile(a: FileStatus, b: FileStatus): boolean {
-  return a.inode === b.inode && a.device === b.device;
 }

@@ -4,7 +4,7 @@ import { bytesOfByteString, byteStringOf } from "../../../../format/byte_string.
 import { returnLargeBuffers } from "../../../../filesystem/allocator.ts";
 import type { FileSystem, Folder } from "../../../../filesystem/file_system.ts";
 import { HERE } from "../../../../filesystem/names.ts";
-import type { FileStatus } from "../../../../filesystem/status.ts";
+import { type FileStatus, isSameFile } from "../../../../filesystem/status.ts";
 import { BlockedPaths } from "./blocked_paths.ts";
 import { EntryMaker } from "./entry_maker.ts";
 import { folderOf, nameOf } from "../entry.ts";
@@ -76,7 +76,7 @@ class RestoreTarget implements Disposable {
     const isEmpty = [...this.#root.list()].every((entries) => entries.length === 0);
     return {
       lacks: this.#files.lacks,
-      isRoot: own.inode === root.inode && own.device === root.device,
+      isRoot: isSameFile(own, root),
       isInRepository: this.#repository.contains(this.#path),
       isEmpty,
       isMarked: hasMark(this.#root, this.#mark),

@@ -10,7 +10,7 @@ import type { NodeType } from "../../../../format/tree/node.ts";
 import type { Accounts } from "../../../../filesystem/accounts.ts";
 import type { Folder } from "../../../../filesystem/file_system.ts";
 import type { OpenFile } from "../../../../filesystem/open_file.ts";
-import type { FileStatus, Name } from "../../../../filesystem/status.ts";
+import { type FileStatus, isSameFile, type Name } from "../../../../filesystem/status.ts";
 import type { BlockedPaths } from "./blocked_paths.ts";
 import { COMPARE, type Decision, type FoundEntry, type IfExists, planContent, planEntry } from "../decision.ts";
 import { folderOf, nameOf, type RestoreEntry } from "../entry.ts";
@@ -141,7 +141,7 @@ export class WindowPlanner {
       size: status.size,
       mtimeNs: status.modifiedNs,
       links: status.links,
-      isLinked: first !== null && first.inode === status.inode && first.device === status.device,
+      isLinked: first !== null && isSameFile(first, status),
       isSame,
       metadataDiffers: type === entry.type && !entry.isParent &&
         (metadata.statusDiffers(entry, status) || this.#attributesDiffer(entry, folder, name)),
