@@ -18,6 +18,7 @@ export class PrivateFolder implements AsyncDisposable {
   /** Its absolute path. */
   readonly path: string;
   readonly #lock: Deno.FsFile;
+  #removed: Promise<void> | undefined;
 
   private constructor(path: string, lock: Deno.FsFile) {
     this.path = path;
@@ -59,14 +60,17 @@ export class PrivateFolder implements AsyncDisposable {
     return path;
   }
 
-  /** Removes it with all that is in it. May be called again. Never throws: what cannot be removed is swept later. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Removes it with all that is in it. Never throws: what cannot be removed is swept later. May be called again, also
+   * while an earlier call is at work: each resolves when the folder is gone.
+   */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#removed ??= this.#remove();
+  }
+
+  async #remove(): Promise<void> {
     await removeWhole(this.path);
-    try {
-      this.#lock.close();
-    } catch {
-      // It was closed by an earlier call.
-    }
+    this.#lock.close();
   }
 }
 

@@ -31,6 +31,20 @@ Deno.test("nobody else may read a private folder and its files, and nothing of i
   assert.deepEqual(names(directory.path), []);
 });
 
+Deno.test("whoever gives a folder up, while another does, hears of it when the folder is gone", async () => {
+  await using directory = new TestDirectory();
+  for (let round = 0; round < 100; round++) {
+    const folder = await PrivateFolder.make(directory.path);
+    await folder.write("password", "secret");
+    const first = folder[Symbol.asyncDispose]();
+    // As late as a restore that is interrupted, which gives up its target twice.
+    for (let turn = 0; turn < round; turn++) await null;
+    await folder[Symbol.asyncDispose]();
+    assert.deepEqual(names(directory.path), []);
+    await first;
+  }
+});
+
 Deno.test("what a killed process left behind is swept, and nothing else", async () => {
   await using directory = new TestDirectory();
   await using inUse = await PrivateFolder.make(directory.path);
