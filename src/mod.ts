@@ -54,6 +54,23 @@ export type { KeyMemory } from "./repository/key_search.ts";
 export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.ts";
 export type { Lock, ProcessMark } from "./format/lock.ts";
 
+// Events of an agent.
+export {
+  type Action as AgentAction,
+  ACTIONS,
+  type AgentEvent,
+  EVENT_NAMES,
+  type EventHandler,
+  type EventName,
+} from "./library/events/event.ts";
+export {
+  type ActionRequest,
+  type ActionSession,
+  Events,
+  type EventsOptions,
+  type SubscribeOptions,
+} from "./library/events/events.ts";
+
 // Stores by URL, and the interface for custom stores.
 export type {
   BlobStore,

@@ -17,7 +17,7 @@ const FLOORS: Readonly<Record<number, Steps>> = {
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
   5: [["ops"]],
-  7: [["mod.ts", "worker.ts"]],
+  7: [["library"], ["mod.ts", "worker.ts"]],
   8: [["cli"]],
   9: [["main.ts"]],
 };
@@ -78,6 +78,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/mysql": [[OTHER_FILES], ["load"], ["mysql_target.ts"], ["mysql_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
+  library: [["events"]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],

@@ -15,6 +15,7 @@ export async function withinTime<T>(
     giveUp.abort(late);
     throw late;
   });
+  tooLate.catch(() => {}); // Work that throws before it returns leaves nobody to hear of it.
   try {
     return await Promise.race([work(giveUp.signal), tooLate]);
   } finally {

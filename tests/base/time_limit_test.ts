@@ -27,6 +27,10 @@ Deno.test("work that ends in time gives what it gives, and what it throws", asyn
   assert.deepEqual(slept, [5]);
   const failed = new Error("failed");
   await assert.rejects(withinTime({ clock: alarm().clock, ms: 5, late: LATE }, () => Promise.reject(failed)), failed);
+  const throwing = () => {
+    throw failed;
+  };
+  await assert.rejects(withinTime({ clock: alarm().clock, ms: 5, late: LATE }, throwing), failed);
 });
 
 Deno.test("work that takes too long is aborted, and not waited for where it does not heed that", async () => {
