@@ -220,7 +220,16 @@ export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from ".
 export type { RestoreVerdict } from "./backup/restore_tests.ts";
 export type { PartLimits } from "./backup/content/content_list.ts";
 export type { CompressionLevel } from "./codec/compression.ts";
-export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";
+export {
+  type BuiltInGuardChoice,
+  type CustomGuard,
+  type CustomJudge,
+  type CustomVerdict,
+  GUARD_FORMATS,
+  type GuardChoice,
+  type GuardFormat,
+  type Verdict,
+} from "./guard/guard.ts";
 export {
   LEVEL_MODES,
   type LevelDecision,

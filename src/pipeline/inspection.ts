@@ -1,5 +1,5 @@
 /** One stream in the digesting thread, which digests and judges any number of streams side by side. */
-import type { GuardChoice } from "../guard/guard.ts";
+import type { BuiltInGuardChoice } from "../guard/guard.ts";
 import type { DigestCalls, StreamSummary } from "./calls.ts";
 import type { FilledSegment } from "./feed.ts";
 import type { Caller } from "../base/thread.ts";
@@ -9,8 +9,8 @@ import type { Caller } from "../base/thread.ts";
  * end, call `drop` instead.
  */
 export interface StreamInspection {
-  /** Takes the next piece. Owns: the segment is released in the end. */
-  take(filled: FilledSegment): void;
+  /** Takes the next piece, which begins at `start`, 0 by default. Owns: the segment is released in the end. */
+  take(filled: FilledSegment, start?: number): void;
   /** The digests and the verdict of the whole stream. Throws if it could not be digested or judged. */
   finish(): Promise<StreamSummary>;
   /** Gives the stream up. May be called more than once, and after `finish`. */
@@ -34,14 +34,14 @@ export interface DigestPlace {
 export class Inspection implements StreamInspection {
   readonly #place: DigestPlace;
   readonly #stream: number;
-  readonly #guard: GuardChoice;
+  readonly #guard: BuiltInGuardChoice;
   /** Who digests this stream, once that is known. */
   #digester: Caller<DigestCalls> | undefined;
   /** The first piece, until it is known who digests it. */
   #held: FilledSegment & { readonly start: number } | undefined;
 
   /** `stream` is its number in the place; no other stream there may ever have the same. */
-  constructor(place: DigestPlace, stream: number, guard: GuardChoice) {
+  constructor(place: DigestPlace, stream: number, guard: BuiltInGuardChoice) {
     this.#place = place;
     this.#stream = stream;
     this.#guard = guard;
