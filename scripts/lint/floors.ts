@@ -52,6 +52,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "tables_run.ts",
       "verify_restore_run.ts",
     ],
+    ["plugins"],
     ["commands"],
     ["command_list.ts"],
     ["program.ts"],
@@ -78,7 +79,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/mysql": [[OTHER_FILES], ["load"], ["mysql_target.ts"], ["mysql_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
-  library: [["events"]],
+  library: [["events"], ["plugins"]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],

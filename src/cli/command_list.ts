@@ -46,6 +46,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
+  plugins: async () => ({ make: (await import("./commands/plugins.ts")).pluginsCommand }),
   version: async () => ({ make: (await import("./commands/version.ts")).versionCommand }),
 };
 

@@ -5,7 +5,9 @@ import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
 import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
+import type { Plugins, PluginsOptions } from "../library/plugins/plugins.ts";
 import type { World } from "../ops/access.ts";
+import type { StoreRegistry } from "../store/store_urls.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
 
@@ -41,6 +43,12 @@ export interface CliContext {
   readonly version: VersionInfo;
   /** Loads the engines that sources and targets may name: most commands need none. */
   readonly engines: () => Promise<EngineRegistry>;
+  /** The stores that repositories may name; absent for those of this program. */
+  readonly stores?: () => Promise<StoreRegistry>;
+  /** What the configuration says of plugins, for a command line; absent if there can be none. */
+  readonly pluginSetup?: (args: readonly string[]) => Promise<PluginSetup | undefined>;
+  /** The plugins that are active while the command runs; absent if none is enabled. */
+  readonly plugins?: Plugins;
   /** What servers for restores on trial are started with; absent if they cannot be. */
   readonly clientMachine?: ClientMachine;
   /** Loads the database at a URL whose tables are dumped and loaded; absent if none can be reached here. */
@@ -50,6 +58,9 @@ export interface CliContext {
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
 }
+
+/** What the configuration says of plugins. */
+export type PluginSetup = Pick<PluginsOptions, "place" | "enabled" | "conf" | "settings" | "events">;
 
 /** The files and directories of a machine. */
 export interface LocalFiles {

@@ -3,7 +3,7 @@ import { Command, type OptionValues } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
 import type { CacheAccess, RepositoryAccess } from "../../ops/access.ts";
-import { isRemote, openStore } from "../../store/built_in.ts";
+import { builtInStores } from "../../store/built_in.ts";
 import { LastKey } from "../../store/cache/last_key.ts";
 import type { StoreDependencies } from "../../store/store_urls.ts";
 import { cacheDirectory, cacheLimit } from "./cache_directory.ts";
@@ -54,10 +54,11 @@ export function repositoryAccess(
 ): RepositoryAccess {
   let reading: Promise<string> | undefined;
   const url = () => reading ??= repositoryUrl(options, context, wording);
+  const stores = context.stores ?? (() => Promise.resolve(builtInStores()));
   return {
-    openStore: async () => openStore(await url(), await storeDependencies(options, context)),
+    openStore: async () => (await stores()).open(await url(), await storeDependencies(options, context)),
     ...passwordAccess(options, context, wording),
-    cache: async () => isRemote(await url()) ? cacheOf(options, context) : undefined,
+    cache: async () => (await stores()).isRemote(await url()) ? cacheOf(options, context) : undefined,
     listCache: () => Promise.resolve(cacheOf(options, context)),
     keyMemory: (location) => keyMemory(location, options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),

@@ -1,0 +1,77 @@
+/** The plugins of a command: activated before it, deactivated after it however it ends. */
+import type { AgentError } from "../../base/errors.ts";
+import { ENGINE_NAMES } from "../../engine/engine_names.ts";
+import type { EngineRegistry } from "../../engine/engine_urls.ts";
+import { BUILT_IN_GUARDS } from "../../guard/guard.ts";
+import type { PluginLog } from "../../library/plugins/plugin.ts";
+import { BUILT_IN_STORES, builtInStores } from "../../store/built_in.ts";
+import type { StoreRegistry } from "../../store/store_urls.ts";
+import type { CliContext } from "../context.ts";
+import { writeNote, writeWarning } from "../report/warning.ts";
+
+/** The command that lists plugins, and therefore looks at them even if none is enabled. */
+const PLUGINS = "plugins";
+/** What plugins have no part in. */
+const WITHOUT_PLUGINS = ["version", "--version", "-V"];
+
+/** How a command speaks, and which commands there are. */
+interface Speech {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** The names that no command of a plugin may have. */
+  readonly commands: readonly string[];
+}
+
+/**
+ * Runs a command with the plugins that the configuration enables. Nothing of plugins is loaded if it enables none.
+ * Throws what the command throws.
+ */
+export async function withPlugins<Result>(
+  args: readonly string[],
+  context: CliContext,
+  speech: Speech,
+  work: (context: CliContext) => Promise<Result>,
+): Promise<Result> {
+  const [first = ""] = args;
+  const setup = WITHOUT_PLUGINS.includes(first) ? undefined : await context.pluginSetup?.(args);
+  if (setup === undefined || setup.enabled.length === 0 && first !== PLUGINS) return await work(context);
+  const { activatePlugins } = await import("../../library/plugins/plugins.ts");
+  const { stderr, signal, world: { clock } } = context;
+  const onProblem = ({ message }: AgentError) => void writeWarning(message, speech, stderr);
+  const taken = { engine: ENGINE_NAMES, store: BUILT_IN_STORES, guard: BUILT_IN_GUARDS, command: speech.commands };
+  const logFor = (plugin: string) => logOf(plugin, speech, context);
+  const plugins = await activatePlugins({ ...setup, clock, taken, logFor, onProblem }, signal);
+  try {
+    return await work({
+      ...context,
+      plugins,
+      engines: once(async (): Promise<EngineRegistry> => {
+        const registry = await context.engines();
+        plugins.addEngines(registry);
+        return registry;
+      }),
+      stores: once((): Promise<StoreRegistry> => {
+        const registry = builtInStores();
+        plugins.addStores(registry);
+        return Promise.resolve(registry);
+      }),
+    });
+  } finally {
+    await plugins.deactivate();
+  }
+}
+
+/** What a plugin says, with its name in front. */
+function logOf(plugin: string, { json, quiet }: Speech, { stderr }: CliContext): PluginLog {
+  const warn = (message: string) => void writeWarning(`${plugin}: ${message}`, { json }, stderr);
+  return {
+    info: (message) => json || quiet ? undefined : void writeNote(`${plugin}: ${message}`, stderr),
+    warn,
+    error: warn,
+  };
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => made ??= make();
+}
