@@ -6,6 +6,7 @@ import {
   emptySandbox,
   eventually,
   isGone,
+  pidIn,
   type Running,
   type Sandbox,
   sandbox,
@@ -251,10 +252,10 @@ programTest({
     const command = `"$AGENT" put s -- sh -c 'echo data; echo $$ >pid; exec sleep 600'; echo "exit $?"`;
     await using put = onTerminal(script, box, command);
     await eventually("a lock", async () => (await box.names("locks")).length > 0 || undefined);
-    const pid = await eventually("the command", () => Deno.readTextFile(box.join("pid")).catch(() => undefined));
+    const pid = await pidIn(box.join("pid"));
     await put.write(CTRL_C);
     assert.match((await put.outcome()).stdout, /agent: Interrupted\r\n/);
-    assert.ok(isGone(Number(pid)), "the command is gone");
+    assert.ok(isGone(pid), "the command is gone");
     assert.deepEqual(await box.names("locks"), []);
     assert.deepEqual(await box.names("snapshots"), []);
   },
