@@ -36,7 +36,6 @@ import {
   passGate,
   type RepositoryAccess,
   useCase,
-  type UseCaseOptions,
   type World,
 } from "../access.ts";
 import {
