@@ -30,14 +30,7 @@ import { startThreads } from "../../pipeline/threads.ts";
 import { isInFuture } from "../../base/clock.ts";
 import type { IndexedRepository, Repository } from "../../repository/repository.ts";
 import { pathInTree } from "../../repository/tree/trees.ts";
-import {
-  type GatedOptions,
-  openAccess,
-  passGate,
-  type RepositoryAccess,
-  useCase,
-  type World,
-} from "../access.ts";
+import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase, type World } from "../access.ts";
 import {
   type ContentReading,
   readVerified,
