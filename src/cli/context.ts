@@ -5,6 +5,7 @@ import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
 import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
+import type { Events } from "../library/events/events.ts";
 import type { Plugins, PluginsOptions } from "../library/plugins/plugins.ts";
 import type { World } from "../ops/access.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
@@ -49,6 +50,8 @@ export interface CliContext {
   readonly pluginSetup?: (args: readonly string[]) => Promise<PluginSetup | undefined>;
   /** The plugins that are active while the command runs; absent if none is enabled. */
   readonly plugins?: Plugins;
+  /** Loads those who hear of what commands do to backups; undefined, or absent, if there are none. */
+  readonly events?: () => Promise<Events | undefined>;
   /** What servers for restores on trial are started with; absent if they cannot be. */
   readonly clientMachine?: ClientMachine;
   /** Loads the database at a URL whose tables are dumped and loaded; absent if none can be reached here. */
@@ -60,7 +63,7 @@ export interface CliContext {
 }
 
 /** What the configuration says of plugins. */
-export type PluginSetup = Pick<PluginsOptions, "place" | "enabled" | "conf" | "settings" | "events">;
+export type PluginSetup = Pick<PluginsOptions, "place" | "enabled" | "conf" | "settings">;
 
 /** The files and directories of a machine. */
 export interface LocalFiles {

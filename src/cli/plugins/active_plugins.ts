@@ -1,5 +1,6 @@
 /** The plugins of a command: activated before it, deactivated after it however it ends. */
 import type { AgentError } from "../../base/errors.ts";
+import { uuid4 } from "../../base/uuid.ts";
 import { ENGINE_NAMES } from "../../engine/engine_names.ts";
 import type { EngineRegistry } from "../../engine/engine_urls.ts";
 import { BUILT_IN_GUARDS } from "../../guard/guard.ts";
@@ -36,15 +37,19 @@ export async function withPlugins<Result>(
   const setup = WITHOUT_PLUGINS.includes(first) ? undefined : await context.pluginSetup?.(args);
   if (setup === undefined || setup.enabled.length === 0 && first !== PLUGINS) return await work(context);
   const { activatePlugins } = await import("../../library/plugins/plugins.ts");
-  const { stderr, signal, world: { clock } } = context;
+  const { Events } = await import("../../library/events/events.ts");
+  const { stderr, signal, world: { clock, randomBytes } } = context;
   const onProblem = ({ message }: AgentError) => void writeWarning(message, speech, stderr);
   const taken = { engine: ENGINE_NAMES, store: BUILT_IN_STORES, guard: BUILT_IN_GUARDS, command: speech.commands };
   const logFor = (plugin: string) => logOf(plugin, speech, context);
-  const plugins = await activatePlugins({ ...setup, clock, taken, logFor, onProblem }, signal);
+  const heard = await context.events?.();
+  const events = heard ?? new Events({ clock, randomUuid: () => uuid4(randomBytes), onProblem });
+  const plugins = await activatePlugins({ ...setup, events, clock, taken, logFor, onProblem }, signal);
   try {
     return await work({
       ...context,
       plugins,
+      events: () => Promise.resolve(events),
       engines: once(async (): Promise<EngineRegistry> => {
         const registry = await context.engines();
         plugins.addEngines(registry);
