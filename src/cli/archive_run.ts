@@ -7,7 +7,8 @@ import { archive, type ArchiveFormat, type ArchiveProgress, type ArchiveResult }
 import type { RepositoryAccess } from "../ops/access.ts";
 import type { StreamSink } from "../base/byte_source.ts";
 import type { CliContext } from "./context.ts";
-import { openOutputFile, writeToReader } from "./output_file.ts";
+import { openOutputFile } from "../ops/restore/output_file.ts";
+import { writeToReader } from "./standard_output.ts";
 import { archiveJson } from "./report/json/streams_json.ts";
 import { READING_INDEXES, withProgress } from "./report/progress.ts";
 import type { ProgressStep } from "./report/progress_wording.ts";

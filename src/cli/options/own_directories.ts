@@ -2,7 +2,7 @@
 import type { RepositoryAccess } from "../../ops/access.ts";
 import { isRemote } from "../../store/built_in.ts";
 import type { CliContext } from "../context.ts";
-import { cacheDirectory } from "./cache_directory.ts";
+import { cacheDirectory } from "../../store/cache/cache_place.ts";
 import type { OwnDirectory } from "./put_files.ts";
 
 /**
