@@ -95,12 +95,29 @@ export class Events {
     try {
       result = await work({ id, begin });
     } catch (error) {
-      const told = error instanceof AgentError ? error : new AgentError(messageOf(error), { cause: error });
-      await this.#tell({ ...common, event: "onError", error: told });
+      await this.#tellError(error, common);
       throw error;
     }
     await this.#tell({ ...common, event: `on${action}`, result: told(result) });
     return result;
+  }
+
+  /** Runs work that is no action of its own, such as a check: only its failure is told. Throws what the work throws. */
+  async watch<Result>(
+    { series, signal = new AbortController().signal }: ActionRequest,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.#tellError(error, { session: this.#options.randomUuid(), series, signal });
+      throw error;
+    }
+  }
+
+  async #tellError(error: unknown, common: Pick<AgentEvent, "session" | "series" | "signal">): Promise<void> {
+    const told = error instanceof AgentError ? error : new AgentError(messageOf(error), { cause: error });
+    await this.#tell({ ...common, event: "onError", error: told });
   }
 
   /** Tells what is about to happen. Throws what the first handler throws that objects. */
