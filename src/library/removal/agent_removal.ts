@@ -34,7 +34,7 @@ export interface SeriesRemovalOptions extends RemovalOptions {
 export type RotationOptions = Partial<Rotation> & SeriesRemovalOptions;
 
 /** Seven days, six weeks, six months, no years; weeks begin on Saturday. */
-export const USUAL_ROTATION: Rotation = { days: 7, weeks: 6, months: 6, years: 0, firstWeekDay: 5 };
+const USUAL_ROTATION: Rotation = { days: 7, weeks: 6, months: 6, years: 0, firstWeekDay: 5 };
 
 /** What removes on behalf of an agent. */
 interface RemovalTools {
