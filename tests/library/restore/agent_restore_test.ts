@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AgentError, IntegrityError, InterruptedError, UsageError } from "../../../src/base/errors.ts";
-import { builtInEngines } from "../../../src/engine/built_in.ts";
 import type { Agent } from "../../../src/library/agent.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
 import { noise } from "../../helpers/world.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
-import { Memory, memoryEngine } from "../../engine/memory_engine.ts";
+import { programTest } from "../../helpers/programs.ts";
 import { bytesOf, listenTo, namesIn, openTestAgent } from "../agent_fixture.ts";
 
 const PLAIN = { guard: "none" } as const;
@@ -85,16 +84,22 @@ Deno.test("a stream goes into a web stream, which is closed at its end", async (
   assert.equal(text, "orders");
 });
 
-Deno.test("an engine restores into its target", async () => {
-  const memory = new Memory();
-  memory.places.set("shop", new Map([["orders", bytesOf("1, 2, 3")]]));
-  const engines = builtInEngines({ environment: {} });
-  engines.register("mem", { ...memoryEngine(memory), hasEntries: true });
-  await using agent = (await openTestAgent({ engines })).agent;
-  await agent.backup("prod/shop", "mem:shop");
-  const { replayed } = await agent.restore("prod/shop", { to: "mem:copy" });
-  assert.equal(replayed?.level, 0);
-  assert.deepEqual(memory.places.get("copy")?.get("orders"), bytesOf("1, 2, 3"));
+programTest({
+  name: "an engine restores into its target, and into a directory",
+  needs: ["tar"],
+  async fn() {
+    await using directory = new TestDirectory();
+    directory.write("source/file", "content");
+    await using agent = (await openTestAgent()).agent;
+    await agent.backup("srv/files", `tar:${directory.at("source")}`);
+    const { replayed } = await agent.restore("srv/files", { to: `tar:${directory.at("first")}` });
+    assert.equal(replayed?.level, 0);
+    await agent.restore("srv/files", { to: directory.at("second") });
+    for (const place of ["first", "second"]) {
+      assert.equal(await Deno.readTextFile(directory.at(`${place}/file`)), "content");
+    }
+    await assert.rejects(agent.restore("srv/files", { to: "sqlite:/nowhere/x.db" }), UsageError);
+  },
 });
 
 Deno.test("a damaged stream ends with an error for its reader, and the action with onError", async () => {
