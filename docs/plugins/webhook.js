@@ -10,22 +10,23 @@ export default {
   /** @param {import("@agent/agent").PluginContext} context */
   activate({ events, settings, library }) {
     const { url, events: names = ["onBackup", "onError"] } = settings;
-    if (typeof url !== "string" || !URL.canParse(url)) throw new library.UsageError("url is missing, or no URL");
+    if (typeof url !== "string" || !URL.canParse(url)) throw new library.UsageError("url is missing, or is no URL");
     if (!Array.isArray(names)) throw new library.UsageError("events is not a list");
-    for (const name of names) events.on(name, (event) => post(url, event), { timeoutMs: 10_000 });
+    for (const name of names) {
+      // What it throws after a backup is a warning, and changes nothing about the backup.
+      events.on(name, (event) => post(url, library.eventJson(event), event.signal), { timeoutMs: 10_000 });
+    }
   },
 };
 
 /**
- * Posts an event. What it throws is a warning, and changes nothing about the backup.
- *
  * @param {string} url
- * @param {import("@agent/agent").AgentEvent} event
+ * @param {unknown} value
+ * @param {AbortSignal} signal
  */
-async function post(url, { event, session, series, result, error, signal }) {
-  const body = JSON.stringify({ event, session, series, result, ...error && { error: error.message } });
+async function post(url, value, signal) {
   const headers = { "content-type": "application/json" };
-  const response = await fetch(url, { method: "POST", headers, body, signal });
+  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(value), signal });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`${new URL(url).host} answered with ${response.status}`);
 }

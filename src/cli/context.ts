@@ -6,6 +6,7 @@ import type { FilesRequest } from "../engine/files/files_request.ts";
 import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { Events } from "../library/events/events.ts";
+import type { VersionInfo } from "../library/machine/version.ts";
 import type { Plugins, PluginsOptions } from "../library/plugins/plugins.ts";
 import type { World } from "../ops/access.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
@@ -75,13 +76,4 @@ export interface LocalFiles {
   readonly mountInfo: () => Uint8Array | undefined;
   /** What the engine reads. */
   readonly source: (request: FilesRequest) => Promise<Driven<EngineSource>>;
-}
-
-/** What `agent version` reports. */
-export interface VersionInfo {
-  readonly version: string;
-  readonly commit: string | null;
-  readonly deno: string;
-  /** `compiled`, `self-extracting`, or `source` for a source tree. */
-  readonly form: string;
 }

@@ -5,6 +5,7 @@
 import { sourceOfStream } from "../../base/byte_source.ts";
 import {
   AgentError,
+  BugError,
   DeniedError,
   ExistsError,
   IntegrityError,
@@ -24,11 +25,14 @@ import { byteStringOf } from "../../format/byte_string.ts";
 import { parseStreamPath } from "../../format/manifest/series.ts";
 import { GoFileMode } from "../../format/tree/file_mode.ts";
 import { entryProperties } from "../../format/tree/node.ts";
+import { eventJson } from "../events/event_json.ts";
 
 /** The classes of errors that plugins throw, and tools for engines. Each is what the library exports by that name. */
 export interface PluginLibrary {
   /** The class of all errors of this program. */
   readonly AgentError: typeof AgentError;
+  /** Thrown where the caller is wrong, such as by a store for a name of another form. */
+  readonly BugError: typeof BugError;
   /** Thrown by a store that refuses. */
   readonly DeniedError: typeof DeniedError;
   /** Thrown by a store for a name that is taken. */
@@ -57,6 +61,8 @@ export interface PluginLibrary {
   readonly UsageError: typeof UsageError;
   /** Runs programs, for engines. */
   readonly Child: typeof Child;
+  /** An event as JSON, with backups as `agent ls --json` lists them. */
+  readonly eventJson: typeof eventJson;
   /** Names of files as engines give them. */
   readonly byteStringOf: typeof byteStringOf;
   /** The properties of an entry of a tree. */
@@ -72,6 +78,7 @@ export interface PluginLibrary {
 /** Those of this program. */
 export const PLUGIN_LIBRARY: PluginLibrary = Object.freeze({
   AgentError,
+  BugError,
   DeniedError,
   ExistsError,
   IntegrityError,
@@ -86,6 +93,7 @@ export const PLUGIN_LIBRARY: PluginLibrary = Object.freeze({
   UnfitParentError,
   UsageError,
   Child,
+  eventJson,
   byteStringOf,
   entryProperties,
   GoFileMode,

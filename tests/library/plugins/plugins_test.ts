@@ -46,7 +46,7 @@ Deno.test("a plugin sees the configuration, its settings and the events, and wri
       static version = "1.2";
       async activate({ name, conf, settings, log, events, library }) {
         log.info(JSON.stringify({ name, conf, settings }));
-        events.on("onBackup", ({ result }) => log.warn("made " + result));
+        events.on("onBackup", ({ result }) => log.warn("made " + JSON.stringify(result)));
         events.on("beforeDelete", () => { throw new library.UsageError("not on Fridays"); });
       }
       deactivate() { pluginTrace.push("deactivated"); }
@@ -54,12 +54,12 @@ Deno.test("a plugin sees the configuration, its settings and the events, and wri
   });
   const settings = { timer: { every: 5 }, other: { secret: 1 } };
   const plugins = await scene.activate(["timer"], { settings });
-  await scene.events.perform("Backup", { series: "s" }, () => Promise.resolve("a backup"));
-  const deletion = scene.events.perform("Delete", { series: "s" }, ({ begin }) => begin());
+  await scene.events.perform("Backup", { series: "s" }, () => Promise.resolve(), () => []);
+  const deletion = scene.events.perform("Delete", { series: "s" }, ({ begin }) => begin(), () => []);
   await assert.rejects(deletion, (error) => error instanceof UsageError && error.message === "not on Fridays");
   assert.deepEqual(scene.said, [
     'timer info: {"name":"timer","conf":{"repository":"main"},"settings":{"every":5}}',
-    "timer warn: made a backup",
+    "timer warn: made []",
   ]);
   assert.deepEqual(await plugins.list(), [
     { name: "timer", origin: `${scene.directory}/timer.js`, version: "1.2", state: "enabled", reason: null },
@@ -67,7 +67,7 @@ Deno.test("a plugin sees the configuration, its settings and the events, and wri
   await plugins.deactivate();
   await plugins.deactivate();
   assert.deepEqual([scene.trace, scene.problems], [["deactivated"], []]);
-  await scene.events.perform("Delete", { series: "s" }, ({ begin }) => begin());
+  await scene.events.perform("Delete", { series: "s" }, ({ begin }) => begin(), () => []);
 });
 
 Deno.test("plugins are activated in the order of their names in the configuration, and deactivated in reverse", async () => {
@@ -252,7 +252,7 @@ Deno.test("a plugin that becomes ready too late registers and hears nothing", as
   await scene.clock.advance(10_000);
   const plugins = await activated;
   await eventually("its end", () => scene.trace.length === 4);
-  await scene.events.perform("Backup", { series: "s" }, () => Promise.resolve());
+  await scene.events.perform("Backup", { series: "s" }, () => Promise.resolve(), () => []);
   await plugins.deactivate();
   assert.deepEqual(scene.trace, [
     "begun",
