@@ -48,7 +48,7 @@ export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
 export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
 export type { Password } from "./crypto/kdf.ts";
-export type { CacheAccess, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
+export type { CacheAccess, GatedOptions, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
 export type { Identity } from "./repository/key_files.ts";
 export type { KeyMemory } from "./repository/key_search.ts";
 export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.ts";
@@ -472,3 +472,22 @@ export type { OfSeriesAndHost } from "./policy/series_and_host.ts";
 export type { AppliedPrune, ApplyPhase } from "./maintain/prune/prune_apply.ts";
 export type { PackUse } from "./maintain/prune/prune_use.ts";
 export type { PackState } from "./repository/pack/stored_packs.ts";
+
+// Events of what is done to backups.
+export {
+  type Action,
+  ACTIONS,
+  type AgentEvent,
+  EVENT_NAMES,
+  type EventHandler,
+  type EventName,
+  type EventResult,
+} from "./library/events/event.ts";
+export {
+  type ActionRequest,
+  type ActionSession,
+  Events,
+  type EventsOptions,
+  type SubscribeOptions,
+} from "./library/events/events.ts";
+export { eventJson } from "./library/events/event_json.ts";

@@ -1,6 +1,6 @@
 /** Events of the command line: which command fires which, in which session, and what a veto leaves. */
 import assert from "node:assert/strict";
-import { cpSync } from "node:fs";
+import { cp } from "node:fs/promises";
 import { AgentError } from "../../src/base/errors.ts";
 import { uuid4 } from "../../src/base/uuid.ts";
 import { runCommandLine } from "../../src/cli/program.ts";
@@ -69,7 +69,7 @@ class Scene implements AsyncDisposable {
     const from = await (made ??= Scene.#make());
     const scene = new Scene();
     for (const name of ["repo", "password"]) {
-      cpSync(from.directory.at(name), scene.directory.at(name), { recursive: true });
+      await cp(from.directory.at(name), scene.directory.at(name), { recursive: true });
     }
     scene.world.clock.jump(from.world.clock.monotonicMs() - scene.world.clock.monotonicMs());
     return scene;
@@ -105,6 +105,10 @@ class Scene implements AsyncDisposable {
   async ids(): Promise<unknown[]> {
     const listed = await this.objects("ls");
     return listed.map(({ id }) => id);
+  }
+
+  async locks(): Promise<unknown[]> {
+    return await Array.fromAsync(Deno.readDir(this.directory.at("repo/locks")));
   }
 
   /** What was heard since the last call. */
@@ -174,9 +178,9 @@ Deno.test("a veto of a command leaves everything as it was", async (t) => {
       assert.deepEqual(namesOf(heard), [name, "onError"]);
       assert.equal(heard[1]!.error!.code, 1);
       assert.deepEqual(await scene.ids(), before);
-      const left = [...Deno.readDirSync(scene.directory.path)].map(({ name }) => name).sort();
+      const left = (await Array.fromAsync(Deno.readDir(scene.directory.path))).map(({ name }) => name).sort();
       assert.deepEqual(left, ["password", "repo"]);
-      assert.deepEqual([...Deno.readDirSync(scene.directory.at("repo/locks"))], []);
+      assert.deepEqual(await scene.locks(), []);
     });
   }
 });
@@ -280,7 +284,7 @@ Deno.test("an interruption while a handler hangs leaves no backup and no lock", 
   assert.equal(code, 130);
   assert.deepEqual(namesOf(scene.take()), ["beforeBackup", "onError"]);
   assert.deepEqual(await scene.ids(), []);
-  assert.deepEqual([...Deno.readDirSync(scene.directory.at("repo/locks"))], []);
+  assert.deepEqual(await scene.locks(), []);
 });
 
 Deno.test("without subscribers --json names a session all the same, another one for each run", async () => {
