@@ -62,7 +62,9 @@ export {
   EVENT_NAMES,
   type EventHandler,
   type EventName,
+  type EventResult,
 } from "./library/events/event.ts";
+export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,
   type ActionSession,
@@ -472,22 +474,3 @@ export type { OfSeriesAndHost } from "./policy/series_and_host.ts";
 export type { AppliedPrune, ApplyPhase } from "./maintain/prune/prune_apply.ts";
 export type { PackUse } from "./maintain/prune/prune_use.ts";
 export type { PackState } from "./repository/pack/stored_packs.ts";
-
-// Events of what is done to backups.
-export {
-  type Action,
-  ACTIONS,
-  type AgentEvent,
-  EVENT_NAMES,
-  type EventHandler,
-  type EventName,
-  type EventResult,
-} from "./library/events/event.ts";
-export {
-  type ActionRequest,
-  type ActionSession,
-  Events,
-  type EventsOptions,
-  type SubscribeOptions,
-} from "./library/events/events.ts";
-export { eventJson } from "./library/events/event_json.ts";
