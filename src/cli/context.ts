@@ -5,16 +5,24 @@ import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
 import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
+import type { ConfigurationMachine } from "../config/find_configuration.ts";
 import type { Events } from "../library/events/events.ts";
 import type { VersionInfo } from "../library/machine/version.ts";
-import type { Plugins, PluginsOptions } from "../library/plugins/plugins.ts";
+import type { Plugins } from "../library/plugins/plugins.ts";
 import type { World } from "../ops/access.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
+import type { ActiveSettings } from "./active_settings.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
 
 /** The process around a command. */
 export interface CliContext {
+  /** What the configuration file says, once the command line is parsed; absent where no file is read. */
+  readonly settings?: ActiveSettings;
+  /** Where the configuration file is looked for, and whose files are trusted; absent where no file is read. */
+  readonly configurationMachine?: Omit<ConfigurationMachine, "env">;
+  /** Who gets the secrets of the environment; absent where there is nobody to keep them from. */
+  readonly secrets?: SecretKeeper;
   /** Returns an environment variable. Throws `UsageError` if it is not UTF-8. */
   readonly env: (name: string) => string | undefined;
   /** The same as bytes, in any encoding; absent if all variables are text. */
@@ -47,8 +55,6 @@ export interface CliContext {
   readonly engines: () => Promise<EngineRegistry>;
   /** The stores that repositories may name; absent for those of this program. */
   readonly stores?: () => Promise<StoreRegistry>;
-  /** What the configuration says of plugins, for a command line; absent if there can be none. */
-  readonly pluginSetup?: (args: readonly string[]) => Promise<PluginSetup | undefined>;
   /** The plugins that are active while the command runs; absent if none is enabled. */
   readonly plugins?: Plugins;
   /** Loads those who hear of what commands do to backups; undefined, or absent, if there are none. */
@@ -63,8 +69,13 @@ export interface CliContext {
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
 }
 
-/** What the configuration says of plugins. */
-export type PluginSetup = Pick<PluginsOptions, "place" | "enabled" | "conf" | "settings">;
+/** Decides which variables child processes get. */
+interface SecretKeeper {
+  /** Withholds one more variable, unless all are passed. */
+  withhold(name: string): void;
+  /** Passes all that were withheld. */
+  pass(): void;
+}
 
 /** The files and directories of a machine. */
 export interface LocalFiles {

@@ -201,7 +201,7 @@ export class Agent implements AsyncDisposable {
     { series, signal }: { readonly series: string | null; readonly signal?: AbortSignal | undefined },
     work: (signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    return this.#call(signal, (signal) => this.#parts.events.attempt({ series, signal }, () => work(signal)));
+    return this.#call(signal, (signal) => this.#parts.events.watch({ series, signal }, () => work(signal)));
   }
 
   /** Keeps count of a call, which the given signal or the end of the agent stops. */

@@ -8,12 +8,13 @@ import type { PluginLog } from "../../library/plugins/plugin.ts";
 import { BUILT_IN_STORES, builtInStores } from "../../store/built_in.ts";
 import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { CliContext } from "../context.ts";
+import { configuredPlugins } from "./configured_plugins.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 
 /** The command that lists plugins, and therefore looks at them even if none is enabled. */
 const PLUGINS = "plugins";
-/** What plugins have no part in. */
-const WITHOUT_PLUGINS = ["version", "--version", "-V"];
+/** What plugins have no part in, above all what has to work although the configuration is wrong. */
+const WITHOUT_PLUGINS = ["version", "--version", "-V", "config", "configure", "completion", "man"];
 
 /** How a command speaks, and which commands there are. */
 interface Speech {
@@ -34,7 +35,7 @@ export async function withPlugins<Result>(
   work: (context: CliContext) => Promise<Result>,
 ): Promise<Result> {
   const [first = ""] = args;
-  const setup = WITHOUT_PLUGINS.includes(first) ? undefined : await context.pluginSetup?.(args);
+  const setup = WITHOUT_PLUGINS.includes(first) ? undefined : await configuredPlugins(args, context);
   if (setup === undefined || setup.enabled.length === 0 && first !== PLUGINS) return await work(context);
   const { activatePlugins } = await import("../../library/plugins/plugins.ts");
   const { Events } = await import("../../library/events/events.ts");

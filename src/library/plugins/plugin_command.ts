@@ -65,7 +65,7 @@ const LINE = v.pipe(v.string(), v.regex(/^[^\n]+$/, "one line"));
 const FUNCTION = v.custom<PluginCommand["run"]>((value) => typeof value === "function", "a function");
 
 /** Options that every command has. */
-const OF_EVERY_COMMAND = ["help", "debug"];
+const OF_EVERY_COMMAND = ["config", "debug", "help", "profile"];
 
 const COMMAND = v.object({
   name: NAME,
