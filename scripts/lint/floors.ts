@@ -43,6 +43,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["report"],
     ["password"],
     ["options"],
+    ["manual"],
+    ["completion"],
     [
       "archive_run.ts",
       "put_steps.ts",
