@@ -2,16 +2,11 @@
 import {
   type CommandWords,
   COMPLETE,
-  type OptionWords,
   passedOptions,
   type SharedValue,
   sharedValues,
+  valueWords,
 } from "./command_words.ts";
-
-/** What follows an option, as the script writes it: a kind, or the values themselves. */
-function valueOf({ kind, choices }: OptionWords): string {
-  return choices.length > 0 ? `words ${choices.join(" ")}` : kind!;
-}
 
 function optionPattern({ option, commands, isEverywhere }: SharedValue): string {
   return isEverywhere
@@ -20,15 +15,17 @@ function optionPattern({ option, commands, isEverywhere }: SharedValue): string 
 }
 
 function optionCases(all: readonly CommandWords[]): string {
-  return sharedValues(all).map((value) => `    ${optionPattern(value)}) kind="${valueOf(value.option)}" ;;\n`).join("");
+  return sharedValues(all).map((value) => `    ${optionPattern(value)}) kind="${valueWords(value.option)}" ;;\n`).join(
+    "",
+  );
 }
 
-function commandCase({ command, below, options, arguments: kinds, isVariadic }: CommandWords): string {
+function commandCase({ command, below, options, arguments: given, isVariadic }: CommandWords): string {
   const names = options.flatMap((option) => option.names.filter((name) => name.startsWith("--")));
   return `    "${command}")
       below="${below.map(({ name }) => name).join(" ")}"
       options="${names.join(" ")}"
-      arguments=(${kinds.join(" ")})
+      arguments=(${given.map((argument) => `"${valueWords(argument)}"`).join(" ")})
       variadic=${isVariadic ? "yes" : ""}
       ;;
 `;
@@ -74,7 +71,11 @@ _agent_split() {
     else
       word+=$char
       begun=yes
-      [[ $COMP_WORDBREAKS != *"$char"* ]] || cut=\${#word}
+      if [[ $char == @ ]] && shopt -q hostcomplete; then
+        cut=$((\${#word} - 1)) # readline leaves it in the word, so that a name of a host could be completed
+      elif [[ $COMP_WORDBREAKS == *"$char"* ]]; then
+        cut=\${#word}
+      fi
     fi
   done
   words+=("$word")

@@ -1,5 +1,11 @@
 /** The commands as the completion scripts need them: what may follow which words. */
-import { type CommandDescription, isRunnable, type OptionDescription, withAllBelow } from "../manual/description.ts";
+import {
+  type ArgumentDescription,
+  type CommandDescription,
+  isRunnable,
+  type OptionDescription,
+  withAllBelow,
+} from "../manual/description.ts";
 import { kindOfArgument, kindOfOption, type ValueKind } from "../manual/value_kind.ts";
 
 /** One command. */
@@ -8,9 +14,14 @@ export interface CommandWords {
   readonly command: string;
   readonly below: readonly { readonly name: string; readonly summary: string }[];
   readonly options: readonly OptionWords[];
-  /** The kinds of its arguments, in order; the last one is repeated if `isVariadic`. */
-  readonly arguments: readonly ValueKind[];
+  /** Its arguments, in order; the last one is repeated if `isVariadic`. */
+  readonly arguments: readonly ArgumentWords[];
   readonly isVariadic: boolean;
+}
+
+/** One argument of a command. */
+interface ArgumentWords extends ArgumentDescription {
+  readonly kind: ValueKind;
 }
 
 /** One option of a command. */
@@ -18,6 +29,11 @@ export interface OptionWords extends OptionDescription {
   /** What its value is; undefined if it takes none. */
   readonly kind: ValueKind | undefined;
   readonly isRepeatable: boolean;
+}
+
+/** What a value can be, as the scripts for bash and fish write it: `words` and all values, or its kind. */
+export function valueWords({ kind, choices }: OptionWords | ArgumentWords): string {
+  return choices.length > 0 ? `words ${choices.join(" ")}` : kind!;
 }
 
 /** The command that prints names of a repository for the scripts. No help shows it. */
@@ -35,7 +51,7 @@ export function commandWords(program: CommandDescription): CommandWords[] {
       kind: kindOfOption(option),
       isRepeatable: /\brepeat/.test(option.meaning),
     })),
-    arguments: command.arguments.map((argument) => kindOfArgument(command, argument)),
+    arguments: command.arguments.map((argument) => ({ ...argument, kind: kindOfArgument(command, argument) })),
     isVariadic: command.arguments.at(-1)?.isVariadic ?? false,
   }));
 }

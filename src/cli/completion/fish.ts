@@ -2,10 +2,10 @@
 import {
   type CommandWords,
   COMPLETE,
-  type OptionWords,
   passedOptions,
   type SharedValue,
   sharedValues,
+  valueWords,
 } from "./command_words.ts";
 
 /** A word of the script in single quotes. */
@@ -13,15 +13,11 @@ function quoted(text: string): string {
   return `'${text.replaceAll(/['\\]/g, (character) => `\\${character}`)}'`;
 }
 
-function valueOf({ kind, choices }: OptionWords): string {
-  return (choices.length > 0 ? ["words", ...choices] : [kind!]).join(" ");
-}
-
 function optionCase({ option, commands, isEverywhere }: SharedValue): string {
   const patterns = isEverywhere
     ? option.names.map((name) => `* ${name}`)
     : commands.flatMap((command) => option.names.map((name) => `${command} ${name}`));
-  return `        case ${patterns.map(quoted).join(" ")}\n            string split ' ' ${quoted(valueOf(option))}\n`;
+  return `        case ${patterns.map(quoted).join(" ")}\n            string split ' ' ${quoted(valueWords(option))}\n`;
 }
 
 /** A line for each candidate, with its description behind a tab. */
@@ -45,7 +41,8 @@ function optionCases(all: readonly CommandWords[]): string {
   }).join("");
 }
 
-function argumentCase({ command, arguments: kinds, isVariadic }: CommandWords): string {
+function argumentCase({ command, arguments: given, isVariadic }: CommandWords): string {
+  const kinds = given.map((argument) => quoted(valueWords(argument)));
   const list = isVariadic ? [...kinds, "..."] : kinds;
   return `        case ${quoted(command)}\n            printf '%s\\n' ${list.join(" ")}\n`;
 }
@@ -114,15 +111,19 @@ function __agent_complete
         if set -q option[1]
             contains -- $option ${passed}; and set -a repository $option $word
             set -e option
-        else if test "$word" = --
-            __fish_complete_path $current
+        else if test "x$word" = x--
+            if test "x$words[-1]" = x--
+                __fish_complete_command
+            else
+                __fish_complete_path $current
+            end
             return
         else if string match -q -- '-?*' "$word"
             set -l name (string split -m 1 -f 1 = -- "$word")
             if string match -q -r -- '^-[^-]' "$word"
                 set name (string sub -l 2 -- "$word")
             end
-            if test "$name" = "$word" -a -n "$(__agent_option "$command" "$name")"
+            if test "x$name" = "x$word"; and __agent_option "$command" "$name" | string match -q -- "*"
                 set option $word
             else if contains -- $name ${passed}
                 set -a repository $word
@@ -153,7 +154,7 @@ function __agent_complete
             test $at -gt (count $kinds); and set at (count $kinds)
         end
         if test $at -le (count $kinds)
-            __agent_value $program "$unquoted" $kinds[$at] -- $repository
+            __agent_value $program "$unquoted" (string split ' ' -- $kinds[$at]) -- $repository
         end
     end
 end

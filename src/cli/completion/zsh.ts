@@ -25,21 +25,24 @@ function shown(text: string): string {
   return text.replaceAll(/[\\:[\]]/g, (character) => `\\${character}`);
 }
 
+function actionOf({ kind, choices }: { readonly kind: ValueKind; readonly choices: readonly string[] }): string {
+  return choices.length > 0 ? `(${choices.join(" ")})` : ACTIONS[kind];
+}
+
 /** The specifications of an option, one for each of its names. */
 function optionSpecs({ names, value, meaning, choices, kind, isRepeatable }: OptionWords): string[] {
   const before = isRepeatable ? "*" : `(${names.join(" ")})`;
-  const action = choices.length > 0 ? `(${choices.join(" ")})` : ACTIONS[kind ?? "unknown"];
-  const takes = kind === undefined ? "" : `:${shown(value!.toLowerCase())}:${action}`;
+  const takes = kind === undefined ? "" : `:${shown(value!.toLowerCase())}:${actionOf({ kind, choices })}`;
   return names.map((name) => {
     const form = kind === undefined ? name : name.startsWith("--") ? `${name}=` : `${name}+`;
     return quoted(`${before}${form}[${shown(meaning)}]${takes}`);
   });
 }
 
-function argumentSpecs({ arguments: kinds, isVariadic }: CommandWords): string[] {
-  return kinds.map((kind, index) => {
-    const position = isVariadic && index === kinds.length - 1 ? "*" : String(index + 1);
-    return quoted(`${position}:${kind === "unknown" ? "argument" : kind}:${ACTIONS[kind]}`);
+function argumentSpecs({ arguments: given, isVariadic }: CommandWords): string[] {
+  return given.map((argument, index) => {
+    const position = isVariadic && index === given.length - 1 ? "*" : String(index + 1);
+    return quoted(`${position}:${argument.name}:${actionOf(argument)}`);
   });
 }
 

@@ -24,6 +24,8 @@ export interface CommandDescription {
 export interface ArgumentDescription {
   readonly name: string;
   readonly meaning: string;
+  /** All values; empty if there are too many to list. */
+  readonly choices: readonly string[];
   readonly isVariadic: boolean;
 }
 
@@ -57,6 +59,7 @@ export function describeCommand(command: CommandUnknownOpts, parent?: string): C
     arguments: help.visibleArguments(command).map((argument) => ({
       name: argument.name(),
       meaning: argument.description,
+      choices: argument.argChoices ?? [],
       isVariadic: argument.variadic,
     })),
     options: [...groups.values()].flat().map(describeOption),
