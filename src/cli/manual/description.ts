@@ -66,7 +66,9 @@ export function describeCommand(command: CommandUnknownOpts, parent?: string): C
     about: [],
     examples: [],
     ...notesOf(command),
-    commands: help.visibleCommands(command).map((below) => describeCommand(below, name)),
+    // Commander adds a command "help" to every command that holds others; ours at the top tells the same.
+    commands: help.visibleCommands(command).filter((below) => command.commands.includes(below))
+      .map((below) => describeCommand(below, name)),
   };
 }
 
