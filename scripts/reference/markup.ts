@@ -3,7 +3,7 @@
 /** A quoted command line, an option, a variable, or a word with a sign that prose does not have within a word. */
 const TYPED = new RegExp(
   [
-    /"agent [a-z][^"]*"/,
+    /"(?:agent [a-z]|[a-z]+ -)[^"]*"/,
     /\b(?:sh|md5sum|sha256sum) -c\b/,
     /(?<![\w-])--?[a-zA-Z][\w-]*(?: \d+%?(?= ))?/,
     /\b(?:AGENT|RESTIC|AWS|XDG)_[A-Z_]*[A-Z]\b/,

@@ -133,7 +133,7 @@ _agent_value() {
     "words "*) _agent_offer "$before" "$word" < <(printf "%s\\n" \${kind#words }) ;;
     files) _agent_paths -f "$before" "$word" ;;
     directories) _agent_paths -d "$before" "$word" ;;
-    programs) _agent_offer "$before" "$word" < <(compgen -c -- "$word") ;;
+    programs) _agent_offer "$before" "$word" < <(compgen -c -- "$word" | sort -u) ;;
     commands) _agent_offer "$before" "$word" < <(_agent_command "" && printf "%s\\n" $below) ;;
     series | backups | tags | hosts)
       compopt -o nosort 2>/dev/null
@@ -148,7 +148,7 @@ _agent_value() {
 _agent_other() {
   local word=$1 position=$2
   if ((position == 0)); then
-    _agent_offer "" "$word" < <(compgen -c -- "$word")
+    _agent_offer "" "$word" < <(compgen -c -- "$word" | sort -u)
   else
     _agent_paths -f "" "$word"
   fi
