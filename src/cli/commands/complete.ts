@@ -12,7 +12,7 @@ import { REPOSITORY_KINDS, type RepositoryKind } from "../manual/value_kind.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { allOptions } from "../specification.ts";
-import { formatTime, writeLine } from "../terminal/write.ts";
+import { formatTime, writeExact } from "../terminal/write.ts";
 
 /** Nobody waits longer for a completion. */
 const LIMIT_MS = 2000;
@@ -38,18 +38,17 @@ export function completeCommand(context: CliContext): CommandUnknownOpts {
       return candidatesOf(kind, word, backups);
     });
     for (const [name, about] of candidates.filter(isPrintable)) {
-      await writeLine(context.stdout, about === undefined ? name : `${name}\t${about}`);
+      await writeExact(context.stdout, about === undefined ? `${name}\n` : `${name}\t${about}\n`);
     }
   });
 }
 
 /** The context without anything that would ask, run a command, or speak. */
 function undisturbed({ world: { onProblem: _, onWait: __, ...world }, ...context }: CliContext): CliContext {
-  const isCommand = (name: string) => name.endsWith("_PASSWORD_COMMAND");
   return {
     ...context,
     world,
-    env: (name) => isCommand(name) ? undefined : context.env(name),
+    runsPasswordCommands: false,
     askSecret: () => Promise.resolve(undefined),
     stderr: { isTerminal: false, columns: () => 80, write: () => Promise.resolve() },
   };
