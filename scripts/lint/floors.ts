@@ -45,6 +45,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["password"],
     ["settings"],
     ["options"],
+    ["manual"],
+    ["completion"],
     [
       "archive_run.ts",
       "put_steps.ts",

@@ -14,7 +14,7 @@ import { writeNote, writeWarning } from "../report/warning.ts";
 /** The command that lists plugins, and therefore looks at them even if none is enabled. */
 const PLUGINS = "plugins";
 /** What plugins have no part in, above all what has to work although the configuration is wrong. */
-const WITHOUT_PLUGINS = ["version", "--version", "-V", "config", "configure", "completion", "man"];
+const WITHOUT_PLUGINS = ["version", "--version", "-V", "config", "configure", "completion", "man", "__complete"];
 
 /** How a command speaks, and which commands there are. */
 interface Speech {
