@@ -35,6 +35,7 @@ export const FURTHER_PAGES: Readonly<Record<string, readonly Link[]>> = {
   tables: [["Dump files of DaCHS", "tables.md#dump-files-of-dachs"]],
   serve: [["The HTTP store", "server.md"]],
   cache: [["Cache", "repositories.md#cache"]],
+  plugins: [["Plugins", "plugins.md"]],
   completion: [["Manual and completion", "install.md#manual-and-completion"]],
   man: [["Manual and completion", "install.md#manual-and-completion"]],
 };

@@ -72,7 +72,7 @@ trustedTest(
     await at.ok([...repository, "get", "orders", "--into", `log:${at.box.join("copy.log")}`]);
     assert.equal(await Deno.readTextFile(at.box.join("copy.log")), "order 1\norder 2\n");
     await at.ok([...repository, "check", "--read-data"]);
-    },
+  },
 );
 
 trustedTest("plugins are listed with origin, version and state", async () => {
