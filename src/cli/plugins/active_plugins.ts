@@ -8,6 +8,7 @@ import type { PluginLog } from "../../library/plugins/plugin.ts";
 import { BUILT_IN_STORES, builtInStores } from "../../store/built_in.ts";
 import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { CliContext } from "../context.ts";
+import type { Output } from "../terminal/input_output.ts";
 import { configuredPlugins } from "./configured_plugins.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 
@@ -40,9 +41,10 @@ export async function withPlugins<Result>(
   const { activatePlugins } = await import("../../library/plugins/plugins.ts");
   const { Events } = await import("../../library/events/events.ts");
   const { stderr, signal, world: { clock, randomBytes } } = context;
-  const onProblem = ({ message }: AgentError) => void writeWarning(message, speech, stderr);
+  const voice = new Voice(speech, stderr);
+  const onProblem = ({ message }: AgentError) => voice.warn(message);
   const taken = { engine: ENGINE_NAMES, store: BUILT_IN_STORES, guard: BUILT_IN_GUARDS, command: speech.commands };
-  const logFor = (plugin: string) => logOf(plugin, speech, context);
+  const logFor = (plugin: string) => voice.logOf(plugin);
   const heard = await context.events?.();
   const events = heard ?? new Events({ clock, randomUuid: () => uuid4(randomBytes), onProblem });
   const plugins = await activatePlugins({ ...setup, events, clock, taken, logFor, onProblem }, signal);
@@ -64,17 +66,45 @@ export async function withPlugins<Result>(
     });
   } finally {
     await plugins.deactivate();
+    await voice.heard();
   }
 }
 
-/** What a plugin says, with its name in front. */
-function logOf(plugin: string, { json, quiet }: Speech, { stderr }: CliContext): PluginLog {
-  const warn = (message: string) => void writeWarning(`${plugin}: ${message}`, { json }, stderr);
-  return {
-    info: (message) => json || quiet ? undefined : void writeNote(`${plugin}: ${message}`, stderr),
-    warn,
-    error: warn,
-  };
+/** What is said of plugins, and what they say. It is said at once, and heard before the process ends. */
+class Voice {
+  readonly #speech: Speech;
+  readonly #stderr: Output;
+  #heard: Promise<unknown> = Promise.resolve();
+
+  constructor(speech: Speech, stderr: Output) {
+    this.#speech = speech;
+    this.#stderr = stderr;
+  }
+
+  warn(message: string): void {
+    this.#say(writeWarning(message, this.#speech, this.#stderr));
+  }
+
+  /** The log of a plugin, with its name in front. */
+  logOf(plugin: string): PluginLog {
+    const { json, quiet } = this.#speech;
+    const warn = (message: string) => this.warn(`${plugin}: ${message}`);
+    return {
+      info: (message) => json || quiet ? undefined : this.#say(writeNote(`${plugin}: ${message}`, this.#stderr)),
+      warn,
+      error: warn,
+    };
+  }
+
+  /** Resolves when all was written. */
+  async heard(): Promise<void> {
+    await this.#heard;
+  }
+
+  #say(writing: Promise<void>): void {
+    // Nobody can be told that standard error is gone.
+    this.#heard = Promise.allSettled([this.#heard, writing]);
+  }
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
