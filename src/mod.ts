@@ -43,6 +43,24 @@ export {
   WrongPasswordError,
 } from "./base/errors.ts";
 
+// An agent: a repository, and in one call what a command does.
+export { Agent, openAgent } from "./library/agent.ts";
+export type { AgentOptions } from "./library/opening/agent_options.ts";
+export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";
+export type { BackupOptions } from "./library/backup/agent_backup.ts";
+export type {
+  BackupSource,
+  CommandInput,
+  FilesOptions,
+  ShellInput,
+  StreamInput,
+  StreamsInput,
+} from "./library/backup/backup_source.ts";
+export type { AtOptions, WhichBackup } from "./library/restore/which_backup.ts";
+export type { RestoredBackup, RestoreDestination, RestoreOptions } from "./library/restore/agent_restore.ts";
+export type { ReadStreamOptions } from "./library/restore/read_stream.ts";
+export type { RemovalOptions, RotationOptions, SeriesRemovalOptions } from "./library/removal/agent_removal.ts";
+
 // The world that every use case needs, and access to a repository.
 export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
