@@ -4,11 +4,11 @@ import { UsageError } from "../../base/errors.ts";
 import { parseAgeSpan } from "../../base/text/duration.ts";
 import { isOfRestoreTests, parseSeries } from "../../format/manifest/series.ts";
 import { DEFAULT_PRUNE_LIMITS, type PruneLimits } from "../../maintain/prune/prune_plan.ts";
-import { forget, type ForgetResult, type RetentionRequest } from "../../ops/forget.ts";
+import { forget, type ForgetResult, type RetentionFilter, type RetentionRequest } from "../../ops/forget.ts";
 import type { PruneProgress } from "../../ops/prune.ts";
 import type { Rotation } from "../../policy/retention/retention_rotation.ts";
-import type { ActionSession } from "../events/events.ts";
-import type { AgentParts, CallOptions } from "../opening/agent_parts.ts";
+import type { ActionTools } from "../opening/agent_calls.ts";
+import type { CallOptions } from "../opening/agent_parts.ts";
 
 /** How backups are removed. */
 export interface RemovalOptions extends CallOptions {
@@ -30,27 +30,24 @@ export interface SeriesRemovalOptions extends RemovalOptions {
   readonly host?: string;
 }
 
+/** Which backups a policy keeps, among which ones. */
+export type ForgetPolicy =
+  & Omit<Extract<RetentionRequest, { kind: "policy" }>, "kind" | "filter">
+  & { readonly filter?: RetentionFilter };
+
 /** What of a rotation is not as usual. */
 export type RotationOptions = Partial<Rotation> & SeriesRemovalOptions;
 
 /** Seven days, six weeks, six months, no years; weeks begin on Saturday. */
 const USUAL_ROTATION: Rotation = { days: 7, weeks: 6, months: 6, years: 0, firstWeekDay: 5 };
 
-/** What removes on behalf of an agent. */
-interface RemovalTools {
-  readonly parts: AgentParts;
-  readonly signal: AbortSignal;
-  /** The action that this is; null for a removal that is none. */
-  readonly session: ActionSession | null;
-}
-
 /** Removes what a request says. */
 export async function removeBackups(
   request: RetentionRequest,
   { allowLast = false, skipUnreadable = false, isDry = false, prune, onProgress }: RemovalOptions,
-  { parts: { access, world }, signal, session }: RemovalTools,
+  { parts: { access, world }, signal, session }: ActionTools,
 ): Promise<ForgetResult> {
-  if (!isDry) await session?.begin();
+  if (!isDry) await session.begin();
   const limits = prune === undefined || prune === false
     ? undefined
     : { ...DEFAULT_PRUNE_LIMITS, ...prune === true ? {} : prune };

@@ -2,8 +2,8 @@
 import { streamOf } from "../../base/byte_source.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { type GetProgress, openFound, withFoundBackup } from "../../ops/restore/get.ts";
+import type { ActionTools } from "../opening/agent_calls.ts";
 import type { ReadingOptions } from "../opening/agent_parts.ts";
-import type { RestoreTools } from "./agent_restore.ts";
 import { type AtOptions, selectorOf, type WhichBackup } from "./which_backup.ts";
 
 /** What is read. */
@@ -22,7 +22,7 @@ export function streamOfBackup(
   which: WhichBackup,
   { at, file, noLock = false, onProgress }: ReadStreamOptions,
   signals: readonly AbortSignal[],
-  around: (signal: AbortSignal, work: (tools: RestoreTools) => Promise<Backup>) => Promise<unknown>,
+  around: (signal: AbortSignal, work: (tools: ActionTools) => Promise<Backup>) => Promise<unknown>,
 ): ReadableStream<Uint8Array> {
   const request = { selector: selectorOf(which, at), noLock, file };
   return streamOf(signals, (sink, signal) =>
