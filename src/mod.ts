@@ -114,6 +114,7 @@ export {
   EVENT_NAMES,
   type EventHandler,
   type EventName,
+  type EventResult,
 } from "./library/events/event.ts";
 export {
   type ActionRequest,

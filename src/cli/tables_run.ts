@@ -37,6 +37,7 @@ interface TablesRun {
   readonly choice: TableChoice;
   readonly access: RepositoryAccess;
   readonly progress: Progress;
+  readonly session: string;
   /** The server that takes the dump; undefined if it is written out. */
   readonly into?: Driven<EngineTarget> | undefined;
 }
@@ -44,12 +45,13 @@ interface TablesRun {
 /** Writes a dump of the chosen tables, and reports it. */
 export async function runTables(
   found: FoundBackup,
-  { choice, access, progress, into }: TablesRun,
+  run: TablesRun,
   options: TablesRunOptions,
   context: CliContext,
 ): Promise<void> {
   const { stdout, stderr, world } = context;
-  if (into !== undefined) return await runTablesInto(found, { choice, access, progress, into }, options, context);
+  const { choice, access, progress, session, into } = run;
+  if (into !== undefined) return await runTablesInto(found, { ...run, into }, options, context);
   const source = await openTables(found, { file: options.file, choice }, { world, cache: access.listCache });
   const onProgress = (done: number) =>
     progress.update({ phase: "stream", unit: "bytes", done, total: Math.max(done, source.size) });
@@ -58,7 +60,10 @@ export async function runTables(
   await progress.end();
   await warnOfLeftOut(source, options, stderr);
   if (options.json) {
-    return await writeJson(options.output === undefined ? stderr : stdout, restoredTablesJson(source, found.backup));
+    return await writeJson(
+      options.output === undefined ? stderr : stdout,
+      restoredTablesJson(source, found.backup, session),
+    );
   }
   if (options.quiet) return;
   await writeLine(stderr, restoredBackupLine(found.backup));
@@ -72,7 +77,7 @@ async function warnOfLeftOut({ notes }: TableSource, options: TablesRunOptions, 
 /** Loads the chosen tables into a server, and reports it. Throws `PartialError` if something could not be restored. */
 async function runTablesInto(
   found: FoundBackup,
-  { choice, access, progress, into }: TablesRun & { readonly into: Driven<EngineTarget> },
+  { choice, access, progress, session, into }: TablesRun & { readonly into: Driven<EngineTarget> },
   options: TablesRunOptions,
   { stdout, stderr, world, terminal }: CliContext,
 ): Promise<void> {
@@ -88,7 +93,7 @@ async function runTablesInto(
   }, { world, cache: access.listCache });
   await progress.end();
   await warnOfLeftOut(source, options, stderr);
-  if (json) await writeJson(stdout, restoredTablesJson(source, found.backup));
+  if (json) await writeJson(stdout, restoredTablesJson(source, found.backup, session));
   else if (!quiet) {
     for (const note of notes) await writeNote(note, stderr);
     await writeLine(stderr, restoredBackupLine(found.backup));

@@ -7,7 +7,7 @@ import { withoutCache } from "../ops/access.ts";
 import { type ChainReport, drawChains } from "../ops/chain.ts";
 import { check, type CheckReport } from "../ops/check.ts";
 import { copy, type CopyResult } from "../ops/copy.ts";
-import type { ForgetResult } from "../ops/forget.ts";
+import type { ForgetResult, RetentionRequest } from "../ops/forget.ts";
 import { listBackups, type ListFilter } from "../ops/list.ts";
 import { prune, type PruneResult } from "../ops/prune.ts";
 import type { PutResult } from "../ops/put.ts";
@@ -46,6 +46,7 @@ import type {
   VerifyCallOptions,
 } from "./call_options.ts";
 import type { Events } from "./events/events.ts";
+import { removalOf, removedBy } from "./events/removal.ts";
 import type { AgentCalls } from "./opening/agent_calls.ts";
 import type { CallOptions } from "./opening/agent_parts.ts";
 import {
@@ -106,8 +107,7 @@ export class Agent implements AsyncDisposable {
     const { also, ...others } = options;
     const request = { ...others, also: also === undefined ? undefined : also.#calls.parts.access };
     return this.#calls.act(
-      "Backup",
-      { series, ...options },
+      { action: "Backup", series, ...options },
       (tools) => makeBackup(series, source, request, tools),
       backupIn,
     );
@@ -115,8 +115,8 @@ export class Agent implements AsyncDisposable {
 
   /** Restores a backup. Throws what `restoreBackup` throws. */
   restore(which: WhichBackup, options: RestoreOptions): Promise<RestoredBackup> {
-    const request = { series: seriesOf(which), ...options };
-    return this.#calls.act("Restore", request, (tools) => restoreBackup(which, options, tools), backupIn);
+    const request = { action: "Restore", series: seriesOf(which), signal: options.signal } as const;
+    return this.#calls.act(request, (tools) => restoreBackup(which, options, tools), backupIn);
   }
 
   /**
@@ -124,12 +124,11 @@ export class Agent implements AsyncDisposable {
    * it gave only after its end. It is a restore for those who hear of events.
    */
   read(which: WhichBackup, options: ReadStreamOptions = {}): ReadableStream<Uint8Array> {
-    const signals = options.signal === undefined ? [] : [options.signal];
+    const series = seriesOf(which);
     return streamOfBackup(
       which,
       options,
-      signals,
-      (signal, work) => this.#calls.act("Restore", { series: seriesOf(which), signal }, work),
+      (signal, work) => this.#calls.act({ action: "Restore", series, signal }, work, (backup) => backup),
     );
   }
 
@@ -254,46 +253,33 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Removes a backup, and returns it. Throws what `forget` throws. */
-  deleteBackup(which: WhichBackup, options: AtOptions & RemovalOptions = {}): Promise<Backup> {
+  async deleteBackup(which: WhichBackup, options: AtOptions & RemovalOptions = {}): Promise<Backup> {
     const request = { kind: "backups", selectors: [selectorOf(which, options.at)] } as const;
-    return this.#calls.act("Delete", { series: seriesOf(which), ...options }, async (tools) => {
-      return removedOf(await removeBackups(request, options, tools))[0]!;
-    });
+    return [removedBy(request, await this.#remove(request, options))].flat()[0]!;
   }
 
   /**
    * Removes the backups of a series that began longer ago than an interval, such as `3M2D8h20m5s`: years, months, weeks
    * and days are those of the calendar. The newest one and the last good one stay, unless `allowLast` says otherwise.
    */
-  deleteOlderThan(series: string, interval: string, options: SeriesRemovalOptions = {}): Promise<Backup[]> {
-    return this.#calls.act(
-      "DeleteOlderThan",
-      { series, ...options },
-      async (tools) => removedOf(await removeBackups(olderThan(series, interval, options), options, tools)),
-    );
+  async deleteOlderThan(series: string, interval: string, options: SeriesRemovalOptions = {}): Promise<Backup[]> {
+    return removedOf(await this.#remove(olderThan(series, interval, options), options));
   }
 
   /**
    * Keeps the first backup of each of the last days, weeks and months of a series, and removes the others: of 7 days, 6
    * weeks and 6 months by default. Weeks begin on Saturday, 5, unless `firstWeekDay` says otherwise, 0 for Monday.
    */
-  rotateBackups(series: string, options: RotationOptions = {}): Promise<Backup[]> {
-    return this.#calls.act(
-      "RotateBackups",
-      { series, ...options },
-      async (tools) => removedOf(await removeBackups(rotatedOut(series, options), options, tools)),
-    );
+  async rotateBackups(series: string, options: RotationOptions = {}): Promise<Backup[]> {
+    return removedOf(await this.#remove(rotatedOut(series, options), options));
   }
 
-  /** Removes what a policy does not keep, of all series or those that it names. Throws what `forget` throws. */
+  /**
+   * Removes what a policy does not keep, of all series or those that it names. It is a rotation for those who hear of
+   * events, or a removal by age if age is its only rule. Throws what `forget` throws.
+   */
   forget(policy: ForgetPolicy, options: RemovalOptions = {}): Promise<ForgetResult> {
-    const request = { kind: "policy", filter: {}, ...policy } as const;
-    return this.#calls.act(
-      "RotateBackups",
-      { series: null, ...options },
-      (tools) => removeBackups(request, options, tools),
-      removedOf,
-    );
+    return this.#remove({ kind: "policy", filter: {}, ...policy }, options);
   }
 
   /** Frees what no backup needs. Throws what `prune` throws. */
@@ -367,6 +353,14 @@ export class Agent implements AsyncDisposable {
   /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #remove(request: RetentionRequest, options: RemovalOptions): Promise<ForgetResult> {
+    return this.#calls.act(
+      { ...removalOf(request), signal: options.signal, isDry: options.isDry ?? false },
+      (tools) => removeBackups(request, options, tools),
+      (result) => removedBy(request, result),
+    );
   }
 
   #setHold(which: WhichBackup, hold: boolean, { at, signal }: AtOptions & CallOptions): Promise<HoldResult> {

@@ -1,6 +1,7 @@
 /** Opens an agent, with defaults for everything that a program does not say. */
 import type { Password } from "../crypto/kdf.ts";
 import { builtInEngines } from "../engine/built_in.ts";
+import { uuid4 } from "../base/uuid.ts";
 import type { World } from "../ops/access.ts";
 import { builtInStores } from "../store/built_in.ts";
 import { Agent } from "./agent.ts";
@@ -32,7 +33,7 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
     stores,
     machine,
     engines: options.engines ?? builtInEngines(machine),
-    events: new Events({ clock: world.clock, randomUuid: () => crypto.randomUUID(), onProblem: world.onProblem }),
+    events: new Events({ clock: world.clock, randomUuid: () => uuid4(world.randomBytes), onProblem: world.onProblem }),
     usePassword: (password) => changed = password,
     host: options.host ?? world.identity.hostname,
     own: () => ownDirectories([access], { cache, directory: Deno.cwd() }),

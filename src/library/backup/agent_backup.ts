@@ -63,10 +63,10 @@ export async function makeBackup(
   const request = requestOf(series, options, parts);
   const { input, notes } = await openSource(source, options, { engines, own, version: world.programVersion });
   const { onProgress, onStderr, isDry = false } = options;
-  if (!isDry) await session.begin();
   const result = await put(access, { ...request, input }, {
     world,
     signal,
+    begin: session.begin,
     isDry,
     onStderr,
     ...onProgress && { onProgress },

@@ -1,6 +1,6 @@
 /** The calls of an agent that are under way: what stops them, and who hears of them. */
 import { InterruptedError, UsageError } from "../../base/errors.ts";
-import type { Action } from "../events/event.ts";
+import type { Action, EventResult } from "../events/event.ts";
 import type { ActionSession } from "../events/events.ts";
 import type { AgentParts } from "./agent_parts.ts";
 
@@ -8,6 +8,12 @@ import type { AgentParts } from "./agent_parts.ts";
 interface CallRequest {
   readonly series: string | null;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** An action to be run. */
+interface ActRequest extends CallRequest {
+  readonly action: Action;
+  readonly isDry?: boolean;
 }
 
 /** What an action works with. */
@@ -30,18 +36,20 @@ export class AgentCalls {
     this.parts = parts;
   }
 
-  /** Runs one of the actions that have events of their own. */
+  /** Runs one of the actions that have events of their own. Of a dry run, only a failure is told. */
   act<Result>(
-    action: Action,
-    { series, signal: given }: CallRequest,
+    { action, series, signal: given, isDry = false }: ActRequest,
     work: (tools: ActionTools) => Promise<Result>,
-    told?: (result: Result) => unknown,
+    resultOf: (result: Result) => EventResult,
   ): Promise<Result> {
     const { parts } = this;
-    return this.#call(
-      given,
-      (signal) => parts.events.perform(action, { series, signal }, (session) => work({ parts, session, signal }), told),
-    );
+    const { events } = parts;
+    return this.#call(given, (signal) => {
+      const request = { series, signal };
+      return isDry
+        ? events.attempt(request, ({ session }) => work({ parts, session: unheard(session), signal }))
+        : events.perform(action, request, (session) => work({ parts, session, signal }), resultOf);
+    });
   }
 
   /** Runs anything else, of which only a failure is told. */
@@ -50,7 +58,7 @@ export class AgentCalls {
     work: (parts: AgentParts, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const { parts } = this;
-    return this.#call(given, (signal) => parts.events.watch({ series, signal }, () => work(parts, signal)));
+    return this.#call(given, (signal) => parts.events.attempt({ series, signal }, () => work(parts, signal)));
   }
 
   /** Has something end with the agent. */
@@ -76,4 +84,9 @@ export class AgentCalls {
       this.#underWay.delete(call);
     }
   }
+}
+
+function unheard(id: string): ActionSession {
+  const nobody = () => Promise.resolve();
+  return { id, begin: nobody, done: nobody };
 }

@@ -85,10 +85,9 @@ export async function restoreBackup(
   const { to, at, file, noLock = false, onProgress } = options;
   const { access, world, engines } = parts;
   const request = { selector: selectorOf(which, at), noLock, file };
-  const reading: ReadOptions = { world, signal, ...onProgress && { onProgress } };
+  const reading: ReadOptions = { world, signal, begin: session.begin, ...onProgress && { onProgress } };
   return await withFoundBackup(access, request, reading, async (found) => {
     const open = () => openFound(found, request, reading);
-    await session.begin();
     if (typeof to !== "string" && "driver" in to) return await replay(await open(), to, options);
     if (typeof to !== "string") return await intoStream(await open(), to, options);
     if (isEngineUrl(to, engines)) {

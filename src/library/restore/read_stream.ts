@@ -20,20 +20,21 @@ export interface ReadStreamOptions extends AtOptions, ReadingOptions {
  */
 export function streamOfBackup(
   which: WhichBackup,
-  { at, file, noLock = false, onProgress }: ReadStreamOptions,
-  signals: readonly AbortSignal[],
+  { at, file, noLock = false, signal: given, onProgress }: ReadStreamOptions,
   around: (signal: AbortSignal, work: (tools: ActionTools) => Promise<Backup>) => Promise<unknown>,
 ): ReadableStream<Uint8Array> {
   const request = { selector: selectorOf(which, at), noLock, file };
-  return streamOf(signals, (sink, signal) =>
-    around(signal, async ({ parts: { access, world }, session, signal }) => {
-      const reading = { world, signal, ...onProgress && { onProgress } };
-      return await withFoundBackup(access, request, reading, async (found) => {
-        const open = await openFound(found, request, reading);
-        const chosen = await open.find(file);
-        await session.begin();
-        await open.read(chosen, sink);
-        return open.backup;
-      });
-    }));
+  return streamOf(
+    given === undefined ? [] : [given],
+    (sink, signal) =>
+      around(signal, async ({ parts: { access, world }, session, signal }) => {
+        const reading = { world, signal, begin: session.begin, ...onProgress && { onProgress } };
+        return await withFoundBackup(access, request, reading, async (found) => {
+          const open = await openFound(found, request, reading);
+          const chosen = await open.find(file);
+          await open.read(chosen, sink);
+          return open.backup;
+        });
+      }),
+  );
 }

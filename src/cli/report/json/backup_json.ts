@@ -1,7 +1,8 @@
 /** A backup in `--json` output, the same for all commands. */
 import * as v from "valibot";
-import { type Backup, finishedOf, sizeOf } from "../../../backup/backup.ts";
-import { bytes, count, flag, hex, list, orNull, text, time } from "./json_fields.ts";
+import type { Backup } from "../../../backup/backup.ts";
+import { listedBackup } from "../../../backup/listed_backup.ts";
+import { bytes, count, flag, hex, list, orNull, session, text, time } from "./json_fields.ts";
 
 const FOREIGN = "another tool made or rewrote it";
 
@@ -35,29 +36,15 @@ export const backupFields = {
 /** A backup. */
 export const backupMessage = v.strictObject(backupFields);
 
+/** A backup that was removed. */
+export const removedMessage = v.strictObject({ ...backupFields, session });
+
+/** Its JSON object. */
+export function removedJson(backup: Backup, session: string): v.InferOutput<typeof removedMessage> {
+  return { ...backupJson(backup), session };
+}
+
 /** The JSON object of a backup. */
 export function backupJson(backup: Backup): v.InferOutput<typeof backupMessage> {
-  const { id, snapshotId, series, host, started, info, snapshot, damage } = backup;
-  return {
-    id,
-    snapshot: snapshotId,
-    series,
-    host,
-    started,
-    finished: finishedOf(backup),
-    level: info?.level ?? null,
-    runType: info?.runType ?? null,
-    parent: info?.parent ?? null,
-    base: info?.base ?? null,
-    size: sizeOf(backup),
-    added: info?.added ?? null,
-    stored: info?.stored ?? null,
-    engine: info?.engine ?? null,
-    guard: info?.guard ?? null,
-    complete: info?.complete ?? null,
-    shrunk: info === null ? null : info.shrunk ?? false,
-    problems: info === null ? null : info.problems ?? 0,
-    damage,
-    tags: snapshot.tags,
-  };
+  return listedBackup(backup);
 }
