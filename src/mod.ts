@@ -66,7 +66,7 @@ export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
 export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
 export type { Password } from "./crypto/kdf.ts";
-export type { CacheAccess, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
+export type { CacheAccess, GatedOptions, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
 export type { Identity } from "./repository/key_files.ts";
 export type { KeyMemory } from "./repository/key_search.ts";
 export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.ts";
@@ -80,7 +80,9 @@ export {
   EVENT_NAMES,
   type EventHandler,
   type EventName,
+  type EventResult,
 } from "./library/events/event.ts";
+export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,
   type ActionSession,

@@ -1,11 +1,12 @@
 /** The whole command line: all commands, and how an error becomes a message and an exit code. */
 import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ExitCode, UsageError } from "../base/errors.ts";
+import type { VersionInfo } from "../library/machine/version.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
 import { COMMAND_NAMES, loadCommands, type LoadedCommand, NAMES_THAT_NEED_ALL } from "./command_list.ts";
 import { versionLine } from "./commands/version.ts";
 import { refuseBytes, type TakesBytes } from "./byte_arguments.ts";
-import type { CliContext, VersionInfo } from "./context.ts";
+import type { CliContext } from "./context.ts";
 import { type CommandDescription, describeCommand } from "./manual/description.ts";
 import { EXIT_CODES } from "./manual/facts.ts";
 import { reportFailure } from "./report/failure_report.ts";
