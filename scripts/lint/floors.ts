@@ -43,6 +43,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     [OTHER_FILES],
     ["report"],
     ["password"],
+    ["settings"],
     ["options"],
     ["manual"],
     ["completion"],
@@ -82,7 +83,9 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/mysql": [[OTHER_FILES], ["load"], ["mysql_target.ts"], ["mysql_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
-  library: [["events", "machine"], ["opening"], ["backup"], ["removal", "restore"], [OTHER_FILES]],
+  library: [["events", "machine"], ["opening"], ["backup"], ["removal", "restore"], [OTHER_FILES], ["agent.ts"], [
+    "open_agent.ts",
+  ]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],
