@@ -1,5 +1,6 @@
 /** Runs the command line in this process, with given surroundings and without starting an executable. */
 import type { ExitCode } from "../../src/base/errors.ts";
+import { ActiveSettings } from "../../src/cli/active_settings.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext, LocalFiles } from "../../src/cli/context.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
@@ -25,6 +26,8 @@ interface Surroundings {
   readonly world?: World;
   /** By default there are none. */
   readonly engines?: EngineRegistry;
+  /** Whose configuration files are read; by default none is. */
+  readonly configurationMachine?: CliContext["configurationMachine"];
   /** By default files and directories cannot be backed up. */
   readonly files?: LocalFiles;
 }
@@ -57,6 +60,8 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     envBytes,
     stdin: inputOf(around.stdin ?? new Uint8Array(0)),
     ...around.engines && { engines: () => Promise.resolve(around.engines!) },
+    ...around.configurationMachine &&
+      { configurationMachine: around.configurationMachine, settings: new ActiveSettings() },
     ...around.files && { files: around.files },
     askSecret: (question) => {
       questions.push(question);
