@@ -1,5 +1,13 @@
 /** `agent config`: what it finds, shows and makes. */
 import assert from "node:assert/strict";
+import * as v from "valibot";
+import {
+  configCheckedMessage,
+  configExplainedMessage,
+  configImportedMessage,
+  configMistakeMessage,
+  configShownMessage,
+} from "../../src/cli/report/json/config_json.ts";
 import { parseConfiguration } from "../../src/config/parse/parse_configuration.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { TrustedDirectory, trustedTest } from "../helpers/trusted_directory.ts";
@@ -20,6 +28,21 @@ trustedTest("check shows all mistakes, each on a line with its place", async () 
   assert.equal(exitCode, 2);
   const json = await run(directory, ["check", "--json"]);
   assert.deepEqual(JSON.parse(json.stdout.split("\n")[2]!), { path, mistakes: 2 });
+});
+
+trustedTest("every object of --json has the fields that it is to have", async () => {
+  using directory = new TrustedDirectory();
+  directory.write("agent/agent.toml", "x = 1\n");
+  const yaml = directory.write("bakthat.yml", "default: {}\n");
+  const parse = async (schema: v.GenericSchema, ...args: string[]) => {
+    const { stdout } = await run(directory, [...args, "--json"]);
+    v.parse(schema, JSON.parse(stdout.split("\n")[0]!));
+  };
+  await parse(configMistakeMessage, "check");
+  await parse(configImportedMessage, "import", yaml, "--overwrite");
+  await parse(configCheckedMessage, "check");
+  await parse(configShownMessage, "show");
+  await parse(configExplainedMessage, "show", "--explain", "put");
 });
 
 trustedTest("check says that a file is in order", async () => {
