@@ -65,7 +65,13 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
-  config: [["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"], ["parse"], [OTHER_FILES]],
+  config: [
+    ["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"],
+    ["parse"],
+    [OTHER_FILES],
+    ["write"],
+    ["hooks", "import"],
+  ],
   engine: [
     [OTHER_FILES],
     ["engine_urls.ts"],
@@ -91,6 +97,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["backup"],
     ["removal", "restore"],
     [OTHER_FILES],
+    ["agent.ts"],
+    ["open_agent.ts"],
   ],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
