@@ -104,13 +104,16 @@ trustedTest("a backup goes on beside plugins that throw, hang or have the wrong 
     "throws.js": activating("throw new Error('no disk')"),
     "hangs.js": activating("return new Promise(() => {})"),
     "shape.js": "export default 7;",
+    "strays.js": activating("setTimeout(() => { throw new Error('no clue'); }); Promise.reject(new Error('no hope'));"),
     "ends.js": "export default { activate() {}, deactivate() { throw new Error('no end'); } };",
   };
-  await using at = await scene(plugins, ["throws", "hangs", "shape", "ends", "missing"]);
+  await using at = await scene(plugins, ["throws", "strays", "hangs", "shape", "ends", "missing"]);
   const { stderr } = await at.ok(["put", "s"], "hello");
   const said = [...stderr.matchAll(/warning: The plugin "(\w+)" ([^\n]+)/g)].map(([, name, what]) => [name, what]);
   assert.deepEqual(said, [
     ["throws", "is faulty and does nothing: no disk"],
+    ["strays", "failed where nothing waits for it: no hope"],
+    ["strays", "failed where nothing waits for it: no clue"],
     ["hangs", "is faulty and does nothing: it was not ready within 10 s"],
     [
       "shape",

@@ -10,6 +10,7 @@ import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { configuredPlugins } from "./configured_plugins.ts";
+import { catchStrayErrors } from "./stray_errors.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 
 /** The command that lists plugins, and therefore looks at them even if none is enabled. */
@@ -38,7 +39,7 @@ export async function withPlugins<Result>(
   const [first = ""] = args;
   const setup = WITHOUT_PLUGINS.includes(first) ? undefined : await configuredPlugins(args, context);
   if (setup === undefined || setup.enabled.length === 0 && first !== PLUGINS) return await work(context);
-  const { activatePlugins } = await import("../../library/plugins/plugins.ts");
+  const { Plugins } = await import("../../library/plugins/plugins.ts");
   const { Events } = await import("../../library/events/events.ts");
   const { stderr, signal, world: { clock, randomBytes } } = context;
   const voice = new Voice(speech, stderr);
@@ -47,7 +48,11 @@ export async function withPlugins<Result>(
   const logFor = (plugin: string) => voice.logOf(plugin);
   const heard = await context.events?.();
   const events = heard ?? new Events({ clock, randomUuid: () => uuid4(randomBytes), onProblem });
-  const plugins = await activatePlugins({ ...setup, events, clock, taken, logFor, onProblem }, signal);
+  const plugins = new Plugins({ ...setup, events, clock, taken, logFor, onProblem });
+  using _strays = catchStrayErrors((stack) => plugins.ownerOfStray(stack), (plugin, { message }) => {
+    voice.warn(`The plugin "${plugin}" failed where nothing waits for it: ${message}`);
+  });
+  await plugins.activate(signal);
   try {
     return await work({
       ...context,

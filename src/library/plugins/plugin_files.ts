@@ -69,11 +69,15 @@ export async function findPlugin(name: string, place: PluginPlace): Promise<stri
   return file;
 }
 
-/** The plugin in a file. Throws an error whose message says what is wrong with it, and what its module throws. */
-export async function loadPlugin(file: string, { directory, trustedPath }: PluginPlace): Promise<LoadedPlugin> {
+/** The real path of a plugin's file. Throws unless nobody but root and the user can change it. */
+export async function trustPlugin(file: string, { directory, trustedPath }: PluginPlace): Promise<string> {
   await trustedPath(directory!, "folder");
-  const real = await trustedPath(file, "file");
-  const { default: exported } = await import(pathToFileURL(real).href) as { readonly default?: unknown };
+  return await trustedPath(file, "file");
+}
+
+/** The plugin in a file. Throws an error whose message says what is wrong with it, and what its module throws. */
+export async function loadPlugin(file: string): Promise<LoadedPlugin> {
+  const { default: exported } = await import(pathToFileURL(file).href) as { readonly default?: unknown };
   return pluginOf(exported);
 }
 

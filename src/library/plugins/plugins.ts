@@ -1,4 +1,5 @@
 /** The plugins of a program: they are activated once at the start, and deactivated once at the end. */
+import { pathToFileURL } from "node:url";
 import { interruption, onAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
@@ -10,7 +11,7 @@ import { overNetwork } from "../../store/built_in.ts";
 import type { StoreFactory, StoreRegistry } from "../../store/store_urls.ts";
 import type { Events } from "../events/events.ts";
 import type { Plugin, PluginContext, PluginEvents, PluginLog } from "./plugin.ts";
-import { findPlugin, listPluginFiles, loadPlugin, type PluginPlace } from "./plugin_files.ts";
+import { findPlugin, listPluginFiles, loadPlugin, type PluginPlace, trustPlugin } from "./plugin_files.ts";
 import { PLUGIN_LIBRARY } from "./plugin_library.ts";
 import {
   type RegisteredCommand,
@@ -77,12 +78,7 @@ interface Activation {
 /** Activates plugins. Throws `InterruptedError` if the signal is aborted meanwhile; nothing else makes it fail. */
 export async function activatePlugins(options: PluginsOptions, signal: AbortSignal): Promise<Plugins> {
   const plugins = new Plugins(options);
-  try {
-    for (const name of options.enabled) await plugins.activate(name, signal);
-  } catch (error) {
-    await plugins.deactivate();
-    throw error;
-  }
+  await plugins.activate(signal);
   return plugins;
 }
 
@@ -147,8 +143,26 @@ export class Plugins {
     ];
   }
 
-  /** Activates one. Throws `InterruptedError` if the signal is aborted meanwhile. */
-  async activate(name: string, signal: AbortSignal): Promise<void> {
+  /** Activates those that are enabled. Throws `InterruptedError` if the signal is aborted meanwhile. */
+  async activate(signal: AbortSignal): Promise<void> {
+    try {
+      for (const name of this.#options.enabled) await this.#activateOne(name, signal);
+    } catch (error) {
+      await this.deactivate();
+      throw error;
+    }
+  }
+
+  /**
+   * The plugin that an error nobody waits for comes from, by its stack, if no data depends on it: of a plugin with
+   * engines, stores or guards nobody knows what else went wrong.
+   */
+  ownerOfStray(stack: string): string | undefined {
+    const owner = this.#activations.find(({ origin }) => origin !== null && stack.includes(pathToFileURL(origin).href));
+    return owner === undefined || this.#registrations.handlesData(owner.name) ? undefined : owner.name;
+  }
+
+  async #activateOne(name: string, signal: AbortSignal): Promise<void> {
     const activation: Activation = { name, origin: null, version: null, reason: null, undo: [] };
     this.#activations.push(activation);
     const late = new AgentError(`it was not ready within ${formatDuration(ACTIVATE_MS)}`);
@@ -190,7 +204,8 @@ export class Plugins {
   async #start(activation: Activation, signal: AbortSignal): Promise<void> {
     const { place } = this.#options;
     activation.origin = await findPlugin(activation.name, place);
-    const { plugin, version } = await loadPlugin(activation.origin, place);
+    activation.origin = await trustPlugin(activation.origin, place);
+    const { plugin, version } = await loadPlugin(activation.origin);
     activation.version = version;
     const opening = new PluginOpening(activation.name, this.#registrations, signal);
     try {

@@ -100,6 +100,14 @@ export class Registrations {
     }
   }
 
+  /** Whether data passes through what a plugin registered. */
+  handlesData(plugin: string): boolean {
+    const { engine, store, guard } = this.#found;
+    return [engine, store, guard].some((found) =>
+      [...found.values()].some((registered) => registered.plugin === plugin)
+    );
+  }
+
   /** The engines by scheme. */
   get engines(): ReadonlyMap<string, Engine> {
     return valuesOf(this.#found.engine);
