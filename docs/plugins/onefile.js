@@ -7,6 +7,8 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+/** @typedef {import("@agent/agent").BlobStore} BlobStore */
+
 /** How long a call waits for another process that writes. */
 const BUSY_MS = 30_000;
 /** Result codes of SQLite (sqlite.org/rescode.html). */
@@ -26,7 +28,7 @@ export default {
   },
 };
 
-/** @implements {import("@agent/agent").BlobStore} */
+/** @implements {BlobStore} */
 class OneFileStore {
   connections = 1;
   uploads = 1;
@@ -43,7 +45,7 @@ class OneFileStore {
     this.library = library;
   }
 
-  /** @type {import("@agent/agent").BlobStore["create"]} */
+  /** @type {BlobStore["create"]} */
   async create({ signal } = {}) {
     await this.#run(signal, "create it", () => {
       mkdirSync(dirname(this.path), { recursive: true });
@@ -52,7 +54,7 @@ class OneFileStore {
     });
   }
 
-  /** @type {import("@agent/agent").BlobStore["put"]} */
+  /** @type {BlobStore["put"]} */
   async put(file, content, { signal } = {}) {
     this.#check(file);
     const { changes } = await this.#run(signal, `store ${file.name}`, () => {
@@ -64,7 +66,7 @@ class OneFileStore {
     if (changes === 0) throw new this.library.ExistsError(`Cannot store ${file.name} in ${this.location}: it exists`);
   }
 
-  /** @type {import("@agent/agent").BlobStore["get"]} */
+  /** @type {BlobStore["get"]} */
   async get(file, range, { signal, mostBytes = Infinity } = {}) {
     this.#check(file);
     const { offset = 0, length } = range ?? {};
@@ -85,13 +87,13 @@ class OneFileStore {
     });
   }
 
-  /** @type {import("@agent/agent").BlobStore["size"]} */
+  /** @type {BlobStore["size"]} */
   async size(file, { signal } = {}) {
     this.#check(file);
     return await this.#sizeOf(file, signal);
   }
 
-  /** @type {import("@agent/agent").BlobStore["list"]} */
+  /** @type {BlobStore["list"]} */
   async *list(kind, { signal } = {}) {
     const rows = await this.#run(signal, `list files of the kind ${kind}`, () => {
       if (this.#open() === undefined) return [];
@@ -103,7 +105,7 @@ class OneFileStore {
     }
   }
 
-  /** @type {import("@agent/agent").BlobStore["remove"]} */
+  /** @type {BlobStore["remove"]} */
   async remove(file, { signal } = {}) {
     this.#check(file);
     await this.#run(signal, `remove ${file.name}`, () => {

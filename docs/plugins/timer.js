@@ -1,8 +1,4 @@
-/**
- * Tells how long each backup took. Settings: `warnAfterSeconds`, from which on it is a warning.
- *
- * @type {import("@agent/agent").Plugin}
- */
+/** Tells how long each backup took. Settings: `warnAfterSeconds`, from which on it is a warning. */
 export default class Timer {
   static version = "1";
 
@@ -16,8 +12,10 @@ export default class Timer {
 
     events.on("beforeBackup", ({ session }) => void this.#begun.set(session, performance.now()));
     events.on("onBackup", ({ session, series }) => {
-      const seconds = (performance.now() - this.#begun.get(session)) / 1000;
+      const begunMs = this.#begun.get(session);
+      if (begunMs === undefined) return;
       this.#begun.delete(session);
+      const seconds = (performance.now() - begunMs) / 1000;
       const message = `the backup of ${series} took ${seconds.toFixed(1)} s`;
       if (seconds >= warnAfterSeconds) log.warn(message);
       else log.info(message);

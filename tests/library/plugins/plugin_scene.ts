@@ -10,7 +10,7 @@ import { eventually } from "../../helpers/executable.ts";
 import { type FakeClock, fakeWorld } from "../../helpers/world.ts";
 
 /** A directory of plugins; disposing of it removes it. */
-class PluginScene implements AsyncDisposable {
+export class PluginScene implements AsyncDisposable {
   readonly directory: string;
   readonly clock: FakeClock = fakeWorld().clock;
   /** What was said about plugins, in order. */
