@@ -110,10 +110,11 @@ trustedTest("a backup goes on beside plugins that throw, hang or have the wrong 
   await using at = await scene(plugins, ["throws", "strays", "hangs", "shape", "ends", "missing"]);
   const { stderr } = await at.ok(["put", "s"], "hello");
   const said = [...stderr.matchAll(/warning: The plugin "(\w+)" ([^\n]+)/g)].map(([, name, what]) => [name, what]);
-  assert.deepEqual(said, [
+  // Which of the strays comes first is the runtime's matter.
+  const strays = said.filter(([name]) => name === "strays").map(([, what]) => what!).sort();
+  assert.deepEqual(strays, ["clue", "hope"].map((what) => `failed where nothing waits for it: no ${what}`));
+  assert.deepEqual(said.filter(([name]) => name !== "strays"), [
     ["throws", "is faulty and does nothing: no disk"],
-    ["strays", "failed where nothing waits for it: no hope"],
-    ["strays", "failed where nothing waits for it: no clue"],
     ["hangs", "is faulty and does nothing: it was not ready within 10 s"],
     [
       "shape",
