@@ -17,6 +17,7 @@ const FLOORS: Readonly<Record<number, Steps>> = {
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
   5: [["ops"]],
+  6: [["config"]],
   7: [["library"], ["mod.ts", "worker.ts"]],
   8: [["cli"]],
   9: [["main.ts"]],
@@ -60,6 +61,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
+  config: [[OTHER_FILES], ["hooks"]],
   engine: [
     [OTHER_FILES],
     ["engine_urls.ts"],
