@@ -61,7 +61,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
-  config: [[OTHER_FILES], ["hooks"]],
+  config: [["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"], ["parse"], [OTHER_FILES], ["hooks"]],
   engine: [
     [OTHER_FILES],
     ["engine_urls.ts"],

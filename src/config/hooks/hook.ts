@@ -2,16 +2,10 @@
 import type { Clock } from "../../base/clock.ts";
 import type { AgentError } from "../../base/errors.ts";
 import type { NetworkOptions } from "../../store/http/client.ts";
+import type { HookSettings } from "../configuration.ts";
 
 /** What a hook does, and for how long at most. */
-export interface Hook {
-  /** What messages and the lines of its output call it. */
-  readonly name: string;
-  /** A command for `sh -c`, or where the event is posted to. */
-  readonly run: { readonly command: string } | { readonly url: string };
-  /** How long it may take. */
-  readonly timeoutMs: number;
-}
+export type Hook = Pick<HookSettings, "name" | "run" | "timeoutMs">;
 
 /** What happened, or is about to. */
 export interface HookEvent {

@@ -1,0 +1,69 @@
+/** Parses `[[hooks]]`. */
+import { UsageError } from "../../base/errors.ts";
+import { parseSpan } from "../../base/text/duration.ts";
+import { didYouMean } from "../../base/text/nearest_name.ts";
+import type { HookSettings } from "../configuration.ts";
+import { HOOK_EVENTS } from "./hook_events.ts";
+import type { TableReader } from "./table_reader.ts";
+import { refusePassword } from "../values.ts";
+
+/** How long a hook may take if it does not say. */
+const USUAL_TIMEOUT_MS = 30_000;
+
+/** The hooks of these tables. A hook with mistakes is left out; they are noted. */
+export function parseHooks(tables: readonly TableReader[]): readonly HookSettings[] {
+  return tables.flatMap((table, i) => parseHook(table, i + 1) ?? []);
+}
+
+function parseHook(table: TableReader, number: number): HookSettings | undefined {
+  const events = eventsOf(table);
+  const command = table.text("command", notEmpty);
+  const url = table.text("url", checkUrl);
+  const timeout = table.text("timeout", checkTimeout);
+  const name = table.text("name", notEmpty);
+  table.finish();
+  const { line, entries } = table.table;
+  if (!entries.has("event")) table.refuse(line, 'A hook has no "event": say when it runs');
+  const ways = ["command", "url"].filter((key) => entries.has(key)).length;
+  if (ways === 0) table.refuse(line, 'A hook has neither "command" nor "url": say what it does');
+  if (ways === 2) table.refuse(line, 'A hook has both "command" and "url": write two hooks');
+  const run = command === undefined ? url && { url: url.value } : { command: command.value };
+  if (run === undefined || events === undefined) return undefined;
+  return {
+    name: name?.value ?? `hook ${number} (${events.join(", ")})`,
+    line,
+    events,
+    run,
+    timeoutMs: timeout === undefined ? USUAL_TIMEOUT_MS : parseSpan(timeout.value),
+  };
+}
+
+/** One event, or a list of them. */
+function eventsOf(table: TableReader): readonly string[] | undefined {
+  const isList = table.table.entries.get("event")?.value.kind === "list";
+  const events = isList ? table.texts("event", checkEvent)?.value : table.text("event", checkEvent)?.value;
+  if (events?.length === 0) table.refuse(table.table.line, "A hook has no event: name at least one");
+  return events === undefined || events.length === 0 ? undefined : [...new Set([events].flat())];
+}
+
+function checkEvent(name: string): string {
+  if (HOOK_EVENTS.includes(name)) return name;
+  const hint = didYouMean(name, HOOK_EVENTS) || `; the events are ${HOOK_EVENTS.join(", ")}`;
+  throw new UsageError(`there is no event "${name}"${hint}`);
+}
+
+function checkUrl(text: string): string {
+  refusePassword(text);
+  if (URL.canParse(text) && /^https?:\/\//i.test(text)) return text;
+  throw new UsageError(`"${text}" is not an address; it begins with https:// or http://`);
+}
+
+function checkTimeout(text: string): string {
+  if (parseSpan(text) > 0) return text;
+  throw new UsageError("a hook without time cannot end in time; write for example 30s");
+}
+
+function notEmpty(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new UsageError("it is empty");
+}
