@@ -53,6 +53,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "tables_run.ts",
       "verify_restore_run.ts",
     ],
+    ["configure"],
     ["commands"],
     ["command_list.ts"],
     ["program.ts"],

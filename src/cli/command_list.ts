@@ -46,6 +46,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
+  configure: async () => ({ make: (await import("./commands/configure.ts")).configureCommand }),
   version: async () => ({ make: (await import("./commands/version.ts")).versionCommand }),
 };
 

@@ -7,6 +7,7 @@ import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { World } from "../ops/access.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
+import type { Prompter } from "./terminal/prompter.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
 
 /** The process around a command. */
@@ -49,6 +50,8 @@ export interface CliContext {
   readonly files?: LocalFiles;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
+  /** Loads what asks a person at the terminal; absent if nobody can be asked. */
+  readonly prompter?: () => Promise<Prompter>;
 }
 
 /** The files and directories of a machine. */

@@ -2,7 +2,7 @@
 import { join } from "node:path/posix";
 import type { Choice, Prompter } from "../terminal/prompter.ts";
 import type { PasswordAnswer, RepositoryAnswer } from "./answers.ts";
-import { absolutePath, absolutePlace, hasPassword, type Home } from "./place.ts";
+import { absolutePath, absolutePlace, type Home } from "./place.ts";
 import { tried } from "./trying.ts";
 
 /** What answers are tried with. All of these only read. */
@@ -44,11 +44,6 @@ export async function askRepository(
       return { url, exists: await trial.find(url) };
     });
     if (found === undefined) continue;
-    if (hasPassword(found.url)) {
-      prompter.tell(
-        "The address holds a password, which the configuration will hold, too; the environment can instead.",
-      );
-    }
     const password = await askPassword(prompter, trial, ground, found);
     if (password !== undefined) return { ...found, password };
   }
@@ -64,7 +59,8 @@ async function askPassword(
   const question = found.exists
     ? "There is a repository. Where does its password come from?"
     : "There is no repository yet. Where is its password to come from?";
-  for (let initial: PasswordChoice | undefined;;) {
+  let initial: PasswordChoice | undefined;
+  for (;;) {
     const kind: PasswordChoice = await prompter.choose({
       question,
       choices: choicesFor(found.exists),

@@ -10,7 +10,6 @@ import { askFirstBackup, type FindPath } from "./ask_first_backup.ts";
 import { askRepository, type RepositoryGround, type RepositoryTrial } from "./ask_repository.ts";
 import { askRotation } from "./ask_rotation.ts";
 import { withAnswers } from "./configuration_file.ts";
-import { withoutPasswords } from "./place.ts";
 import { tried } from "./trying.ts";
 
 /** The file that the answers go into. */
@@ -27,7 +26,7 @@ export interface Dialogue {
   readonly prompter: Prompter;
   readonly file: ConfiguredFile;
   /** Throws `AgentError` if a file with this text could not be used. */
-  readonly check: (text: string) => Promise<void>;
+  readonly check: (text: string) => void;
   /** The rotation to begin with. */
   readonly rotation: RotationAnswer;
 }
@@ -54,7 +53,7 @@ export interface Configured {
 /** Asks for everything, makes the repository if there is none, and writes the file. */
 export async function configure(dialogue: WholeDialogue): Promise<Configured> {
   const { prompter, trial, ground, file, settings } = dialogue;
-  await begin(dialogue);
+  begin(dialogue);
   let repository = await askRepository(prompter, trial, ground, dialogue.url);
   const rotation = await askRotation(prompter, dialogue.rotation);
   const firstBackup = await askFirstBackup(prompter, dialogue.findPath, ground);
@@ -71,21 +70,21 @@ export async function configure(dialogue: WholeDialogue): Promise<Configured> {
 
 /** Asks for the rotation alone, and writes the file. */
 export async function configureRotation(dialogue: Dialogue): Promise<void> {
-  await begin(dialogue);
+  begin(dialogue);
   const rotation = await askRotation(dialogue.prompter, dialogue.rotation);
   const text = withAnswers(dialogue.file.text ?? "", { rotation, settings: {} });
   await confirmText(dialogue, text);
   await write(dialogue, text);
 }
 
-async function begin({ prompter, file, check }: Dialogue): Promise<void> {
+function begin({ prompter, file, check }: Dialogue): void {
   prompter.begin("agent configure");
   if (file.text === undefined) {
     return prompter.tell(`The answers go into ${file.path}. Ctrl-C leaves everything as it is.`);
   }
-  prompter.show(file.path, withoutPasswords(file.text.trimEnd()));
+  prompter.show(file.path, file.text.trimEnd());
   prompter.tell("The answers go into this file. A copy of it is kept. Ctrl-C leaves everything as it is.");
-  await check(file.text);
+  check(file.text);
 }
 
 /** Shows what is to be written. Throws `InterruptedError` if it is not wanted. */
@@ -94,10 +93,10 @@ async function confirmText(
   text: string,
   repository?: RepositoryAnswer,
 ): Promise<void> {
-  await check(text);
-  prompter.show(file.path, withoutPasswords(text.trimEnd()));
+  check(text);
+  prompter.show(file.path, text.trimEnd());
   const question = repository?.exists === false
-    ? `Make the repository ${withoutPasswords(repository.url)}, and write this file?`
+    ? `Make the repository ${repository.url}, and write this file?`
     : "Write this file?";
   if (!await prompter.confirm(question, true)) throw new InterruptedError("Nothing was written");
 }

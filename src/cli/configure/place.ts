@@ -1,5 +1,6 @@
 /** Paths and addresses as people type them, in a form that means the same wherever the agent is started. */
 import { join, resolve } from "node:path/posix";
+import { checkAddress } from "../../config/values.ts";
 import { parseStoreUrl } from "../../store/store_urls.ts";
 
 /** Where answers come from. */
@@ -16,18 +17,8 @@ export function absolutePath(path: string, { directory, home }: Home): string {
   return resolve(directory, path);
 }
 
-/** The address of a repository, absolute if it is a path. Throws `UsageError` if it names nothing. */
+/** The address of a repository, absolute if it is a path. Throws `UsageError` if a configuration cannot hold it. */
 export function absolutePlace(text: string, home: Home): string {
   const { scheme, place } = parseStoreUrl(text);
-  return scheme === "local" ? absolutePath(place, home) : text;
-}
-
-/** Whether an address contains a password. */
-export function hasPassword(text: string): boolean {
-  return /:\/\/[^/@]*:[^/@]*@/.test(text);
-}
-
-/** Text with the passwords of addresses in it replaced. */
-export function withoutPasswords(text: string): string {
-  return text.replaceAll(/(:\/\/[^/@\s"']*:)[^/@\s"']*(?=@)/g, "$1***");
+  return checkAddress(scheme === "local" ? absolutePath(place, home) : text);
 }

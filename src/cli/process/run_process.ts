@@ -84,6 +84,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     clientMachine: { environment: environment.forChildren },
     files: localFiles(),
     askSecret: (question) => askBelow(line, question),
+    prompter: async () => (await import("../terminal/terminal_prompter.ts")).terminalPrompter(interrupt.signal),
   };
 }
 

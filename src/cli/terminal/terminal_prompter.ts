@@ -13,7 +13,13 @@ import {
 } from "@clack/prompts";
 import { InterruptedError } from "../../base/errors.ts";
 import type { ChoiceQuestion, Prompter, TextQuestion } from "./prompter.ts";
+import { wrapText } from "./table.ts";
 import { printable } from "./terminal_text.ts";
+
+/** The width where the terminal does not tell it. */
+const USUAL_COLUMNS = 80;
+/** What the library draws at the left of a text. */
+const MARK_COLUMNS = 4;
 
 /** Asks there. `signal` ends an open question. */
 export function terminalPrompter(signal: AbortSignal): Prompter {
@@ -22,9 +28,9 @@ export function terminalPrompter(signal: AbortSignal): Prompter {
   return {
     begin: (title) => intro(printable(title), shown),
     end: (text) => outro(printable(text), shown),
-    tell: (text) => log.info(printableLines(text), shown),
+    tell: (text) => log.info(wrapped(text), shown),
     show: (title, text) => note(printableLines(text), printable(title), shown),
-    complain: (text) => log.error(printableLines(text), shown),
+    complain: (text) => log.error(wrapped(text), shown),
     async askText({ question, example, initial, problemOf }: TextQuestion) {
       const answer = await askText({
         message: printable(question),
@@ -65,4 +71,9 @@ function answerOf<Value>(answer: Value | typeof CANCEL_SYMBOL): Value {
 
 function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
+}
+
+/** One line of text, wrapped between words beside the marks of the library. */
+function wrapped(text: string): string {
+  return wrapText(printable(text), (process.stderr.columns ?? USUAL_COLUMNS) - MARK_COLUMNS).join("\n");
 }
