@@ -1,6 +1,6 @@
-/** A backup in `--json` output, the same for all commands. */
+/** A backup in `--json` output, the same for all commands, and as hooks read it. */
 import * as v from "valibot";
-import { type Backup, finishedOf, sizeOf } from "../../../backup/backup.ts";
+export { backupJson } from "../../../library/events/result_json.ts";
 import { bytes, count, flag, hex, list, orNull, text, time } from "./json_fields.ts";
 
 const FOREIGN = "another tool made or rewrote it";
@@ -34,30 +34,3 @@ export const backupFields = {
 
 /** A backup. */
 export const backupMessage = v.strictObject(backupFields);
-
-/** The JSON object of a backup. */
-export function backupJson(backup: Backup): v.InferOutput<typeof backupMessage> {
-  const { id, snapshotId, series, host, started, info, snapshot, damage } = backup;
-  return {
-    id,
-    snapshot: snapshotId,
-    series,
-    host,
-    started,
-    finished: finishedOf(backup),
-    level: info?.level ?? null,
-    runType: info?.runType ?? null,
-    parent: info?.parent ?? null,
-    base: info?.base ?? null,
-    size: sizeOf(backup),
-    added: info?.added ?? null,
-    stored: info?.stored ?? null,
-    engine: info?.engine ?? null,
-    guard: info?.guard ?? null,
-    complete: info?.complete ?? null,
-    shrunk: info === null ? null : info.shrunk ?? false,
-    problems: info === null ? null : info.problems ?? 0,
-    damage,
-    tags: snapshot.tags,
-  };
-}
