@@ -3,7 +3,7 @@
  * outputs against it.
  */
 import type * as v from "valibot";
-import { backupMessage } from "../../src/cli/report/json/backup_json.ts";
+import { backupMessage, removedMessage } from "../../src/cli/report/json/backup_json.ts";
 import { checkSummaryMessage, findingMessage } from "../../src/cli/report/json/check_json.ts";
 import { copiedBackupMessage, copySummaryMessage, uncopiedBackupMessage } from "../../src/cli/report/json/copy_json.ts";
 import {
@@ -81,9 +81,16 @@ export interface Message {
 export const RESULTS: readonly Message[] = [
   {
     title: "A backup",
-    commands: ["ls", "hold", "release", "rm"],
-    about: "One for each backup that is listed, changed or removed, oldest first.",
+    commands: ["ls", "hold", "release"],
+    about: "One for each backup that is listed or changed, oldest first.",
     schema: backupMessage,
+  },
+  {
+    title: "A removed backup",
+    commands: ["rm"],
+    about: "One for each backup that is removed or, in a dry run, would be.",
+    schema: removedMessage,
+    isBackup: true,
   },
   {
     title: "A backup that was made",

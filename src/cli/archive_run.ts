@@ -4,6 +4,8 @@ import { shortId } from "../base/id.ts";
 import { formatDuration } from "../base/text/duration.ts";
 import { formatSize } from "../base/text/size.ts";
 import { archive, type ArchiveFormat, type ArchiveProgress, type ArchiveResult } from "../ops/restore/archive.ts";
+import type { Backup } from "../backup/backup.ts";
+import type { ActionSession } from "../library/events/events.ts";
 import type { RepositoryAccess } from "../ops/access.ts";
 import type { StreamSink } from "../base/byte_source.ts";
 import type { CliContext } from "./context.ts";
@@ -31,35 +33,37 @@ interface ArchiveRunOptions {
 interface ArchiveRunRequest {
   readonly selector: string;
   readonly format: ArchiveFormat;
+  readonly session: ActionSession;
 }
 
 /**
- * Writes the archive and reports it. Throws `UsageError` if it would go to a terminal, and `PartialError` if the archive
+ * Writes the archive and reports it; returns the backup that is in it. Throws `UsageError` if it would go to a terminal, and `PartialError` if the archive
  * is whole but for entries that its format cannot hold.
  */
 export async function runArchive(
-  { selector, format }: ArchiveRunRequest,
+  { selector, format, session }: ArchiveRunRequest,
   access: RepositoryAccess,
   options: ArchiveRunOptions,
   context: CliContext,
-): Promise<void> {
+): Promise<Backup> {
   const { world, signal, stdout, stderr } = context;
   if (options.output === undefined && stdout.isTerminal) {
     throw new UsageError("Refusing to write an archive to a terminal: use -o FILE, or a pipe");
   }
   const request = { selector, format, file: options.file, noLock: options.lock === false };
-  await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
+  return await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const result = await intoOutput(options, context, (sink) =>
       archive(access, request, sink, {
         world,
         signal,
+        begin: session.begin,
         onProgress: (state) => progress.update(archiveStep(state)),
         onLeftOut: ({ path, reason }) =>
           void writeWarning(`Left out: ${quoteByteString(path)} ${reason}`, options, stderr),
       }));
     await progress.end();
-    await report(result, request.format, progress.seconds, options, context);
-    if (result.leftOut === 0) return;
+    await report(result, { format, session: session.id }, progress.seconds, options, context);
+    if (result.leftOut === 0) return result.backup;
     const named = formatCount(result.leftOut, "entry").replace("entrys", "entries");
     throw new PartialError(`The archive is whole but for ${named} that ${format} cannot hold, named above`);
   });
@@ -90,17 +94,17 @@ function archiveStep({ phase, bytesWritten, bytesTotal }: ArchiveProgress): Prog
 
 async function report(
   result: ArchiveResult,
-  format: ArchiveFormat,
+  how: { readonly format: ArchiveFormat; readonly session: string },
   seconds: number,
   options: ArchiveRunOptions,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   const { backup, members, bytes, contentBytes, compared } = result;
-  if (options.json) return await writeJson(options.output === undefined ? stderr : stdout, archiveJson(result, format));
+  if (options.json) return await writeJson(options.output === undefined ? stderr : stdout, archiveJson(result, how));
   if (options.quiet) return;
   const when = formatTime(new Date(backup.started));
   await writeLine(stderr, `Backup ${shortId(backup.id)} of ${backup.host}, begun ${when}`);
-  const what = `${format}: ${formatCount(members, "member")}, ${formatSize(bytes)} in ${
+  const what = `${how.format}: ${formatCount(members, "member")}, ${formatSize(bytes)} in ${
     formatDuration(seconds * 1000)
   }, ${formatRate(contentBytes, seconds)}`;
   const checked = compared > 0

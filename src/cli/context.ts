@@ -5,6 +5,7 @@ import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
 import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
+import type { Events } from "../library/events/events.ts";
 import type { World } from "../ops/access.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { Prompter } from "./terminal/prompter.ts";
@@ -42,6 +43,8 @@ export interface CliContext {
   readonly version: VersionInfo;
   /** Loads the engines that sources and targets may name: most commands need none. */
   readonly engines: () => Promise<EngineRegistry>;
+  /** Loads those who hear of what commands do to backups; undefined, or absent, if there are none. */
+  readonly events?: () => Promise<Events | undefined>;
   /** What servers for restores on trial are started with; absent if they cannot be. */
   readonly clientMachine?: ClientMachine;
   /** Loads the database at a URL whose tables are dumped and loaded; absent if none can be reached here. */

@@ -20,13 +20,14 @@ const MOST_PROBLEMS = 20;
 interface ReplayRun {
   readonly options: { readonly overwrite?: boolean; readonly json?: boolean; readonly quiet?: boolean };
   readonly progress: Progress;
+  readonly session: string;
 }
 
 /** Replays the backup and reports it. Throws `PartialError` if the target could not restore everything. */
 export async function runReplay(
   open: OpenBackup,
   target: Driven<EngineTarget>,
-  { options: { overwrite = false, json = false, quiet = false }, progress }: ReplayRun,
+  { options: { overwrite = false, json = false, quiet = false }, progress, session }: ReplayRun,
   { stdout, stderr, terminal }: CliContext,
 ): Promise<void> {
   const { backup } = open;
@@ -35,10 +36,10 @@ export async function runReplay(
     overwrite,
     onStderr: shown && ((bytes) => shown.write(bytes)),
     onRestored: (stream) =>
-      json && !target.engine.hasEntries ? writeJson(stdout, restoredJson(stream, backup)) : undefined,
+      json && !target.engine.hasEntries ? writeJson(stdout, restoredJson(stream, backup, session)) : undefined,
   });
   await progress.end();
-  if (json) await writeJson(stdout, replayedJson(result, open));
+  if (json) await writeJson(stdout, replayedJson(result, open, session));
   else if (!quiet) {
     for (const note of result.notes) await writeNote(note, stderr);
     for (const line of summary(open, target, result, progress.seconds)) {

@@ -28,13 +28,14 @@ interface TreeRequest extends RestoreChoices {
 interface RestoreRun {
   readonly options: { readonly json?: boolean; readonly quiet?: boolean };
   readonly progress: Progress;
+  readonly session: string;
 }
 
 /** Restores the tree, or prints the plan. Throws `IntegrityError` or `PartialError` if some of it was not restored. */
 export async function runRestore(
   found: FoundBackup,
   request: TreeRequest,
-  { options, progress }: RestoreRun,
+  { options, progress, session }: RestoreRun,
   context: CliContext,
 ): Promise<void> {
   const { stdout, stderr } = context;
@@ -60,7 +61,7 @@ export async function runRestore(
       }),
   });
   await progress.end();
-  if (json) await writeJson(stdout, restoredFilesJson(found.backup, result, request.dryRun));
+  if (json) await writeJson(stdout, restoredFilesJson(found.backup, result, { dryRun: request.dryRun, session }));
   else if (!quiet) {
     for (const line of summary(found, request, result, progress.seconds)) {
       await writeLine(stderr, line);

@@ -2,7 +2,10 @@
 import { Command } from "@commander-js/extra-typings";
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
 import type { PruneProgress } from "../ops/prune.ts";
+import type { ActionSession } from "../library/events/events.ts";
+import { removalOf, removedBy } from "../library/events/removal.ts";
 import type { CliContext } from "./context.ts";
+import { performAction } from "./told_action.ts";
 import type { OptionsOf } from "./specification.ts";
 import { withProgress } from "./report/progress.ts";
 import { pruneAfterwards, type PruneAfterwardsOptions } from "./options/prune_options.ts";
@@ -23,7 +26,7 @@ export type RetentionRunOptions = RepositoryOptions & PruneAfterwardsOptions & O
 /** The command, and how it reports what was removed. */
 interface RetentionCommand<Options> {
   readonly command: "forget" | "rm" | "rotate";
-  tell(forgotten: Forgotten, options: Options, context: CliContext): Promise<void>;
+  tell(forgotten: Forgotten, options: Options, context: CliContext, session: string): Promise<void>;
 }
 
 /** Runs a command's request. `tell` reports what was or would be removed; a prune follows and has its own report. */
@@ -37,21 +40,32 @@ export async function runRetention<Options extends RetentionRunOptions>(
   const { dryRun = false, allowLast = false, skipUnreadable = false } = options;
   const limits = pruneAfterwards(options);
   const access = repositoryAccess(options, context);
-  return await withProgress({ command }, options, context, async (progress) => {
-    const onProgress = (step: PruneProgress) => progress.update(pruneStep(step));
-    const result = await forget(access, request, {
-      world,
-      dryRun,
-      allowLast,
-      skipUnreadable,
-      signal,
-      onForgotten: (forgotten) => tell(forgotten, options, context),
-      ...limits && { prune: { limits, onProgress } },
+  const run = async ({ id, begin, done }: ActionSession) =>
+    await withProgress({ command }, options, context, async (progress) => {
+      const onProgress = (step: PruneProgress) => progress.update(pruneStep(step));
+      let forgotten: Forgotten | undefined;
+      try {
+        const result = await forget(access, request, {
+          world,
+          dryRun,
+          allowLast,
+          skipUnreadable,
+          signal,
+          begin,
+          onForgotten: (removed) => tell(forgotten = removed, options, context, id),
+          ...limits && { prune: { limits, onProgress } },
+        });
+        await progress.end();
+        if (result.pruned !== null) await reportPrune(result.pruned, progress.seconds, options, context);
+        return result;
+      } catch (error) {
+        // What was removed is gone, although it could not be reported, or the prune failed.
+        if (forgotten !== undefined) await done(removedBy(request, forgotten));
+        throw error;
+      }
     });
-    await progress.end();
-    if (result.pruned !== null) await reportPrune(result.pruned, progress.seconds, options, context);
-    return result;
-  });
+  const action = { ...removalOf(request), isDry: dryRun };
+  return await performAction(action, context, run, (result) => removedBy(request, result));
 }
 
 /** Throws the error that a real run would throw, after a dry run has shown its plan. */

@@ -36,6 +36,7 @@ interface TablesRun {
   readonly choice: TableChoice;
   readonly access: RepositoryAccess;
   readonly progress: Progress;
+  readonly session: string;
   /** The server that takes the dump; undefined if it is written out. */
   readonly into?: Driven<EngineTarget> | undefined;
 }
@@ -43,12 +44,13 @@ interface TablesRun {
 /** Writes a dump of the chosen tables, and reports it. */
 export async function runTables(
   found: FoundBackup,
-  { choice, access, progress, into }: TablesRun,
+  run: TablesRun,
   options: TablesRunOptions,
   context: CliContext,
 ): Promise<void> {
   const { stdout, stderr, world } = context;
-  if (into !== undefined) return await runTablesInto(found, { choice, access, progress, into }, options, context);
+  const { choice, access, progress, session, into } = run;
+  if (into !== undefined) return await runTablesInto(found, { ...run, into }, options, context);
   const source = await openTables(found, { file: options.file, choice }, { world, cache: access.listCache });
   const onProgress = (done: number) =>
     progress.update({ phase: "stream", unit: "bytes", done, total: Math.max(done, source.size) });
@@ -57,7 +59,10 @@ export async function runTables(
   await progress.end();
   await warnOfLeftOut(source, options, stderr);
   if (options.json) {
-    return await writeJson(options.output === undefined ? stderr : stdout, restoredTablesJson(source, found.backup));
+    return await writeJson(
+      options.output === undefined ? stderr : stdout,
+      restoredTablesJson(source, found.backup, session),
+    );
   }
   if (options.quiet) return;
   await writeLine(stderr, restoredBackupLine(found.backup));
@@ -71,7 +76,7 @@ async function warnOfLeftOut({ notes }: TableSource, options: TablesRunOptions, 
 /** Loads the chosen tables into a server, and reports it. Throws `PartialError` if something could not be restored. */
 async function runTablesInto(
   found: FoundBackup,
-  { choice, access, progress, into }: TablesRun & { readonly into: Driven<EngineTarget> },
+  { choice, access, progress, session, into }: TablesRun & { readonly into: Driven<EngineTarget> },
   options: TablesRunOptions,
   { stdout, stderr, world, terminal }: CliContext,
 ): Promise<void> {
@@ -87,7 +92,7 @@ async function runTablesInto(
   }, { world, cache: access.listCache });
   await progress.end();
   await warnOfLeftOut(source, options, stderr);
-  if (json) await writeJson(stdout, restoredTablesJson(source, found.backup));
+  if (json) await writeJson(stdout, restoredTablesJson(source, found.backup, session));
   else if (!quiet) {
     for (const note of notes) await writeNote(note, stderr);
     await writeLine(stderr, restoredBackupLine(found.backup));

@@ -8,7 +8,7 @@ import { type TakeWords, Words } from "./words.ts";
 /** How long a program may take to end after SIGTERM. */
 const KILL_AFTER_MS = 1000;
 /** How long to wait for what SIGKILL ends. Only what hangs in the kernel takes longer. */
-const GONE_WITHIN_MS = 200;
+const GONE_WITHIN_MS = 500;
 /** Pauses between looks whether a group is gone. */
 const PAUSE_MS = { first: 5, longest: 80 };
 

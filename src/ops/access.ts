@@ -4,7 +4,7 @@
  */
 import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
 import type { MemoryBudget } from "../base/memory_budget.ts";
-import { interruptible } from "../base/abort.ts";
+import { interruptible, unlessAborted } from "../base/abort.ts";
 import type { Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
@@ -38,6 +38,20 @@ export interface UseCaseOptions {
   readonly world: World;
   /** Stops the use case, which then throws `InterruptedError`. Without it the use case cannot be stopped. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The options of use cases that begin only if nobody objects. */
+export interface GatedOptions extends UseCaseOptions {
+  /**
+   * Called once, when the repository is open and locked and what is meant has been found, before anything is changed;
+   * not in a dry run. If it throws, nothing is changed, and the use case throws the same.
+   */
+  readonly begin?: (() => Promise<void>) | undefined;
+}
+
+/** Asks whether to begin. Throws what `begin` throws, or the signal's reason if that comes first. */
+export async function passGate({ begin }: Pick<GatedOptions, "begin">, signal: AbortSignal): Promise<void> {
+  if (begin !== undefined) await unlessAborted(signal, begin());
 }
 
 /** Runs the work of a use case and passes it the signal that stops it. */

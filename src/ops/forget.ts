@@ -30,7 +30,7 @@ import { confirmListed } from "../repository/confirm_listing.ts";
 import { type LockedRepository, readingFrom, type Repository } from "../repository/repository.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { withFreshReads } from "../store/fresh.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase } from "./access.ts";
 import {
   candidatesOf,
   type RetentionBackup,
@@ -47,7 +47,7 @@ export type { RetentionBackup, RetentionFilter, RetentionRequest } from "../main
 const NOTHING_REMOVED = "nothing was removed";
 
 /** How to run a forget. */
-export interface ForgetOptions extends UseCaseOptions {
+export interface ForgetOptions extends GatedOptions {
   /** Only plan. Takes no lock, or a shared one for the dry run of a prune. */
   readonly dryRun?: boolean;
   /** Allow the removal of the newest backup and of the last good backup of a series. */
@@ -147,6 +147,7 @@ async function removeBeside(
   }
   const names = [...staying].filter((last) => going.some((backup) => haveSameSeriesAndHost(backup, last)))
     .map(({ backup }) => backup.snapshotId);
+  await passGate(run, signal);
   const confirmTools = { files: repository.files, clock: world.clock, signal };
   await confirmListed(confirmTools, { kind: "snapshot", names, withOthers: true }, NOTHING_REMOVED);
   await removeAll(repository, going, signal);
@@ -167,6 +168,7 @@ async function forgetUnderLock(
   const isPruned = run.prune !== undefined && going.length > 0 && forgotten.damaged.length === 0;
   // The prune is planned first, so that any obstacle is found while all backups still exist.
   const prepared = isPruned ? await prepare(repository, run, { going, ids }) : null;
+  if (!dryRun) await passGate(run, signal);
   if (!dryRun && going.length > 0) {
     const confirmTools = { files: repository.files, clock: world.clock, signal };
     await confirmListed(confirmTools, { kind: "snapshot", names: ids }, NOTHING_REMOVED);

@@ -12,7 +12,7 @@ import { FILES_ENGINE } from "../format/manifest/manifest.ts";
 import type { StreamSummary } from "../pipeline/calls.ts";
 import { DigestThread, startThreads } from "../pipeline/threads.ts";
 import { withoutEmptyRules } from "../policy/level/level.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase } from "./access.ts";
 import { type RepositoryOutcome, writeToBoth, type Writing } from "./put_also.ts";
 import { refuseColliding, refuseKeptNames } from "./session/reader/claimed_paths.ts";
 import { EngineOpening, NOTHING_LEFT } from "./session/reader/engine_opening.ts";
@@ -102,7 +102,7 @@ export interface PutResult extends WrittenBackup {
 }
 
 /** Options of `put`. */
-export interface PutOptions extends UseCaseOptions, WriteOptions {
+export interface PutOptions extends GatedOptions, WriteOptions {
   /** Called as the put proceeds. */
   readonly onProgress?: (progress: PutProgress) => void;
   /** Receives what the programs of an engine write to standard error, piece by piece. */
@@ -146,7 +146,8 @@ export async function put(
   if ("streams" in input) reader.start(atHand(input.streams));
   return await useCase(options, async (signal) => {
     using stopping = onAbort(signal, () => void reader.cancel(interruption(signal)));
-    const common = { request, options, reader, source, judge, told, muchToDo: muchToDo.promise };
+    const gate = oneGate(options, reader);
+    const common = { request, options, reader, source, judge, told, gate, muchToDo: muchToDo.promise };
     const write = (writing: Writing) => writeBackup(writing, common);
     if (request.also !== undefined) {
       const accesses = [access, request.also] as const;
@@ -156,6 +157,21 @@ export async function put(
     const written = await write({ access, recipient: reader.recipients[0]!, world: options.world, signal });
     return await withRemarks(written, source);
   });
+}
+
+/** The gate that is asked once for all repositories. A veto ends the reading, and so the backup in each of them. */
+function oneGate({ begin, isDry }: PutOptions, reader: ItemReader): Pick<GatedOptions, "begin"> {
+  if (begin === undefined || isDry) return {};
+  let answer: Promise<void> | undefined;
+  const ask = async () => {
+    try {
+      await begin();
+    } catch (error) {
+      void reader.cancel(error);
+      throw error;
+    }
+  };
+  return { begin: () => answer ??= ask() };
 }
 
 /** Adds what the source says after its end. */
@@ -172,6 +188,8 @@ interface CommonToAll {
   readonly source: EngineOpening | undefined;
   readonly judge: Judge;
   readonly told: ToldProgress;
+  /** Asked by each repository once it is open and locked. */
+  readonly gate: Pick<GatedOptions, "begin">;
   /** Resolves once more has been read than one thread seals while others start. */
   readonly muchToDo: Promise<void>;
 }
@@ -179,7 +197,7 @@ interface CommonToAll {
 /** Writes the backup into one repository. */
 async function writeBackup(
   { access, recipient, world, signal, onOpen, confirm }: Writing,
-  { request, options, reader, source, judge, told, muchToDo }: CommonToAll,
+  { request, options, reader, source, judge, told, gate, muchToDo }: CommonToAll,
 ): Promise<WrittenBackup> {
   using threads = startThreads(world.blobThreads, { digest: request.also === undefined, needed: muchToDo });
   await using repository = await openAccess(access, { world, signal });
@@ -187,6 +205,7 @@ async function writeBackup(
   await using lock = await repository.lock({ exclusive: false, signal });
   // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
   lock.confirmed.catch((reason) => recipient.fail(reason));
+  await passGate(gate, recipient.signal);
   const onStoreFailure = (error: unknown) => recipient.fail(error);
   const tools = { ...options, world, repository, threads, lock, signal, onStoreFailure, ...source && { source } };
   return await withSession({ ...tools, request: { ...request, engine: engineOf(request.input) } }, async (session) => {

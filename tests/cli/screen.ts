@@ -2,7 +2,7 @@
 import type { Output } from "../../src/cli/terminal/input_output.ts";
 
 /** Control sequences, escape sequences, and characters by themselves. */
-const SEQUENCES = new RegExp("\x1b\\[\\w|\x1b\\d|[^]", "gu");
+const SEQUENCES = new RegExp("\x1b\\[\\??\\d*[a-zA-Z]|\x1b\\d|[^]", "gu");
 
 /** The text on a terminal of so many columns. It fails the test where a sequence is written that it does not know. */
 export class Screen implements Output {
@@ -14,6 +14,7 @@ export class Screen implements Output {
   #row = 0;
   #column = 0;
   #saved = { row: 0, column: 0 };
+  #breaksRows = true;
 
   constructor(width: number) {
     this.width = width;
@@ -37,6 +38,8 @@ export class Screen implements Output {
     if (token === "\r") this.#column = 0;
     else if (token === "\n") this.#lineFeed();
     else if (token === "\x1b[J") this.#erase();
+    else if (token === "\x1b[?7l") this.#breaksRows = false;
+    else if (token === "\x1b[?7h") this.#breaksRows = true;
     else if (token === "\x1b7") this.#saved = { row: this.#row, column: this.#column };
     else if (token === "\x1b8") ({ row: this.#row, column: this.#column } = this.#saved);
     else if (token < " ") throw new Error(`not known here: ${JSON.stringify(token)}`);
@@ -55,6 +58,7 @@ export class Screen implements Output {
   }
 
   #put(character: string): void {
+    if (this.#column >= this.width && !this.#breaksRows) this.#column = this.width - 1;
     if (this.#column === this.width) {
       this.hasWrapped = true;
       this.#lineFeed();

@@ -7,9 +7,12 @@ import { programTest } from "../helpers/programs.ts";
 
 const NEEDS = [...MARIADB_PROGRAMS, "mariadb-dump"] as const;
 
+/** One that no other test has: the environment and the arguments of all processes are looked at. */
+const PASSWORD = `SECRET${crypto.randomUUID().replaceAll("-", "")}`;
+
 const SHOP = `CREATE DATABASE shop; USE shop; CREATE TABLE orders (id INT PRIMARY KEY, note TEXT) ENGINE=InnoDB;
   INSERT INTO orders SELECT seq, MD5(seq) FROM seq_1_to_20000; CREATE TABLE log (line TEXT);
-  CREATE USER backup@localhost IDENTIFIED BY 'SECRET'; GRANT ALL ON *.* TO backup@localhost WITH GRANT OPTION;`;
+  CREATE USER backup@localhost IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO backup@localhost WITH GRANT OPTION;`;
 
 programTest({
   name: "databases by URL: a backup, what it tells, and restores into a server and to files",
@@ -99,7 +102,7 @@ programTest({
       /"ingore"; did you mean "ignore"\?/,
     );
     assertFails(
-      await box.agent(["put", "x", "mysqll://u:SECRET@h/"]),
+      await box.agent(["put", "x", `mysqll://u:${PASSWORD}@h/`]),
       ExitCode.usage,
       /write "\.\/mysqll:\/\/u:\*\*\*@h\/" for a file/,
     );
@@ -134,7 +137,7 @@ programTest({
     await Deno.mkdir(env.TMPDIR);
     const folders = () =>
       [...Deno.readDirSync(env.TMPDIR)].map(({ name }) => name).filter((name) => name.startsWith("agent-private-"));
-    const url = `mysql://backup:SECRET@localhost/shop?socket=${server.socket}&users=no`;
+    const url = `mysql://backup:${PASSWORD}@localhost/shop?socket=${server.socket}&users=no`;
     {
       await using _held = await server.hold("shop.orders");
       await using agent = box.start(["put", "prod/shop", url, "--debug"], { env });
@@ -142,23 +145,23 @@ programTest({
         const states = await server.query("SELECT STATE FROM information_schema.PROCESSLIST WHERE USER = 'backup'");
         return states.some(([state]) => /lock/i.test(state!));
       });
-      assert.deepEqual(processes().filter((text) => text.includes("SECRET")), []);
+      assert.deepEqual(processes().filter((text) => text.includes(PASSWORD)), []);
       assert.ok(processes().some((text) => text.includes("mysql://backup:xxxxxx@localhost/shop")));
       assert.equal(folders().length, 1);
       agent.kill("SIGKILL");
       const { stderr, stdout } = await agent.outcome();
-      assert.ok(!`${stderr}${stdout}`.includes("SECRET"));
+      assert.ok(!`${stderr}${stdout}`.includes(PASSWORD));
       assert.equal(folders().length, 1);
     }
     await box.ok(["put", "prod/shop", url, "-q"], { env });
     assert.deepEqual(folders(), []);
-    assert.ok(!(await box.ok(["show", "prod/shop", "--json"])).includes("SECRET"));
+    assert.ok(!(await box.ok(["show", "prod/shop", "--json"])).includes(PASSWORD));
     for (
       const args of [["put", "x", `${url}&wrong=1`, "--debug"], ["put", "x", url.replace("shop?", "none?"), "--debug"]]
     ) {
       const { stderr, exitCode } = await box.agent(args, { env });
       assert.notEqual(exitCode, 0);
-      assert.ok(!stderr.includes("SECRET"), stderr);
+      assert.ok(!stderr.includes(PASSWORD), stderr);
     }
     await server.query("ALTER USER backup@localhost IDENTIFIED BY 'other'");
     const refused = await box.agent(["put", "x", url], { env });
@@ -167,7 +170,7 @@ programTest({
       ExitCode.source,
       /refuses the user: Access denied for user 'backup'@'localhost'.*nothing was committed/,
     );
-    assert.ok(!refused.stderr.includes("SECRET"));
+    assert.ok(!refused.stderr.includes(PASSWORD));
     assert.deepEqual(folders(), []);
   },
 });

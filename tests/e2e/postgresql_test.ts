@@ -7,6 +7,9 @@ import { programTest } from "../helpers/programs.ts";
 
 const NEEDS = [...POSTGRES_PROGRAMS, "pg_dump", "pg_dumpall", "pg_restore"] as const;
 
+/** One that no other test has: the environment and the arguments of all processes are looked at. */
+const PASSWORD = `HUSHED${crypto.randomUUID().replaceAll("-", "")}`;
+
 const SHOP = `CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS note FROM generate_series(1, 20000) n;
   CREATE TABLE log (line TEXT); INSERT INTO log VALUES ('x')`;
 
@@ -95,13 +98,13 @@ programTest({
     await using box = await sandbox();
     await server.query("CREATE DATABASE shop");
     await server.query(SHOP, "shop");
-    await server.query("CREATE ROLE backup LOGIN SUPERUSER PASSWORD 'HUSHED'");
+    await server.query(`CREATE ROLE backup LOGIN SUPERUSER PASSWORD '${PASSWORD}'`);
     await server.askPasswordOf("backup");
     const env = { TMPDIR: box.join("tmp"), HOME: box.path };
     await Deno.mkdir(env.TMPDIR);
     const folders = () =>
       [...Deno.readDirSync(env.TMPDIR)].map(({ name }) => name).filter((name) => name.startsWith("agent-private-"));
-    const urls = ["postgresql://backup:HUSHED@/shop?", "postgresql:///shop?user=backup&password=HUSHED&"]
+    const urls = [`postgresql://backup:${PASSWORD}@/shop?`, `postgresql:///shop?user=backup&password=${PASSWORD}&`]
       .map((url) => `${url}host=${server.folder}&globals=no`) as [string, string];
     for (const url of urls) {
       await using _held = await server.hold("orders", "shop");
@@ -110,28 +113,28 @@ programTest({
         const states = await server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
         return states.length > 0;
       });
-      assert.deepEqual(processes().filter((text) => text.includes("HUSHED")), []);
-      assert.ok(processes().some((text) => text.includes(url.replace("HUSHED", "xxxxxx"))));
+      assert.deepEqual(processes().filter((text) => text.includes(PASSWORD)), []);
+      assert.ok(processes().some((text) => text.includes(url.replace(PASSWORD, "xxxxxx"))));
       assert.equal(folders().length, 1);
       agent.kill("SIGKILL");
       const { stderr, stdout } = await agent.outcome();
-      assert.ok(!`${stderr}${stdout}`.includes("HUSHED"));
+      assert.ok(!`${stderr}${stdout}`.includes(PASSWORD));
       assert.equal(folders().length, 1);
     }
     await box.ok(["put", "prod/shop", urls[1], "-q"], { env });
     assert.deepEqual(folders(), []);
-    assert.ok(!(await box.ok(["show", "prod/shop", "--json"])).includes("HUSHED"));
+    assert.ok(!(await box.ok(["show", "prod/shop", "--json"])).includes(PASSWORD));
     for (const url of urls) {
       for (const wrong of [`${url}&wrong=1`, url.replace("/shop?", "/none?"), url.replace("postgresql:", "postgre:")]) {
         const { stderr, exitCode } = await box.agent(["put", "x", wrong, "--debug"], { env });
         assert.notEqual(exitCode, 0);
-        assert.ok(!stderr.includes("HUSHED"), stderr);
+        assert.ok(!stderr.includes(PASSWORD), stderr);
       }
     }
     await server.query("ALTER ROLE backup PASSWORD 'other'");
     const refused = await box.agent(["put", "x", urls[0]], { env });
     assertFails(refused, ExitCode.source, /refuses the user: password authentication failed .*nothing was committed/);
-    assert.ok(!refused.stderr.includes("HUSHED"));
+    assert.ok(!refused.stderr.includes(PASSWORD));
     assert.deepEqual(folders(), []);
   },
 });

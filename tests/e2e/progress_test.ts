@@ -1,7 +1,7 @@
 /** Progress for programs, and the words of a command beside the progress on a terminal. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
-import { bulkNoise, eventually, isGone, jsonRows, sandbox } from "../helpers/executable.ts";
+import { bulkNoise, eventually, isGone, jsonRows, pidIn, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 
 const ID = /[0-9a-f]{64}/;
@@ -89,9 +89,3 @@ programTest({
     assert.equal((await put.outcome()).exitCode, ExitCode.done);
   },
 });
-
-/** The number that a shell writes into a file, once it is there with its line end: 0 would mean this very test. */
-async function pidIn(path: string): Promise<number> {
-  const read = () => Deno.readTextFile(path).catch(() => "");
-  return Number(await eventually("its pid", async () => /^[1-9]\d*\n$/.exec(await read())?.[0]));
-}

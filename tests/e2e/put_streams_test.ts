@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
-import { assertFails, eventually, isGone, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { assertFails, eventually, isGone, type JsonRow, pidIn, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { sqlDump } from "../helpers/world.ts";
 
 /** The options for streams by name. */
@@ -13,14 +13,6 @@ function streams(commands: Readonly<Record<string, string>>): string[] {
 async function assertNoBackup(box: Sandbox): Promise<void> {
   assert.deepEqual(await box.names("snapshots"), []);
   assert.deepEqual(await box.names("locks"), []);
-}
-
-/** The process that wrote its id into a file. */
-function pidIn(path: string): Promise<number> {
-  return eventually(`a process to write ${path}`, async () => {
-    const text = await Deno.readTextFile(path).catch(() => "");
-    return text.endsWith("\n") ? Number(text) : undefined;
-  });
 }
 
 /** Resolves when a process is gone. What has ended is there until process 1 asks how. */

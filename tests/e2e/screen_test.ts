@@ -41,14 +41,15 @@ async function seriesWithParent(): Promise<Sandbox> {
 }
 
 const WAITING: Readonly<Record<number, RegExp>> = {
-  40: /^prod\/custom.*west\/shop: waiting, 0:\d\d$/m,
-  80: /^prod\/customers\/eu-west\/shop: waiting for the first byte, 0:\d\d$/m,
-  120: /^prod\/customers\/eu-west\/shop: waiting for the first byte, 0:\d\d$/m,
+  40: /^prod\/custom.*west\/shop: waiting, \d+:\d\d$/m,
+  80: /^prod\/customers\/eu-west\/shop: waiting for the first byte, \d+:\d\d$/m,
+  120: /^prod\/customers\/eu-west\/shop: waiting for the first byte, \d+:\d\d$/m,
 };
 const HALF: Readonly<Record<number, RegExp>> = {
   40: /^prod\S*…\S*hop: 50 %, 1\.91 MiB, \d+:\d\d left$/m,
-  80: /^prod\S*…\S*hop: 50 %, 1\.91 MiB of about 3\.81 MiB(, \d\S* K?i?B new)?, \S+ [KM]iB\/s, 0:\d\d, \d+:\d\d left$/m,
-  120: /^\S+shop: 50 %, 1\.91 MiB of about 3\.81 MiB, \S+ K?i?B new, \S+ [KM]iB\/s, 0:\d\d, \d+:\d\d left$/m,
+  80:
+    /^prod\S*…\S*hop: 50 %, 1\.91 MiB of about 3\.81 MiB(, \d\S* K?i?B new)?, \S+ [KM]iB\/s, \d+:\d\d, \d+:\d\d left$/m,
+  120: /^\S+shop: 50 %, 1\.91 MiB of about 3\.81 MiB, \S+ K?i?B new, \S+ [KM]iB\/s, \d+:\d\d, \d+:\d\d left$/m,
 };
 
 for (const columns of [40, 80, 120]) {
@@ -97,8 +98,8 @@ programTest({
     await terminal.shows(HALF[120]!);
     for (const columns of [80, 40, 120]) {
       await terminal.resize(columns);
-      const screen = await terminal.shows(HALF[columns]!);
-      assert.equal(screen.split("\n").length, 1, screen);
+      const nothingElse = new RegExp(HALF[columns]!.source);
+      await terminal.shows(nothingElse);
     }
     await source.goOn();
     assert.match(await terminal.says(/\/s\n>$/), /^[0-9a-f]{64}\nprod/);

@@ -6,6 +6,7 @@ import {
   emptySandbox,
   eventually,
   isGone,
+  pidIn,
   type Running,
   type Sandbox,
   sandbox,
@@ -232,13 +233,16 @@ programTest({
   async fn({ script }) {
     await using box = await sandbox();
     await box.file("stream", bulkNoise(10_000_000, "progress"));
-    const slow = `-- sh -c "cat stream; sleep 0.5; cat stream"`;
-    await using put = onTerminal(script, box, `"$AGENT" put s ${slow}`);
-    const { stdout } = await put.outcome();
-    assert.ok(stdout.startsWith(`${CLEAR}s: waiting for the first byte, 0:00`));
-    assert.match(stdout, /\rs: \S+ MiB read, \S+ ([KM]i)?B new, (\S+ [KM]iB\/s, )?0:0\d\W\[J\r/);
-    assert.match(stdout.split(CLEAR).at(-1)!, /^[0-9a-f]{64}\r\n/, "the line is gone before the result");
-    await using quiet = onTerminal(script, box, `"$AGENT" put s --quiet ${slow}`);
+    await box.shell("mkfifo gate");
+    const held = `-- sh -c "cat stream; read -r _ <gate; cat stream"`;
+    await using put = onTerminal(script, box, `"$AGENT" put s ${held}`);
+    const progress = /\rs: \S+ MiB read, \S+ ([KM]i)?B new, (\S+ [KM]?i?B\/s, )?\d+:\d\d\r/;
+    await eventually("progress", () => progress.test(rowsOf(put.stdoutSoFar)) || undefined);
+    await box.shell("echo >gate");
+    const stdout = rowsOf((await put.outcome()).stdout);
+    assert.match(stdout, /^s: waiting for the first byte, \d+:\d\d/);
+    assert.match((await put.outcome()).stdout.split(CLEAR).at(-1)!, /^[0-9a-f]{64}\r\n/, "the line is gone in the end");
+    await using quiet = onTerminal(script, box, `"$AGENT" put s --quiet -- cat stream`);
     assert.match((await quiet.outcome()).stdout, /^[0-9a-f]{64}\r\n$/);
   },
 });
@@ -251,14 +255,21 @@ programTest({
     const command = `"$AGENT" put s -- sh -c 'echo data; echo $$ >pid; exec sleep 600'; echo "exit $?"`;
     await using put = onTerminal(script, box, command);
     await eventually("a lock", async () => (await box.names("locks")).length > 0 || undefined);
-    const pid = await eventually("the command", () => Deno.readTextFile(box.join("pid")).catch(() => undefined));
+    const pid = await pidIn(box.join("pid"));
     await put.write(CTRL_C);
     assert.match((await put.outcome()).stdout, /agent: Interrupted\r\n/);
-    assert.ok(isGone(Number(pid)), "the command is gone");
+    assert.ok(isGone(pid), "the command is gone");
     assert.deepEqual(await box.names("locks"), []);
     assert.deepEqual(await box.names("snapshots"), []);
   },
 });
+
+const CONTROL_SEQUENCES = new RegExp("\x1b(?:\\[\\??\\d*[a-zA-Z]|\\d)", "g");
+
+/** What a terminal was told, without its control sequences. */
+function rowsOf(text: string): string {
+  return text.replaceAll(CONTROL_SEQUENCES, "").replace(/^\r/, "");
+}
 
 async function shown(running: Running, text: string): Promise<void> {
   await eventually(text, () => running.stdoutSoFar.includes(text) || undefined);

@@ -35,14 +35,25 @@ import { startOpenServer } from "../server/open_server.ts";
 const PACK_BYTES = 64 * 1024;
 const STREAM_BYTES = 500_000;
 
-/** A connection on which nothing moves is given up so soon. */
-const STALL_MS = 500;
+/** A connection on which nothing moves is given up so late that a busy machine is no stall. */
+const STALL_MS = 60_000;
+
+/** Patience with connections on which nothing moves, for faults of that kind. */
+export const SHORT_STALL_MS = 500;
 
 /** For the waits between two attempts: minutes pass as seconds. */
-const FAST: Clock = fastClock(200);
+const SPEED = 200;
 
-/** For faults that stay: seconds. Everything else waits as long as usual, so that a busy machine is no lasting fault. */
+/** For faults that stay. Everything else waits as long as usual. */
 export const IMPATIENT_MS = 60_000;
+
+/** How patient the clients of a network are. */
+interface Patience {
+  /** How long a call may keep failing, on the clients' clock; as long as usual by default. */
+  readonly giveUpMs?: number;
+  /** How long nothing may move on a connection. */
+  readonly stallMs?: number;
+}
 
 /** A put or a get as the one who asked for it sees it. */
 type Outcome =
@@ -57,20 +68,23 @@ export class BadNetwork implements AsyncDisposable {
   /** Streams whose put resolved, by the id of their backup. */
   readonly #acknowledged = new Map<string, Uint8Array>();
   readonly #policy: RetryPolicy;
+  readonly #stallMs: number;
   #puts = 0;
 
-  private constructor(folder: string, giveUpMs: number, server: RunningServer & ServedPlace, proxy: FaultProxy) {
+  private constructor(folder: string, patience: Patience, server: RunningServer & ServedPlace, proxy: FaultProxy) {
+    const { giveUpMs = RETRY_POLICY.giveUpMs, stallMs = STALL_MS } = patience;
     this.#folder = folder;
     this.#policy = { ...RETRY_POLICY, giveUpMs, giveUpAtStartMs: giveUpMs };
+    this.#stallMs = stallMs;
     this.#server = server;
     this.proxy = proxy;
   }
 
-  /** With an empty repository, and a network that does not do any harm yet; clients give up after so long on their clock. */
-  static async open(giveUpMs = RETRY_POLICY.giveUpMs): Promise<BadNetwork> {
+  /** With an empty repository, and a network that does not do any harm yet. */
+  static async open(patience: Patience = {}): Promise<BadNetwork> {
     const folder = await Deno.makeTempDir({ prefix: "agent-network-" });
     const server = await serve(folder, "127.0.0.1:0");
-    const network = new BadNetwork(folder, giveUpMs, server, await startFaultProxy(server.url));
+    const network = new BadNetwork(folder, patience, server, await startFaultProxy(server.url));
     // On the server's disk, which may be too slow for the patience of a client here.
     const store = openLocalStore(join(folder, "repo"), { random: systemRandomBytes });
     await initRepository(store, PASSWORD, { ...fakeWorld(), kdf: CHEAP_KDF });
@@ -138,8 +152,12 @@ export class BadNetwork implements AsyncDisposable {
 
   /** As repositories behind `rest:` are opened, but for the clock of the waits. */
   #store(url: string): BlobStore {
-    const rest = openRestStore(new URL("repo/", url).href, { clock: systemClock, network: { stallMs: STALL_MS } });
-    return withRetries(withVerification(rest), { clock: FAST, random: systemRandomBytes, policy: this.#policy });
+    const rest = openRestStore(new URL("repo/", url).href, { clock: systemClock, network: { stallMs: this.#stallMs } });
+    return withRetries(withVerification(rest), {
+      clock: waitingClock(SPEED),
+      random: systemRandomBytes,
+      policy: this.#policy,
+    });
   }
 }
 
@@ -161,12 +179,20 @@ function serve(path: string, address: string): Promise<RunningServer & ServedPla
   return startOpenServer(path, { listen: [parseListenAddress(address)] });
 }
 
-/** A clock that runs so many times as fast as the machine's. */
-function fastClock(speed: number): Clock {
+/**
+ * A clock that runs so many times as fast as the machine's while somebody sleeps, and stands still otherwise: an attempt
+ * takes no time on it, so that a busy machine exhausts nobody's patience.
+ */
+function waitingClock(speed: number): Clock {
+  let nowMs = 0;
   return {
-    now: () => new Date(systemClock.monotonicMs() * speed),
-    monotonicMs: () => systemClock.monotonicMs() * speed,
-    sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+    now: () => new Date(nowMs),
+    monotonicMs: () => nowMs,
+    async sleep(ms, signal) {
+      const untilMs = nowMs + ms;
+      await systemClock.sleep(ms / speed, signal);
+      nowMs = Math.max(nowMs, untilMs);
+    },
   };
 }
 

@@ -13,7 +13,7 @@ import {
   requestsFrom,
   to,
 } from "../helpers/network_faults.ts";
-import { assertDone, assertFailed, BadNetwork, HARMLESS, IMPATIENT_MS } from "./bad_network.ts";
+import { assertDone, assertFailed, BadNetwork, HARMLESS, IMPATIENT_MS, SHORT_STALL_MS } from "./bad_network.ts";
 
 /** Faults that pass: whoever tries again gets through. */
 const PASSING: Readonly<Record<string, NetworkFault>> = {
@@ -58,7 +58,7 @@ const LASTING: Readonly<Record<string, { fault: NetworkFault; error: typeof Agen
 
 for (const [name, { fault, error }] of Object.entries(LASTING)) {
   Deno.test(`${name}: a put fails cleanly, and the next one succeeds`, async () => {
-    await using network = await BadNetwork.open(IMPATIENT_MS);
+    await using network = await BadNetwork.open({ giveUpMs: IMPATIENT_MS });
     for (const first of [1, 5]) {
       network.proxy.plan = requestsFrom(first, fault, { times: Infinity });
       assertFailed(await network.put(), error, `a put with ${name} from request ${first} on`);
@@ -71,7 +71,7 @@ for (const [name, { fault, error }] of Object.entries(LASTING)) {
 
 for (const body of ["upload", "answer"] as const) {
   Deno.test(`an ${body} that stalls is given up and made again`, async () => {
-    await using network = await BadNetwork.open();
+    await using network = await BadNetwork.open({ stallMs: SHORT_STALL_MS });
     const applies = body === "upload" ? to("POST", "/data/") : to("GET");
     network.proxy.plan = requestsFrom(2, { type: "stall", body, afterBytes: 50 }, { applies });
     assertDone(await network.put(), "the put");
@@ -89,7 +89,7 @@ Deno.test("a server that restarts in the middle of a put", async () => {
       return undefined;
     };
     const putting = network.put();
-    await reached;
+    await Promise.race([reached, putting]);
     await network.restart(100);
     assertDone(await putting, `a put with a restart at request ${number}`);
   }
@@ -97,7 +97,7 @@ Deno.test("a server that restarts in the middle of a put", async () => {
 });
 
 Deno.test("a server that goes for good in the middle of a put", async () => {
-  await using network = await BadNetwork.open(IMPATIENT_MS);
+  await using network = await BadNetwork.open({ giveUpMs: IMPATIENT_MS });
   assertDone(await network.put(), "the put before");
   const { promise: reached, resolve } = Promise.withResolvers<void>();
   network.proxy.plan = requestsFrom(4, { type: "reset" }, { applies: to("POST", "/data/") });
@@ -108,7 +108,7 @@ Deno.test("a server that goes for good in the middle of a put", async () => {
     return fault;
   };
   const putting = network.put();
-  await reached;
+  await Promise.race([reached, putting]);
   await network.proxy.pause();
   assertFailed(await putting, TemporaryError, "a put whose server went");
   await network.verify();

@@ -21,8 +21,11 @@ export const EXECUTABLE = resolve(
 /** The files of a repository are named by an id, except for its config. */
 const FILE_NAME = /^[0-9a-f]{64}$/;
 
-/** Far longer than any process of a test should run. */
-const LONGEST_RUN_MS = 60_000;
+/** Far longer than any process of a test should run, also on a machine that is busy with other tests. */
+const LONGEST_RUN_MS = 180_000;
+
+/** How long to wait for what should be there soon. */
+const LONGEST_WAIT_MS = 120_000;
 
 /** Variables that must not reach the agent from the tests' environment. */
 const FOREIGN_VARIABLES = /^(AGENT|RESTIC)_(?!RUNTIME_DIR$)/;
@@ -339,13 +342,21 @@ export function assertFailsAfterOutput(outcome: Outcome, exitCode: ExitCode, mes
 
 /** Waits until `condition` returns a value, and returns it; fails the test if that takes too long. */
 export async function eventually<T>(what: string, condition: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + LONGEST_WAIT_MS;
   while (performance.now() < deadline) {
     const value = await condition();
     if (value !== undefined && value !== false) return value;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   assert.fail(`waited in vain for ${what}`);
+}
+
+/** The id of the process that writes it into a file, once it is there with its line end: 0 would mean this very test. */
+export function pidIn(path: string): Promise<number> {
+  return eventually(`a process to write ${path}`, async () => {
+    const text = await Deno.readTextFile(path).catch(() => "");
+    return /^[1-9]\d*\n$/.test(text) ? Number(text) : undefined;
+  });
 }
 
 /** Large amounts of bytes that neither compress nor repeat, and are the same in every run. */

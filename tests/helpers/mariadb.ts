@@ -89,6 +89,12 @@ export class MariaDbServer implements AsyncDisposable {
     return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
   }
 
+  /** Waits for the end of all other sessions: a thread of the server ends a moment after its client. */
+  async endOfSessions(): Promise<void> {
+    const sessions = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND <> 'Daemon'";
+    while ((await this.query(sessions))[0]![0] !== "1");
+  }
+
   /** Holds a table for itself alone until the result is disposed of, so that whoever reads it waits. */
   async hold(table: string): Promise<AsyncDisposable> {
     const held = this.#client(`LOCK TABLES ${table} WRITE; SELECT 'held', SLEEP(600);`, "").catch(() => {});

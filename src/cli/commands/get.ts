@@ -16,6 +16,9 @@ import type { VerifiedStream } from "../../backup/content/read_verified.ts";
 import { type FoundBackup, type OpenBackup, openFound, withFoundBackup } from "../../ops/restore/get.ts";
 import { targetInDirectory } from "../../ops/restore/replay.ts";
 import { ARCHIVE_FORMATS } from "../../ops/restore/archive.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { parseSelector } from "../../backup/naming/selector.ts";
+import type { ActionSession } from "../../library/events/events.ts";
 import { runArchive } from "../archive_run.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
@@ -40,6 +43,7 @@ import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/re
 import { runReplay } from "../replay_run.ts";
 import { TABLE_OPTIONS, tableChoice } from "../options/table_options.ts";
 import { runTables } from "../tables_run.ts";
+import { performAction } from "../told_action.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -140,33 +144,53 @@ function refuseTogether({ output, target, into, archive, raw, file }: GetOptions
 }
 
 async function run(checked: Awaited<ReturnType<typeof check>>, context: CliContext): Promise<void> {
-  const { selector, into, choices, tables, options, access } = checked;
+  const { series } = parseSelector(checked.selector);
+  const action = { action: "Restore", series, isDry: checked.choices.dryRun } as const;
+  await performAction(action, context, (session) => restoreBackup(checked, session, context), (backup) => backup);
+}
+
+/** Restores the backup, reports that and returns it. */
+async function restoreBackup(
+  { selector, into, choices, tables, options, access }: Awaited<ReturnType<typeof check>>,
+  session: ActionSession,
+  context: CliContext,
+): Promise<Backup> {
   if (options.archive !== undefined) {
-    return await runArchive({ selector, format: options.archive }, access, options, context);
+    return await runArchive({ selector, format: options.archive, session }, access, options, context);
   }
   const { world, signal } = context;
-  await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
+  const { id, begin } = session;
+  return await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const streams = new StreamCounter(progress);
     // Most backups that are restored into a directory are trees, whose files need no digests but those of their chunks.
     const readsStreams = options.target === undefined || options.file !== undefined;
     const request = { selector, noLock: !options.lock, file: options.file, readsStreams };
-    const reading = { world, signal, onProgress: streams.take };
-    await withFoundBackup(access, request, reading, async (found) => {
+    const reading = { world, signal, begin, onProgress: streams.take };
+    return await withFoundBackup(access, request, reading, async (found) => {
+      const run = { options, progress, session: id };
       const ofTables = await tablesTarget(found, { into: options.into, file: options.file, tables }, context);
       if (tables !== null && ofTables === null) {
-        return await runTables(found, { choice: tables, into, access, progress }, options, context);
+        await runTables(found, { choice: tables, into, access, progress, session: id }, options, context);
+        return found.backup;
       }
       const directory = treeTarget(found, options);
-      if (directory !== null) return await runRestore(found, { ...choices, directory }, { options, progress }, context);
+      if (directory !== null) {
+        await runRestore(found, { ...choices, directory }, run, context);
+        return found.backup;
+      }
       refuseForStreams(choices);
       const open = await openFound(found, request, reading);
       const target = ofTables ?? into ?? await engineTarget(open, options, context);
-      if (target !== null) return await runReplay(open, target, { options, progress }, context);
+      if (target !== null) {
+        await runReplay(open, target, run, context);
+        return found.backup;
+      }
       const files = await chosenFiles(open, options);
       streams.expect(files);
       const restored = await restore({ open, files }, options, context, progress);
       await progress.end();
-      await report(restored, open, progress.seconds, options, context);
+      await report(restored, open, run, context);
+      return found.backup;
     });
   });
 }
@@ -283,18 +307,24 @@ async function intoFile(
   }
 }
 
+/** How a run is reported. */
+interface GetRun {
+  readonly options: GetOptions;
+  readonly progress: Progress;
+  readonly session: string;
+}
+
 async function report(
   restored: readonly VerifiedStream[],
   { backup }: OpenBackup,
-  seconds: number,
-  options: GetOptions,
+  { options, progress: { seconds }, session }: GetRun,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   const toStdout = options.output === undefined && options.target === undefined;
   if (!options.json && !options.quiet) await writeLine(stderr, restoredBackupLine(backup));
   for (const stream of restored) {
     const { file, summary: { size } } = stream;
-    if (options.json) await writeJson(toStdout ? stderr : stdout, restoredJson(stream, backup));
+    if (options.json) await writeJson(toStdout ? stderr : stdout, restoredJson(stream, backup, session));
     else if (!options.quiet) {
       const checked = file.expected
         ? "MD5 and SHA-256 as in the manifest"

@@ -13,6 +13,7 @@ import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/l
 import { parseDays, parseLevel } from "../../policy/level/parse_level.ts";
 import { parseMinOfParent } from "../../policy/shrinkage.ts";
 import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
+import type { ActionSession } from "../../library/events/events.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
@@ -39,6 +40,7 @@ import { withSecondRepository } from "../options/second_repository.ts";
 import { oneIsMissing, outcomeLines, putWarnings } from "../report/put_outcomes.ts";
 import { problemLines, refuseToCallWhole, summaryLines } from "../report/put_summary.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
+import { performAction, reportDone } from "../told_action.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 const EXAMPLES: HelpNotes = {
@@ -207,11 +209,19 @@ function levelRules(options: PutOptions): LevelRules {
   };
 }
 
-async function run(
+async function run(checked: Awaited<ReturnType<typeof check>>, context: CliContext): Promise<void> {
+  const { request: { series }, input } = checked;
+  const action = { action: "Backup", series, isDry: isDryRun(input) } as const;
+  await performAction(action, context, (session) => backUp(checked, session, context), ({ backup }) => backup);
+}
+
+/** Backs up and reports that. */
+async function backUp(
   { request, input, options, access }: Awaited<ReturnType<typeof check>>,
+  session: ActionSession,
   context: CliContext,
-): Promise<void> {
-  const { stdout, stderr, world, signal } = context;
+): Promise<PutResult> {
+  const { stderr, world, signal } = context;
   await warnOfFuture(request, options, context);
   if (request.also !== undefined) await refuseWrongPlaces(access, request.also);
   const how = commandOptions(options, context);
@@ -227,39 +237,60 @@ async function run(
   let bytesRead = 0;
   const stepOf = (step: PutProgress) => files === undefined ? streamStep(step) : files.step(step);
   const subject = { command: "put", name: request.series, first: stepOf(NOTHING_YET) };
-  await withProgress(subject, options, context, async (progress) => {
+  return await withProgress(subject, options, context, async (progress) => {
     const onProgress = (step: PutProgress) => {
       bytesRead = step.bytesRead;
       progress.update(stepOf(step));
     };
-    const tools = { world, signal, onProgress, onStderr: how.tell, isDry };
+    const tools = { world, signal, begin: session.begin, onProgress, onStderr: how.tell, isDry };
     const result = await put(access, { ...request, input: opened }, tools).catch(async (error) => {
       throw bytesRead > 0 || input.kind !== "stdin" ? error : await withAdviceOnPath(error, request.series, context);
     });
     await progress.end();
-    // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
-    const warnings = putWarnings(result);
-    for (const warning of warnings) await writeWarning(warning, options, stderr);
-    await writeDecision(result.decision, options, stderr);
-    await tellId(result, () => {
-      const told = { ...result, notes: [...decided, ...result.notes] };
-      if (options.json) return writeJson(stdout, putJson(told, { seconds: progress.seconds, warnings, isDry }));
-      return isDry ? Promise.resolve() : writeLine(stdout, result.backup.id);
-    });
-    if (!options.quiet && !options.json) {
-      for (const note of result.notes) await writeNote(note, stderr);
-      const lines = [...summaryLines(result, { seconds: progress.seconds, isDry }), ...outcomeLines(result)];
-      for (const line of lines) await writeParagraph(stderr, line);
-    }
-    const missing = oneIsMissing(result);
-    if (missing !== undefined) {
-      for (const problem of result.problems) await writeWarning(problem, options, stderr);
-      throw missing;
-    }
-    const named = options.json ? [] : problemLines(result);
-    for (const problem of named) await writeWarning(problem, options, stderr);
-    refuseToCallWhole(result, { isDry, named: named.length });
+    const told = { options, decided, isDry, seconds: progress.seconds, session: session.id };
+    await reportDone(session, result.backup, () => report(result, told, context));
+    return result;
   });
+}
+
+/** How a put is reported. */
+interface PutReport {
+  readonly options: PutOptions;
+  /** What was said before the put. */
+  readonly decided: readonly string[];
+  readonly isDry: boolean;
+  readonly seconds: number;
+  readonly session: string;
+}
+
+/** Tells what came of a put. Throws `PartialError` if something is missing. */
+async function report(
+  result: PutResult,
+  { options, decided, isDry, seconds, session }: PutReport,
+  { stdout, stderr }: CliContext,
+): Promise<void> {
+  // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
+  const warnings = putWarnings(result);
+  for (const warning of warnings) await writeWarning(warning, options, stderr);
+  await writeDecision(result.decision, options, stderr);
+  await tellId(result, () => {
+    const told = { ...result, notes: [...decided, ...result.notes] };
+    if (options.json) return writeJson(stdout, putJson(told, { session, seconds, warnings, isDry }));
+    return isDry ? Promise.resolve() : writeLine(stdout, result.backup.id);
+  });
+  if (!options.quiet && !options.json) {
+    for (const note of result.notes) await writeNote(note, stderr);
+    const lines = [...summaryLines(result, { seconds, isDry }), ...outcomeLines(result)];
+    for (const line of lines) await writeParagraph(stderr, line);
+  }
+  const missing = oneIsMissing(result);
+  if (missing !== undefined) {
+    for (const problem of result.problems) await writeWarning(problem, options, stderr);
+    throw missing;
+  }
+  const named = options.json ? [] : problemLines(result);
+  for (const problem of named) await writeWarning(problem, options, stderr);
+  refuseToCallWhole(result, { isDry, named: named.length });
 }
 
 /** Writes the id of the backup. If that fails, as on a full disk, the error must say that the backup was committed. */

@@ -4,7 +4,7 @@ import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { timestampToDate } from "../../format/time.ts";
 import type { Forgotten } from "../../ops/forget.ts";
-import { backupJson } from "../report/json/backup_json.ts";
+import { removedJson } from "../report/json/backup_json.ts";
 import { allOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
@@ -52,11 +52,11 @@ async function run(selector: string, options: RetentionRunOptions, context: CliC
 async function report(
   { groups, damaged, refusal }: Forgotten,
   options: RetentionRunOptions,
-  context: CliContext,
+  { stdout, stderr }: CliContext,
+  session: string,
 ): Promise<void> {
-  const { stdout, stderr } = context;
   for (const { backup } of groups.flatMap(({ remove }) => remove)) {
-    if (options.json) await writeJson(stdout, backupJson(backup));
+    if (options.json) await writeJson(stdout, removedJson(backup, session));
     else if (!options.quiet) {
       const verb = options.dryRun ? "Would remove" : "Removed";
       const when = formatTime(timestampToDate(backup.started));

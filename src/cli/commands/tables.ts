@@ -8,7 +8,8 @@ import { definitionsJson } from "../../engine/tables/definition.ts";
 import { readDefinitions } from "../../engine/tables/tables_engine.ts";
 import type { TableServer } from "../../engine/tables/table_server.ts";
 import { parseNewSeries } from "../../format/manifest/series.ts";
-import { put } from "../../ops/put.ts";
+import type { ActionSession } from "../../library/events/events.ts";
+import { put, type PutResult } from "../../ops/put.ts";
 import { createDump, type DoneTable, type DumpOptions, type FailedTable } from "../../ops/tables/create_dump.ts";
 import { dumpAt, keepDump } from "../../ops/tables/dump_place.ts";
 import { dumpSource, exportDump } from "../../ops/tables/import_dump.ts";
@@ -20,6 +21,7 @@ import { isStandardOutput, openOutputFile, writeToReader } from "../output_file.
 import { dumpDoneJson, dumpedTableJson } from "../report/json/tables/dump_file_json.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { summaryLines } from "../report/put_summary.ts";
+import { performAction, reportDone } from "../told_action.ts";
 import { writeWarning } from "../report/warning.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
@@ -186,7 +188,7 @@ async function importFile(
   options: OptionsOf<typeof importing>,
   context: CliContext,
 ): Promise<void> {
-  const { world, signal, stdout, stderr } = context;
+  const { world, signal } = context;
   const request = {
     series: parseNewSeries(series),
     allowEmpty: false,
@@ -197,13 +199,28 @@ async function importFile(
     runType: null,
   } as const;
   const started = world.clock.now().getTime();
-  const result = await withDump(file, context, async (dump) => {
-    const input = { driven: dumpSource(dump, await context.engines()) };
-    return put(repositoryAccess(options, context), { ...request, input }, { world, signal });
-  });
-  const seconds = (world.clock.now().getTime() - started) / 1000;
+  const work = async (session: ActionSession) => {
+    const { begin } = session;
+    const result = await withDump(file, context, async (dump) => {
+      const input = { driven: dumpSource(dump, await context.engines()) };
+      return put(repositoryAccess(options, context), { ...request, input }, { world, signal, begin });
+    });
+    const seconds = (world.clock.now().getTime() - started) / 1000;
+    const told = { seconds, session: session.id };
+    await reportDone(session, result.backup, () => reportImport(result, told, options, context));
+    return result;
+  };
+  await performAction({ action: "Backup", series: request.series }, context, work, ({ backup }) => backup);
+}
+
+async function reportImport(
+  result: PutResult,
+  { seconds, session }: { readonly seconds: number; readonly session: string },
+  options: OptionsOf<typeof importing>,
+  { stdout, stderr }: CliContext,
+): Promise<void> {
   if (options.json) {
-    return await writeJson(stdout, putJson(result, { seconds, warnings: result.warnings, isDry: false }));
+    return await writeJson(stdout, putJson(result, { session, seconds, warnings: result.warnings, isDry: false }));
   }
   await writeLine(stdout, result.backup.id);
   if (options.quiet) return;

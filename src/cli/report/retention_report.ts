@@ -28,6 +28,7 @@ export async function reportRetention(
   { groups, damaged, refusal, bursts }: Forgotten,
   style: ReportStyle,
   { stdout, stderr }: CliContext,
+  session: string,
 ): Promise<void> {
   const warnings = [
     futureWarning(groups.flatMap(({ inFuture }) => inFuture)),
@@ -35,7 +36,7 @@ export async function reportRetention(
     ...refusal === null ? damaged.map(({ error }) => error.message) : [],
   ];
   if (style.json) {
-    for (const group of groups) await writeJson(stdout, groupJson(group));
+    for (const group of groups) await writeJson(stdout, groupJson(group, session));
   } else if (style.dryRun || !style.quiet) {
     await writeTable(stdout, COLUMNS, groups.flatMap(groupRows));
   }

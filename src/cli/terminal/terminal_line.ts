@@ -3,7 +3,8 @@
  * does not appear while another line is unfinished.
  *
  * The cursor stays at the beginning of the line. If a terminal is made narrower, the line breaks, but all of it stays
- * after the cursor, whether the terminal reflows text (tmux, most windows) or not (xterm).
+ * after the cursor, whether the terminal reflows text (tmux, most windows) or not (xterm). A line that is on its way when
+ * the terminal becomes narrower is cut by the terminal, not broken: nobody would clear its first row.
  */
 import { Turn } from "../../base/limits.ts";
 import type { Output } from "./input_output.ts";
@@ -18,6 +19,10 @@ const CLEAR = `\r${ERASE_BELOW}`;
 /** Saves and restores the cursor position (DECSC, DECRC). */
 const SAVE = "\x1b7";
 const RESTORE = "\x1b8";
+
+/** What is too long for its row is cut, or goes on in the next row, as terminals begin with (DECAWM). */
+const CUT_ROWS = "\x1b[?7l";
+const BREAK_ROWS = "\x1b[?7h";
 
 const encoder = new TextEncoder();
 
@@ -100,9 +105,10 @@ export class TerminalLine {
     // The last column stays empty, because terminals differ in where the cursor is after a character in it.
     const columns = Math.max(1, this.#terminal.columns() - 1);
     const line = cutToWidth(text(columns), columns);
-    if (!beside) await this.#write(`\r${line}${ERASE_BELOW}\r`);
-    else if (this.#shown?.beside) await this.#write(`${SAVE}\r${line}${RESTORE}`);
-    else await this.#write(`${CLEAR}${line}${" ".repeat(Math.min(ROOM_TO_GROW, columns - widthOf(line)))}`);
+    const room = " ".repeat(Math.min(ROOM_TO_GROW, columns - widthOf(line)));
+    if (!beside) await this.#write(`\r${onOneRow(line)}${ERASE_BELOW}\r`);
+    else if (this.#shown?.beside) await this.#write(`${SAVE}\r${onOneRow(line)}${RESTORE}`);
+    else await this.#write(`${CLEAR}${onOneRow(line + room)}`);
     this.#shown = { beside };
   }
 
@@ -116,4 +122,8 @@ export class TerminalLine {
   async #write(text: string): Promise<void> {
     await this.#terminal.write(encoder.encode(text)).catch(() => {});
   }
+}
+
+function onOneRow(line: string): string {
+  return `${CUT_ROWS}${line}${BREAK_ROWS}`;
 }

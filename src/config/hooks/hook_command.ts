@@ -12,6 +12,9 @@ import type { HookEvent, HookMachine } from "./hook.ts";
  */
 const WRAPPER = 'exec sh -c "$1" >&2';
 
+/** What commands need. */
+type Commands = Pick<HookMachine, "environment" | "secretVariables" | "say">;
+
 /** Which command, what it is called, and what it reads. */
 interface CommandRequest {
   readonly name: string;
@@ -27,7 +30,7 @@ interface CommandRequest {
  * Runs a command by `sh -c` to its end. Throws `AgentError` with the last lines that it printed if it does not exit with
  * 0; everything that it started is ended then.
  */
-export async function runHookCommand(request: CommandRequest, machine: HookMachine): Promise<void> {
+export async function runHookCommand(request: CommandRequest, machine: Commands): Promise<void> {
   const { signal } = request;
   signal.throwIfAborted();
   const child = start(request, machine);
@@ -44,7 +47,7 @@ export async function runHookCommand(request: CommandRequest, machine: HookMachi
   await child.stop(); // Closes the pipes; what a command left running that succeeded goes on.
 }
 
-function start({ name, command, event }: CommandRequest, machine: HookMachine): Child {
+function start({ name, command, event }: CommandRequest, machine: Commands): Child {
   return Child.start({
     program: "sh",
     args: ["-c", WRAPPER, "sh", command],
@@ -69,10 +72,10 @@ async function untilEnd(child: Child, input: Uint8Array): Promise<void> {
 /** What the command inherits, without secrets of repositories, and what happened. */
 function environmentOf(
   { event, session, series }: HookEvent,
-  { environment, secretVariables = [] }: HookMachine,
+  { environment, secretVariables }: Commands,
 ): Record<string, string> {
   const { AGENT_SERIES: _, ...inherited } = Object.fromEntries(
-    Object.entries(environment)
+    Object.entries(environment())
       .filter(([name, value]) => !isRepositorySecret(name, value) && !secretVariables.includes(name)),
   );
   return {

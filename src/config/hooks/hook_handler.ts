@@ -2,7 +2,6 @@
 import { interruption } from "../../base/abort.ts";
 import { AgentError, messageOf } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
-import { eventJson } from "./event_json.ts";
 import type { Hook, HookEvent, HookMachine } from "./hook.ts";
 import { runHookCommand } from "./hook_command.ts";
 import { postHook } from "./hook_request.ts";
@@ -11,7 +10,10 @@ import { postHook } from "./hook_request.ts";
  * A handler that runs the hook, and resolves when it has succeeded. It throws `AgentError` if the hook fails or takes
  * too long, and `InterruptedError` if the event's signal is aborted, in each case once all that it started has ended.
  */
-export function hookHandler(hook: Hook, machine: HookMachine): (event: HookEvent) => Promise<void> {
+export function hookHandler<Event extends HookEvent>(
+  hook: Hook,
+  machine: HookMachine<Event>,
+): (event: Event) => Promise<void> {
   return async (event) => {
     const { clock } = machine;
     const late = new AbortController();
@@ -28,8 +30,13 @@ export function hookHandler(hook: Hook, machine: HookMachine): (event: HookEvent
   };
 }
 
-async function run(hook: Hook, event: HookEvent, signal: AbortSignal, machine: HookMachine): Promise<void> {
-  const json = eventJson(event, machine.toJson);
+async function run<Event extends HookEvent>(
+  hook: Hook,
+  event: Event,
+  signal: AbortSignal,
+  machine: HookMachine<Event>,
+): Promise<void> {
+  const json = new TextEncoder().encode(`${JSON.stringify(machine.toJson(event))}\n`);
   const { name, run, timeoutMs } = hook;
   if ("command" in run) await runHookCommand({ name, command: run.command, event, input: json, signal }, machine);
   else await postHook({ url: run.url, content: json, timeoutMs, signal }, machine);

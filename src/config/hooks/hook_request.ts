@@ -25,7 +25,7 @@ interface PostRequest extends Pick<Hook, "timeoutMs"> {
  * answers with a status of 300 or more: redirects are not followed. Messages name the server only, because the path of
  * such a URL is often a secret.
  */
-export async function postHook(request: PostRequest, machine: HookMachine): Promise<void> {
+export async function postHook(request: PostRequest, machine: Pick<HookMachine, "clock" | "network">): Promise<void> {
   const { url, authorization } = parseHookUrl(request.url);
   const { userAgent, caCertificates, proxies } = await machine.network();
   // What identifies this client to the repository's server is not shown to others.

@@ -1,4 +1,5 @@
 /** The events of an agent: their names, and what a handler gets. After bakthat's signals, which people scripted with. */
+import type { Backup } from "../../backup/backup.ts";
 import type { AgentError } from "../../base/errors.ts";
 
 /** What an agent does to backups. Each action has an event before it and one after it. */
@@ -14,6 +15,9 @@ export const EVENT_NAMES: readonly EventName[] = [
   "onError",
 ];
 
+/** What came of an action: one backup, or those that were removed, maybe none. */
+export type EventResult = Backup | readonly Backup[];
+
 /** What a handler gets. */
 export interface AgentEvent {
   /** The event's name. */
@@ -22,13 +26,13 @@ export interface AgentEvent {
   readonly session: string;
   /** The series that the action is about; null if it is about several, or none is known yet. */
   readonly series: string | null;
-  /** What came of the action: one backup, or a list of backups, maybe empty. Only `on…` events have it. */
-  readonly result?: unknown;
+  /** What came of the action. Only the events after an action have it. */
+  readonly result?: EventResult;
   /** Why the action failed. Only `onError` has it. */
   readonly error?: AgentError;
-  /** Aborted when the action is interrupted, or the handler's time is over. */
+  /** Aborted when the handler's time is over and, before an action, when that is interrupted. */
   readonly signal: AbortSignal;
 }
 
-/** Takes an event. That of a `before…` event vetoes the action by throwing. */
+/** Takes an event. A handler before an action vetoes it by throwing. */
 export type EventHandler = (event: AgentEvent) => void | Promise<void>;

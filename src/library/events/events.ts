@@ -5,16 +5,25 @@ import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import { withinTime } from "../../base/time_limit.ts";
-import { type Action, type AgentEvent, EVENT_NAMES, type EventHandler, type EventName } from "./event.ts";
+import {
+  type Action,
+  type AgentEvent,
+  EVENT_NAMES,
+  type EventHandler,
+  type EventName,
+  type EventResult,
+} from "./event.ts";
 
 /** How long a handler may take by default. */
 const HANDLER_MS = 60_000;
+/** The longest time limit, some 24 days: timers cannot wait longer. */
+const MOST_HANDLER_MS = 2 ** 31 - 1;
 
 /** How a handler is subscribed. */
 export interface SubscribeOptions {
   /** What messages call it: a plugin, a hook. By default the name of the function, or `a handler`. */
   readonly name?: string;
-  /** How long it may take; a minute by default. */
+  /** How long it may take, in milliseconds; a minute by default, at most 24 days. */
   readonly timeoutMs?: number;
 }
 
@@ -34,6 +43,11 @@ export interface ActionSession {
   readonly id: string;
   /** Tells that it begins. Throws what a handler throws, which vetoes it. Only the first call tells. */
   begin(): Promise<void>;
+  /**
+   * Tells what came of it, before it ends: for what may fail although it has a result, which onError tells then, too.
+   * Otherwise its end tells. Only the first call tells. Never throws.
+   */
+  done(result: EventResult): Promise<void>;
 }
 
 /** What an action is about. */
@@ -62,12 +76,16 @@ export class Events {
 
   /**
    * Subscribes a handler; the result undoes that. Handlers are awaited, one after the other. Throws `UsageError` for a
-   * name that no event has.
+   * name that no event has, for what is no function, and for a time limit that no timer can keep.
    */
   on(event: EventName, handler: EventHandler, { name, timeoutMs = HANDLER_MS }: SubscribeOptions = {}): () => void {
     const subscriptions = this.#subscriptions.get(event);
     if (subscriptions === undefined) {
-      throw new UsageError(`There is no event ${JSON.stringify(event)}${didYouMean(event, EVENT_NAMES)}`);
+      throw new UsageError(`There is no event ${JSON.stringify(event)}${didYouMean(String(event), EVENT_NAMES)}`);
+    }
+    if (typeof handler !== "function") throw new UsageError(`The handler of ${event} is no function`);
+    if (!(timeoutMs > 0 && timeoutMs <= MOST_HANDLER_MS)) {
+      throw new UsageError(`Not a time limit for a handler of ${event}: ${timeoutMs} ms; write for example 60000`);
     }
     const subscription = { handler, name: name || handler.name || "a handler", timeoutMs };
     subscriptions.push(subscription);
@@ -78,29 +96,43 @@ export class Events {
   }
 
   /**
-   * Runs an action, which tells by `begin` when it is about to change anything, and tells its result or its error.
-   * Throws what the action throws. No handler of an event after it changes that.
+   * Runs an action, which tells by `begin` when it is about to change anything; then tells what came of it, which is
+   * what `resultOf` says, or that it failed. Throws what the action throws. No handler of an event after it changes
+   * that.
    */
   async perform<Result>(
     action: Action,
-    { series, signal = new AbortController().signal }: ActionRequest,
+    request: ActionRequest,
     work: (session: ActionSession) => Promise<Result>,
-    told: (result: Result) => unknown = (result) => result,
+    resultOf: (result: Result) => EventResult,
   ): Promise<Result> {
-    const id = this.#options.randomUuid();
-    const common = { session: id, series, signal };
-    let begun: Promise<void> | undefined;
-    const begin = () => begun ??= this.#ask({ ...common, event: `before${action}` });
-    let result: Result;
+    return await this.attempt(request, async (common) => {
+      let begun: Promise<void> | undefined;
+      let told: Promise<void> | undefined;
+      const session: ActionSession = {
+        id: common.session,
+        begin: () => begun ??= this.#ask({ ...common, event: `before${action}` }),
+        done: (result) => told ??= this.#tell({ ...common, event: `on${action}`, result }),
+      };
+      const result = await work(session);
+      await session.done(resultOf(result));
+      return result;
+    });
+  }
+
+  /** Runs what has no events of its own, and tells by onError if it fails. Throws what it throws. */
+  async attempt<Result>(
+    { series, signal = new AbortController().signal }: ActionRequest,
+    work: (common: Pick<AgentEvent, "session" | "series" | "signal">) => Promise<Result>,
+  ): Promise<Result> {
+    const common = { session: this.#options.randomUuid(), series, signal };
     try {
-      result = await work({ id, begin });
-    } catch (error) {
-      const told = error instanceof AgentError ? error : new AgentError(messageOf(error), { cause: error });
-      await this.#tell({ ...common, event: "onError", error: told });
-      throw error;
+      return await work(common);
+    } catch (thrown) {
+      const error = thrown instanceof AgentError ? thrown : new AgentError(messageOf(thrown), { cause: thrown });
+      await this.#tell({ ...common, event: "onError", error });
+      throw thrown;
     }
-    await this.#tell({ ...common, event: `on${action}`, result: told(result) });
-    return result;
   }
 
   /** Tells what is about to happen. Throws what the first handler throws that objects. */
@@ -128,9 +160,13 @@ export class Events {
     }
   }
 
-  /** The handlers as they are when the event is told: one that is subscribed meanwhile does not hear of it. */
-  #handlersOf({ event }: AgentEvent): readonly Subscription[] {
-    return [...this.#subscriptions.get(event)!];
+  /**
+   * The handlers as they are when the event is told: one that is subscribed meanwhile does not hear of it, and neither
+   * does one that is unsubscribed before its turn.
+   */
+  *#handlersOf({ event }: AgentEvent): Generator<Subscription> {
+    const subscriptions = this.#subscriptions.get(event)!;
+    for (const subscription of [...subscriptions]) if (subscriptions.includes(subscription)) yield subscription;
   }
 
   async #call({ handler, name, timeoutMs }: Subscription, event: AgentEvent): Promise<void> {

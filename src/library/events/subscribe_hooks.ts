@@ -2,7 +2,8 @@
 import type { HookSettings } from "../../config/configuration.ts";
 import type { HookMachine } from "../../config/hooks/hook.ts";
 import { hookHandler } from "../../config/hooks/hook_handler.ts";
-import type { EventName } from "./event.ts";
+import type { AgentEvent, EventName } from "./event.ts";
+import { eventJson } from "./event_json.ts";
 import type { Events } from "./events.ts";
 
 /** How much longer than its own limit a hook may take to be ended by force, before it is named as one that hangs. */
@@ -15,11 +16,11 @@ const ENDING_MS = 10_000;
 export function subscribeHooks(
   events: Events,
   hooks: readonly Pick<HookSettings, "name" | "events" | "run" | "timeoutMs">[],
-  machine: HookMachine,
+  machine: Omit<HookMachine, "toJson">,
 ): AsyncDisposable {
   const running = new Set<Promise<void>>();
   const undo = hooks.flatMap((hook) => {
-    const handle = hookHandler(hook, machine);
+    const handle = hookHandler<AgentEvent>(hook, { ...machine, toJson: eventJson });
     const options = { name: `the hook "${hook.name}"`, timeoutMs: hook.timeoutMs + ENDING_MS };
     return hook.events.map((event) => events.on(event as EventName, (told) => tracked(handle(told), running), options));
   });

@@ -10,7 +10,7 @@ import type { StreamSink } from "../../base/byte_source.ts";
 import { assertExpected } from "../../backup/content/read_verified.ts";
 import type { Inspection } from "../../pipeline/inspection.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
-import type { RepositoryAccess, UseCaseOptions } from "../access.ts";
+import type { GatedOptions, RepositoryAccess } from "../access.ts";
 import { filesFor, findOneFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
 
 /** The formats of archives. */
@@ -45,7 +45,7 @@ export interface LeftOutEntry {
 }
 
 /** Options of `archive`. */
-export interface ArchiveOptions extends UseCaseOptions {
+export interface ArchiveOptions extends GatedOptions {
   /** Called as the work proceeds. */
   readonly onProgress?: (progress: ArchiveProgress) => void;
   /** Called for each entry that the archive does not hold. */

@@ -30,7 +30,7 @@ import { startThreads } from "../../pipeline/threads.ts";
 import { isInFuture } from "../../base/clock.ts";
 import type { IndexedRepository, Repository } from "../../repository/repository.ts";
 import { pathInTree } from "../../repository/tree/trees.ts";
-import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "../access.ts";
+import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase, type World } from "../access.ts";
 import {
   type ContentReading,
   readVerified,
@@ -66,7 +66,7 @@ export interface OpenRequest {
 }
 
 /** Options of use cases that read streams. */
-export interface ReadOptions extends UseCaseOptions {
+export interface ReadOptions extends GatedOptions {
   /** Called as the work proceeds. */
   readonly onProgress?: (progress: GetProgress) => void;
 }
@@ -200,6 +200,7 @@ export async function withFoundBackup<T>(
       findWithIndex(repository, selector, { ...options, signal }),
     ]);
     await lock?.confirmed;
+    await passGate(options, signal);
     const { world: { bufferBytes } } = options;
     return await work({ ...found, reading: { repository: indexed, threads, bufferBytes, signal } });
   });

@@ -99,6 +99,27 @@ Deno.test("a line that cannot be drawn for now is left out; a terminal that is g
   await other.clear();
 });
 
+Deno.test("a terminal that is made narrower while a line is on its way breaks none", async () => {
+  for (const beside of [false, true]) {
+    const screen = new Screen(80);
+    const narrowing: Output = {
+      isTerminal: true,
+      columns: () => screen.columns(),
+      write(bytes) {
+        screen.width = 40;
+        return screen.write(bytes);
+      },
+    };
+    const line = new TerminalLine(narrowing);
+    await draw(line, "x".repeat(79), { beside });
+    assert.match(screen.text, /^x{39,40}$/);
+    await line.clear();
+    assert.equal(screen.text, "");
+    await write(screen, "y".repeat(50));
+    assert.equal(screen.text, `${"y".repeat(40)}\n${"y".repeat(10)}`, "others are not cut");
+  }
+});
+
 /** What happens to a terminal, in any order. */
 const ACTIONS = fc.array(
   fc.oneof(

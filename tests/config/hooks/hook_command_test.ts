@@ -1,22 +1,22 @@
 /** Hooks that are commands: what they get, how they fail, and that nothing of them stays behind. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { AgentError, InterruptedError, SourceError } from "../../../src/base/errors.ts";
-import type { HookEvent, HookMachine } from "../../../src/config/hooks/hook.ts";
+import { AgentError, InterruptedError } from "../../../src/base/errors.ts";
+import type { HookMachine } from "../../../src/config/hooks/hook.ts";
 import { hookHandler } from "../../../src/config/hooks/hook_handler.ts";
 import { FakeClock } from "../../helpers/world.ts";
-import { eventOf, hookOf, SESSION, testMachine } from "./hook_events.ts";
+import { eventOf, hookOf, SESSION, testMachine, type ToldEvent } from "./hook_events.ts";
 
 const MIB = 1024 * 1024;
 
 /** Runs a command for an event, and returns what it said. */
-async function runFor(event: HookEvent, command: string, parts: Partial<HookMachine> = {}): Promise<string> {
+async function runFor(event: ToldEvent, command: string, parts: Partial<HookMachine> = {}): Promise<string> {
   const machine = testMachine(parts);
   await hookHandler(hookOf({ command }), machine)(event);
   return machine.said();
 }
 
 /** The message of the error that a command fails with. */
-async function failureOf(event: HookEvent, command: string, parts: Partial<HookMachine> = {}): Promise<string> {
+async function failureOf(event: ToldEvent, command: string, parts: Partial<HookMachine> = {}): Promise<string> {
   const error = await runFor(event, command, parts).then(() => undefined, (error) => error);
   ok(error instanceof AgentError, String(error));
   return error.message;
@@ -47,37 +47,20 @@ function withProcesses(count: number, clock = new FakeClock()) {
 }
 
 Deno.test("a command reads the event as JSON, and finds what it is about in its environment", async () => {
-  const result = { id: "abc", series: "prod/shop" };
-  const said = await runFor(
-    eventOf({ result }),
-    'cat; echo "$AGENT_EVENT $AGENT_SESSION $AGENT_SERIES"',
-    { toJson: (value) => ({ told: value }) },
-  );
+  const said = await runFor(eventOf({ result: [] }), 'cat; echo "$AGENT_EVENT $AGENT_SESSION $AGENT_SERIES"');
   const [json, variables] = said.split("\n");
   deepEqual(JSON.parse(json!.replace(/^notify: /, "")), {
     event: "onBackup",
     session: SESSION,
     series: "prod/shop",
-    result: { told: result },
+    result: [],
   });
   equal(variables, `notify: onBackup ${SESSION} prod/shop`);
 });
 
-Deno.test("of an action that failed it reads the error, and of one without a series nothing in its place", async () => {
-  const error = new SourceError("mysqldump exited with 2");
-  const said = await runFor(
-    eventOf({ event: "onError", series: null, error }),
-    'cat; echo "${AGENT_SERIES-none}"',
-    { environment: { ...Deno.env.toObject(), AGENT_SERIES: "of an agent around this one" } },
-  );
-  const [json, series] = said.split("\n");
-  deepEqual(JSON.parse(json!.replace(/^notify: /, "")), {
-    event: "onError",
-    session: SESSION,
-    series: null,
-    error: { code: 3, kind: "source-incomplete", message: "mysqldump exited with 2" },
-  });
-  equal(series, "notify: none");
+Deno.test("without a series it finds nothing in its place, not even that of an agent around this one", async () => {
+  const environment = () => ({ ...Deno.env.toObject(), AGENT_SERIES: "of another" });
+  equal(await runFor(eventOf({ series: null }), 'echo "${AGENT_SERIES-none}"', { environment }), "notify: none\n");
 });
 
 Deno.test("no secret of a repository is in its environment, not even in the memory of the process", async () => {
@@ -91,7 +74,7 @@ Deno.test("no secret of a repository is in its environment, not even in the memo
   };
   const environment = { PATH: Deno.env.get("PATH")!, ...secrets, PGPASSWORD: "its own" };
   const said = await runFor(eventOf(), "tr '\\0' '\\n' </proc/$$/environ; tr '\\0' '\\n' </proc/self/environ", {
-    environment,
+    environment: () => environment,
     secretVariables: ["SHOP_KEY"],
   });
   ok(!said.includes("hidden"), said);

@@ -4,16 +4,16 @@ import type { RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { AgentError, InterruptedError } from "../../../src/base/errors.ts";
-import type { HookEvent, HookMachine } from "../../../src/config/hooks/hook.ts";
+import type { HookMachine } from "../../../src/config/hooks/hook.ts";
 import { hookHandler } from "../../../src/config/hooks/hook_handler.ts";
 import { makeCertificate } from "../../helpers/certificates.ts";
 import { emptySandbox } from "../../helpers/executable.ts";
 import { withHttpServer } from "../../helpers/http_server.ts";
 import { FakeClock } from "../../helpers/world.ts";
-import { eventOf, hookOf, SESSION, testMachine } from "./hook_events.ts";
+import { eventOf, hookOf, SESSION, testMachine, type ToldEvent } from "./hook_events.ts";
 
 /** Calls a URL for an event. */
-function call(url: string, event: HookEvent = eventOf(), parts: Partial<HookMachine> = {}): Promise<void> {
+function call(url: string, event: ToldEvent = eventOf(), parts: Partial<HookMachine> = {}): Promise<void> {
   return hookHandler(hookOf({ url }, 30_000), testMachine(parts))(event);
 }
 

@@ -8,11 +8,14 @@ import { programTest } from "../../helpers/programs.ts";
 import { macrotask } from "../../helpers/world.ts";
 import { MysqlScene, SCENE_PROGRAMS } from "./mysql_scene.ts";
 
+/** One that no other test has: the environment and the arguments of all processes are looked at. */
+const PASSWORD = `SECRET${crypto.randomUUID().replaceAll("-", "")}`;
+
 async function failed(work: Promise<unknown>, type: typeof AgentError, message: RegExp): Promise<void> {
   await rejects(work, (error) => {
     ok(error instanceof type, String(error));
     match(error.message, message);
-    ok(!error.message.includes("SECRET"), error.message);
+    ok(!error.message.includes(PASSWORD), error.message);
     return true;
   });
 }
@@ -39,7 +42,7 @@ async function waiting(scene: MysqlScene, user: string): Promise<void> {
 }
 
 const ACCOUNT = `CREATE DATABASE shop; CREATE TABLE shop.t (id INT) ENGINE=InnoDB; INSERT INTO shop.t VALUES (1);
-  CREATE USER backup@localhost IDENTIFIED BY 'SECRET'; GRANT ALL ON *.* TO backup@localhost;`;
+  CREATE USER backup@localhost IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON *.* TO backup@localhost;`;
 
 programTest({
   name: "wrong credentials, hosts, names and parameters are said so, and nothing is committed",
@@ -53,7 +56,7 @@ programTest({
       /^The server at the socket \S+ refuses the user: Access denied for user 'backup'.*; see user and password in .*; nothing was committed$/,
     );
     await failed(
-      scene.put("/shpo", { user: "backup:SECRET" }),
+      scene.put("/shpo", { user: `backup:${PASSWORD}` }),
       SourceError,
       /^There is no database "shpo" on the server at the socket \S+; did you mean "shop"\?; nothing was committed$/,
     );
@@ -63,8 +66,8 @@ programTest({
       /^There is no database "nowhere" .*; see the name/,
     );
     const urls = [
-      ["mysql://u:SECRET@h/?databses=a", /^mysql: has no parameter "databses"; did you mean "databases"\?$/],
-      ["mariadb://u:SECRET@h/a?databases=b", /^mariadb: names a database behind the host and others/],
+      [`mysql://u:${PASSWORD}@h/?databses=a`, /^mysql: has no parameter "databses"; did you mean "databases"\?$/],
+      [`mariadb://u:${PASSWORD}@h/a?databases=b`, /^mariadb: names a database behind the host and others/],
       ["mysql://h/?ignore=log", /^mysql: "ignore" needs the database of "log"; write ignore=DATABASE\.TABLE$/],
       ["mysql://h/?databases=a,,b", /empty name/],
       ["mysql://h/?users=maybe", /^mysql: "users" is one of yes, no$/],
@@ -83,13 +86,13 @@ programTest({
     elsewhere.register("mysql", createMysqlEngine({ environment: { PATH: path }, temporaryFolder: path }));
     const { signal } = new AbortController();
     const request = { signal, parent: null, earlier: null, smallFileBytes: 0, takeBuffer: () => Promise.reject() };
-    const { driver } = elsewhere.source(scene.url("/shop", "backup:SECRET"));
+    const { driver } = elsewhere.source(scene.url("/shop", `backup:${PASSWORD}`));
     await failed(
       driver.open(request),
       SourceError,
       /^There is no mariadb-dump or mysqldump .* package mariadb-client; nothing/,
     );
-    const { driver: nowhere } = elsewhere.source("mysql://u:SECRET@127.0.0.1:1/shop");
+    const { driver: nowhere } = elsewhere.source(`mysql://u:${PASSWORD}@127.0.0.1:1/shop`);
     await failed(
       nowhere.open(request),
       SourceError,
@@ -111,13 +114,13 @@ programTest({
     const interrupt = new AbortController();
     {
       await using _held = await server.hold("shop.t");
-      const put = scene.put("/shop", { user: "backup:SECRET", signal: interrupt.signal });
+      const put = scene.put("/shop", { user: `backup:${PASSWORD}`, signal: interrupt.signal });
       const failure = failed(put, InterruptedError, /./);
       await waiting(scene, "backup");
       const dumps = processesWith(server.socket).filter(({ command }) => command.includes("mariadb-dump"));
       equal(dumps.length, 1);
       for (const { command, environment } of processesWith("")) {
-        ok(!`${command}${environment}`.includes("SECRET"), command);
+        ok(!`${command}${environment}`.includes(PASSWORD), command);
       }
       const [folder] = await scene.leftovers();
       const found = [...Deno.readDirSync(`${scene.directory.path}/${folder}`)].map(({ name }) => name).sort();
@@ -129,8 +132,8 @@ programTest({
     }
     deepEqual(await scene.leftovers(), []);
     deepEqual(processesWith(server.socket).filter(({ command }) => command.includes("mariadb-dump")), []);
-    const { manifest } = await scene.put("/shop", { user: "backup:SECRET" });
-    ok(!JSON.stringify(manifest).includes("SECRET"));
+    const { manifest } = await scene.put("/shop", { user: `backup:${PASSWORD}` });
+    ok(!JSON.stringify(manifest).includes(PASSWORD));
     equal(manifest.engine.options.user, "backup");
   },
 });
@@ -147,12 +150,12 @@ programTest({
       await using _held = await server.hold("shop.t");
       const work = direction === "put"
         ? failed(
-          scene.put("/shop?users=no", { user: "backup:SECRET" }),
+          scene.put("/shop?users=no", { user: `backup:${PASSWORD}` }),
           SourceError,
           /^mariadb-dump exited with \d: The server at the socket \S+ went away: .*Lost connection.*raise net_write_timeout of the server; nothing was committed$/,
         )
         : failed(
-          scene.get("/shop", { user: "backup:SECRET", overwrite: true }),
+          scene.get("/shop", { user: `backup:${PASSWORD}`, overwrite: true }),
           AgentError,
           /^Line \d+ of the dump: The server at the socket \S+ went away: .*; the database "shop" holds a part of the backup$/,
         );
@@ -177,7 +180,7 @@ programTest({
     await scene.put("/shop?users=no");
     await using _held = await server.hold("shop.t");
     const interrupt = new AbortController();
-    const work = scene.get("/shop", { user: "backup:SECRET", overwrite: true, signal: interrupt.signal });
+    const work = scene.get("/shop", { user: `backup:${PASSWORD}`, overwrite: true, signal: interrupt.signal });
     const failure = failed(work, InterruptedError, /the target holds a part of the backup$/);
     await waiting(scene, "backup");
     interrupt.abort();

@@ -48,10 +48,10 @@ programTest({
     const [big, small] = [await definition("big"), await definition("small")];
 
     await test.step("in the middle of a dump: nothing is committed, and nothing runs on", async () => {
-      const connections = () =>
-        server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'root' AND ID <> CONNECTION_ID()");
+      const connections = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'root' AND ID <> CONNECTION_ID()";
       const happen = async () => {
-        for (const [id] of await connections()) await server.query(`KILL ${id}`);
+        // Such as this test's own, which may have ended meanwhile.
+        for (const [id] of await server.query(connections)) await server.query(`KILL ${id}`).catch(() => {});
       };
       await rejects(tables.put(interrupted(tables.source("/shop?table=big"), happen)), (error) => {
         ok(error instanceof SourceError);
@@ -59,7 +59,7 @@ programTest({
         return true;
       });
       equal((await loadSnapshots((await scene.open()).files)).snapshots.length, 1);
-      deepEqual(await connections(), []);
+      await server.endOfSessions();
     });
 
     await test.step("a load that is given up leaves the table as it was, and nothing beside it", async () => {
@@ -106,7 +106,7 @@ programTest({
           interrupt.abort();
           await loader.close();
           equal(await ended === null, false);
-          deepEqual(await server.query(waiting), []);
+          while ((await server.query(waiting)).length > 0) continue;
         }
         deepEqual(await server.checksums("shop"), before);
       }

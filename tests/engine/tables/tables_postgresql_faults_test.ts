@@ -60,7 +60,7 @@ programTest({
         return true;
       });
       equal((await scene.backups()).length, 1);
-      deepEqual(await server.query(`SELECT count(*) ${OTHERS}`), [["0"]]);
+      await server.endOfSessions();
       deepEqual(await scene.leftovers(), []);
     });
 
@@ -77,7 +77,7 @@ programTest({
       match((await load.end()) ?? "", /went away/);
       await loader.close();
       deepEqual(await server.checksums("shop"), before);
-      deepEqual(await server.query(`SELECT count(*) ${OTHERS}`), [["0"]]);
+      await server.endOfSessions();
       deepEqual(await scene.leftovers(), []);
     });
 

@@ -1,7 +1,6 @@
 /** Hooks of a configuration among the handlers of events: vetoes, failures that change nothing, and their end. */
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { AgentError, InterruptedError } from "../../../src/base/errors.ts";
-import { resultJson } from "../../../src/library/events/result_json.ts";
 import { Events } from "../../../src/library/events/events.ts";
 import { subscribeHooks } from "../../../src/library/events/subscribe_hooks.ts";
 import { testMachine } from "../../config/hooks/hook_events.ts";
@@ -12,7 +11,7 @@ const series = "prod/shop";
 /** Events with hooks that run these commands, by event; what hooks said and what went wrong. */
 function scene(commands: Readonly<Record<string, string>>) {
   const [clock, problems] = [new FakeClock(), [] as string[]];
-  const machine = testMachine({ clock, toJson: resultJson });
+  const machine = testMachine({ clock });
   const events = new Events({
     clock,
     randomUuid: () => "a-session",

@@ -1,7 +1,8 @@
-/** A backup in `--json` output, the same for all commands, and as hooks read it. */
+/** A backup in `--json` output, the same for all commands. */
 import * as v from "valibot";
-export { backupJson } from "../../../library/events/result_json.ts";
-import { bytes, count, flag, hex, list, orNull, text, time } from "./json_fields.ts";
+import type { Backup } from "../../../backup/backup.ts";
+import { listedBackup } from "../../../backup/listed_backup.ts";
+import { bytes, count, flag, hex, list, orNull, session, text, time } from "./json_fields.ts";
 
 const FOREIGN = "another tool made or rewrote it";
 
@@ -34,3 +35,16 @@ export const backupFields = {
 
 /** A backup. */
 export const backupMessage = v.strictObject(backupFields);
+
+/** A backup that was removed. */
+export const removedMessage = v.strictObject({ ...backupFields, session });
+
+/** Its JSON object. */
+export function removedJson(backup: Backup, session: string): v.InferOutput<typeof removedMessage> {
+  return { ...backupJson(backup), session };
+}
+
+/** The JSON object of a backup. */
+export function backupJson(backup: Backup): v.InferOutput<typeof backupMessage> {
+  return listedBackup(backup);
+}

@@ -16,6 +16,7 @@ import {
   orAbsent,
   orNull,
   seconds,
+  session,
   text,
   time,
 } from "./json_fields.ts";
@@ -230,6 +231,7 @@ export const putMessage = v.strictObject({
     list(repositoryOutcome, "With `--also`: the main one, then the second one."),
     "there is one repository",
   ),
+  session,
 });
 
 function treeJson({ files, directories, others, bytes }: TreeCounts) {
@@ -242,10 +244,11 @@ function plannedBackupJson(backup: Backup) {
   return known;
 }
 
-/** Its JSON object. `seconds` is the duration of the put; the warnings are those that were written. */
+/** Its JSON object. `session` is that of the action, `seconds` the duration of the put; the warnings are those that were written. */
 export function putJson(
   result: PutResult,
-  { seconds, warnings, isDry }: {
+  { session, seconds, warnings, isDry }: {
+    readonly session: string;
     readonly seconds: number;
     readonly warnings: readonly string[];
     readonly isDry: boolean;
@@ -273,5 +276,6 @@ export function putJson(
     ...result.tree && { tree: treeJson(result.tree) },
     ...isDry && { dryRun: true },
     ...repositories && { repositories: repositories.map(outcomeJson) },
+    session,
   };
 }

@@ -17,6 +17,7 @@ import {
   oneOf,
   orAbsent,
   orNull,
+  session,
   text,
   within,
 } from "./json_fields.ts";
@@ -45,10 +46,14 @@ export const groupMessage = v.strictObject({
     "Why each of `keep` stays, in the same order.",
   ),
   inFuture: list(v.string(), "Backups of both lists that claim to have been made in the future."),
+  session,
 });
 
 /** Its JSON object. */
-export function groupJson(group: RetentionGroup<RetentionBackup>): v.InferOutput<typeof groupMessage> {
+export function groupJson(
+  group: RetentionGroup<RetentionBackup>,
+  session: string,
+): v.InferOutput<typeof groupMessage> {
   const { host, series, paths, tags, keep, remove, reasons, inFuture } = group;
   return {
     message_type: "group",
@@ -65,6 +70,7 @@ export function groupJson(group: RetentionGroup<RetentionBackup>): v.InferOutput
       counters,
     })),
     inFuture: inFuture.map(({ backup }) => backup.id),
+    session,
   };
 }
 

@@ -10,7 +10,7 @@ import type { VerifiedFiles } from "../../../backup/files/verify_files.ts";
 import type { VerifiedStream } from "../../../backup/content/read_verified.ts";
 import { backupFields, backupJson } from "./backup_json.ts";
 import { pathJson } from "./files/entry_json.ts";
-import { bytes, count, flag, hex, list, object, oneOf, orAbsent, orNull, text } from "./json_fields.ts";
+import { bytes, count, flag, hex, list, object, oneOf, orAbsent, orNull, session, text } from "./json_fields.ts";
 
 const readFields = {
   id: hex("The backup."),
@@ -24,10 +24,18 @@ const readFields = {
 };
 
 /** A stream that was restored. */
-export const restoredMessage = v.strictObject(readFields);
+export const restoredMessage = v.strictObject({ ...readFields, session });
 
 /** Its JSON object. */
-export function restoredJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof restoredMessage> {
+export function restoredJson(
+  stream: VerifiedStream,
+  backup: Backup,
+  session: string,
+): v.InferOutput<typeof restoredMessage> {
+  return { ...readJson(stream, backup), session };
+}
+
+function readJson(stream: VerifiedStream, backup: Backup) {
   const { file, summary: { size, md5, sha256 } } = stream;
   return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
 }
@@ -43,12 +51,16 @@ export const archiveMessage = v.strictObject({
   sha256: hex("SHA-256 of the archive."),
   compared: count("How many of the files were compared with MD5 and SHA-256 of a manifest."),
   leftOut: count("Entries of the backup that the format cannot hold. A warning names each; the exit code is then 6."),
+  session,
 });
 
 /** Its JSON object. */
-export function archiveJson(result: ArchiveResult, format: ArchiveFormat): v.InferOutput<typeof archiveMessage> {
+export function archiveJson(
+  result: ArchiveResult,
+  { format, session }: { readonly format: ArchiveFormat; readonly session: string },
+): v.InferOutput<typeof archiveMessage> {
   const { backup: { id }, members, files, contentBytes, bytes, sha256, compared, leftOut } = result;
-  return { id, format, members, files, contentBytes, size: bytes, sha256, compared, leftOut };
+  return { id, format, members, files, contentBytes, size: bytes, sha256, compared, leftOut, session };
 }
 
 /** A backup that its engine brought into a target. */
@@ -60,12 +72,14 @@ export const replayedMessage = v.strictObject({
   size: bytes("The contents of them."),
   problems: list(v.string(), "What could not be restored, for people. If there is any, the exit code is 6."),
   notes: list(v.string(), "Remarks."),
+  session,
 });
 
 /** Its JSON object. */
 export function replayedJson(
   { level, items, size, problems, notes }: ReplayResult,
   { backup, manifest }: Pick<OpenBackup, "backup" | "manifest">,
+  session: string,
 ): v.InferOutput<typeof replayedMessage> {
   return {
     id: backup.id,
@@ -75,6 +89,7 @@ export function replayedJson(
     size,
     problems: [...problems],
     notes: [...notes],
+    session,
   };
 }
 
@@ -92,7 +107,7 @@ export const verifiedMessage = v.strictObject({
 /** Its JSON object. */
 export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof verifiedMessage> {
   const { format, complete, reason, notes } = stream.summary.verdict;
-  return { ...restoredJson(stream, backup), guard: { format, complete, reason, notes } };
+  return { ...readJson(stream, backup), guard: { format, complete, reason, notes } };
 }
 
 /** The files of a files backup that were verified. */

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Backup } from "../../../../backup/backup.ts";
 import type { Decision } from "../../../../ops/restore/files/decision.ts";
 import type { RestoreResult } from "../../../../ops/restore/files/restore_tree.ts";
-import { bytes, count, flag, hex, list, object, oneOf, orAbsent, text } from "../json_fields.ts";
+import { bytes, count, flag, hex, list, object, oneOf, orAbsent, session, text } from "../json_fields.ts";
 import { pathJson } from "./entry_json.ts";
 
 const ACTIONS = ["create", "update", "keep", "replace", "link", "skip", "delete"] as const;
@@ -41,15 +41,16 @@ export const restoredFilesMessage = v.strictObject({
   damaged: count("Files and directories that are damaged in the repository. The exit code is then 4."),
   foreignOwners: count("Entries with another owner than in the backup, because only root may give files away."),
   lacks: list(v.string(), "What this machine cannot keep, for people. If there is any, the exit code is 6."),
+  session,
 });
 
 /** Its JSON object. */
 export function restoredFilesJson(
   { id }: Backup,
   result: RestoreResult,
-  dryRun: boolean,
+  { dryRun, session }: { readonly dryRun: boolean; readonly session: string },
 ): v.InferOutput<typeof restoredFilesMessage> {
   const { counts, files, bytesWritten, bytesTotal, problems, damaged, foreignOwners, lacks } = result;
   const rest = { problems, damaged, foreignOwners, lacks: [...lacks] };
-  return { id, dryRun, entries: { ...counts }, files, bytesWritten, size: bytesTotal, ...rest };
+  return { id, dryRun, entries: { ...counts }, files, bytesWritten, size: bytesTotal, ...rest, session };
 }

@@ -4,7 +4,7 @@ import type { Backup } from "../../../../backup/backup.ts";
 import type { BackupFile } from "../../../../backup/content/contents.ts";
 import type { DumpTable } from "../../../../backup/tables/dump_tables.ts";
 import type { TableSource } from "../../../../ops/restore/tables/open_tables.ts";
-import { bytes, hex, list, object, oneOf, orNull, text } from "../json_fields.ts";
+import { bytes, hex, list, object, oneOf, orNull, session, text } from "../json_fields.ts";
 
 const nameFields = {
   database: orNull(text("Its database."), "the dump does not say"),
@@ -47,14 +47,16 @@ export const restoredTablesMessage = v.strictObject({
   size: bytes("What was written."),
   tables: list(object(nameFields, "A table."), "The tables, views and sequences in it."),
   leftOut: list(v.string(), "What belongs to them and is left out, for people."),
+  session,
 });
 
 /** Its JSON object. */
 export function restoredTablesJson(
   { file, size, tables, notes }: TableSource,
   { id }: Backup,
+  session: string,
 ): v.InferOutput<typeof restoredTablesMessage> {
-  return { id, path: file.path.toWellFormed(), size, tables: tables.map(namesOf), leftOut: [...notes] };
+  return { id, path: file.path.toWellFormed(), size, tables: tables.map(namesOf), leftOut: [...notes], session };
 }
 
 function namesOf({ database, schema, name, kind }: DumpTable) {

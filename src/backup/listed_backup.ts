@@ -1,8 +1,8 @@
-/** What came of an action, for programs: backups as `agent ls --json` has them. */
-import { type Backup, finishedOf, sizeOf } from "../../backup/backup.ts";
+/** A backup as programs get it, in the output of commands and in events. */
+import { type Backup, finishedOf, sizeOf } from "./backup.ts";
 
-/** A backup as a value for JSON. docs/json.md describes the fields. */
-export function backupJson(backup: Backup) {
+/** Its facts. `null` stands for what is not known; docs/json.md says when. */
+export function listedBackup(backup: Backup) {
   const { id, snapshotId, series, host, started, info, snapshot, damage } = backup;
   return {
     id,
@@ -26,9 +26,4 @@ export function backupJson(backup: Backup) {
     damage,
     tags: snapshot.tags,
   };
-}
-
-/** The result of an action as a value for JSON: a backup, or a list of backups. */
-export function resultJson(result: unknown): unknown {
-  return Array.isArray(result) ? result.map(backupJson) : backupJson(result as Backup);
 }

@@ -1,0 +1,49 @@
+/** What a command does to backups, told to those who subscribed to its events. */
+import { uuid4 } from "../base/uuid.ts";
+import type { Action, EventResult } from "../library/events/event.ts";
+import type { ActionSession } from "../library/events/events.ts";
+import type { CliContext } from "./context.ts";
+
+/** What is told. */
+interface ToldAction {
+  readonly action: Action;
+  /** Its series; null if there are several, or none is known yet. */
+  readonly series: string | null;
+  /** Nobody hears of a dry run. */
+  readonly isDry?: boolean;
+}
+
+/**
+ * Runs `work` as an action, and tells before it, after it or that it failed. `resultOf` says what it came to. Without
+ * subscribers, the code of events is not even loaded.
+ */
+export async function performAction<Result>(
+  { action, series, isDry = false }: ToldAction,
+  context: CliContext,
+  work: (session: ActionSession) => Promise<Result>,
+  resultOf: (result: Result) => EventResult,
+): Promise<Result> {
+  const events = isDry ? undefined : await context.events?.();
+  if (events === undefined) return await work(unheard(context));
+  return await events.perform(action, { series, signal: context.signal }, work, resultOf);
+}
+
+/** Reports what came of an action. The result is told also if that throws: it is there all the same. */
+export async function reportDone(
+  session: ActionSession,
+  result: EventResult,
+  report: () => Promise<void>,
+): Promise<void> {
+  try {
+    await report();
+  } catch (error) {
+    await session.done(result);
+    throw error;
+  }
+}
+
+/** The session of an action of which nobody hears. */
+function unheard({ world: { randomBytes } }: CliContext): ActionSession {
+  const nobody = () => Promise.resolve();
+  return { id: uuid4(randomBytes), begin: nobody, done: nobody };
+}
