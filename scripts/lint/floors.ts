@@ -43,6 +43,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     [OTHER_FILES],
     ["report"],
     ["password"],
+    ["settings"],
     ["options"],
     [
       "archive_run.ts",

@@ -9,6 +9,8 @@ import type { CliContext } from "./context.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
+import { applySettings } from "./settings/apply_settings.ts";
+import { commandName } from "./settings/origin.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
@@ -41,8 +43,8 @@ export async function runCommandLine(args: readonly string[], context: CliContex
     return ExitCode.done;
   } catch (error) {
     return await reportFailure(error, context, {
-      json: asksForJson(args),
-      debug: own.includes("--debug"),
+      json: asksForJson(args) || (context.settings?.isOn("json") ?? false),
+      debug: own.includes("--debug") || (context.settings?.isOn("debug") ?? false),
     });
   }
 }
@@ -118,6 +120,9 @@ function buildProgram(
     program.addCommand(command);
   }
   program.hook("preAction", (_, command) => refuseBytes(command, context.commandLine, bytesOf.get(command)));
+  program.hook("preAction", async (_, command) => {
+    if (!isAboutConfiguration(command)) await applySettings(command, context);
+  });
   program.addCommand(helpCommand(program));
   for (const command of everyCommand(program)) {
     command
@@ -134,6 +139,7 @@ function buildProgram(
       })
       .optionsGroup("Options:")
       .helpOption("-h, --help", "show this help");
+    for (const option of configurationOptions()) command.addOption(option);
     if (command !== program) command.addOption(debugOption());
   }
   return program;
@@ -158,6 +164,20 @@ function subcommandOf(command: CommandUnknownOpts, name: string): CommandUnknown
 
 function debugOption(): Option {
   return new Option("--debug", "show where an error comes from").helpGroup("Options:");
+}
+
+/** The options that say which configuration counts. */
+function configurationOptions(): Option[] {
+  return [
+    new Option("--config <file>", "configuration file (AGENT_CONFIG)"),
+    new Option("--profile <name>", "profile in that file (AGENT_PROFILE)"),
+  ].map((option) => option.helpGroup("Options:"));
+}
+
+/** Commands that have to run whatever the configuration file says, above all those that show what is wrong in it. */
+function isAboutConfiguration(command: CommandUnknownOpts): boolean {
+  const [first] = commandName(command).split(" ");
+  return first === "config" || first === "version" || first === HELP;
 }
 
 function* everyCommand(command: CommandUnknownOpts): Generator<CommandUnknownOpts> {

@@ -23,7 +23,7 @@ const SHARED_GROUPS = {
   "Second repository:": "Second repository",
   "Pruning:": "Pruning",
 } as const;
-const EVERYWHERE = ["--debug", "--help"];
+const EVERYWHERE = ["--config", "--debug", "--help", "--profile"];
 
 /** A table of options as a page has it: the names, and the whole row. */
 function optionRows(text: string): { readonly names: string[]; readonly row: string }[] {
