@@ -54,7 +54,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "tables_run.ts",
       "verify_restore_run.ts",
     ],
-    ["configure"],
+    ["configure", "hooks"],
     ["commands"],
     ["command_list.ts"],
     ["program.ts"],

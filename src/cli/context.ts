@@ -53,6 +53,12 @@ export interface CliContext {
   readonly engines: () => Promise<EngineRegistry>;
   /** Loads those who hear of what commands do to backups; undefined, or absent, if there are none. */
   readonly events?: () => Promise<Events | undefined>;
+  /** Takes the options of the command for the hooks that may run; absent if none can. */
+  readonly hooks?: { takeOptions(options: Readonly<Record<string, unknown>>): void };
+  /** The variables that child processes get. */
+  readonly childEnvironment?: () => Readonly<Record<string, string>>;
+  /** Runs another command line after this command; absent outside of a command. Throws what it throws. */
+  readonly follow?: (args: readonly string[]) => Promise<void>;
   /** What servers for restores on trial are started with; absent if they cannot be. */
   readonly clientMachine?: ClientMachine;
   /** Loads the database at a URL whose tables are dumped and loaded; absent if none can be reached here. */

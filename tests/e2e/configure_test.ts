@@ -85,7 +85,7 @@ if (TRUSTED_PARENT === undefined) {
           "[rotation]\ndays = 7\nweeks = 6\nmonths = 6\nfirst-week-day = 6\n",
       );
       equal((await Deno.stat(file)).mode! & 0o777, 0o600);
-      deepEqual(await seriesIn(box, password), ["papers"]);
+      deepEqual(await seriesIn(box, folder), ["papers"]);
 
       await person.run("configure");
       await person.answer(/Where is the repository/, "");
@@ -132,8 +132,9 @@ async function namesIn(path: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
 }
 
-async function seriesIn(box: Sandbox, password: string): Promise<unknown[]> {
-  const listed = await box.ok(["ls", "--json", "-r", box.join("repo"), "-p", password]);
+/** The series that the configured repository has. */
+async function seriesIn(box: Sandbox, folder: TrustedDirectory): Promise<unknown[]> {
+  const listed = await box.ok(["ls", "--json"], { env: variables(folder) });
   return jsonRows(listed).map(({ series }) => series);
 }
 

@@ -4,14 +4,16 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import { ownConfigurationPath } from "../../config/find_configuration.ts";
 import { parseConfiguration } from "../../config/parse/parse_configuration.ts";
-import { trustedPath } from "../../config/trusted_file.ts";
-import { ConfigurationDraft } from "../configure/configuration_file.ts";
+import { type TrustedOwner, trustedPath } from "../../config/trusted_file.ts";
+import { ConfigurationDraft, withAnswers } from "../configure/configuration_file.ts";
 import { configure, configureRotation, type Dialogue } from "../configure/dialogue.ts";
 import { furtherSettings, knownAddress, knownRotation } from "../configure/known_settings.ts";
 import { absolutePath, type Home } from "../configure/place.ts";
-import { makeRepository, repositoryTrial, withAnswer } from "../configure/repository_maker.ts";
+import { makeRepository, namingOptions, repositoryTrial, type TrialGround } from "../configure/repository_maker.ts";
 import type { CliContext } from "../context.ts";
-import { type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
+import { withRepositoryOptions } from "../options/repository_options.ts";
+import { givenText } from "../settings/origin.ts";
+import { variableFor } from "../settings/variables.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 
@@ -30,15 +32,13 @@ const NOTES: HelpNotes = {
 function specification() {
   const command = new Command("configure")
     .description("ask for a repository, a rotation and a first backup, and write the configuration file")
-    .option("--config <file>", "the configuration file")
     .addHelpText("after", helpNotes(NOTES));
   return withRepositoryOptions(command);
 }
 
 /** The specification of `agent configure rotation`. */
 function rotationSpecification() {
-  const command = new Command("rotation").description("ask what a rotation keeps, and write it into the file")
-    .option("--config <file>", "the configuration file");
+  const command = new Command("rotation").description("ask what a rotation keeps, and write it into the file");
   return withRepositoryOptions(command);
 }
 
@@ -46,59 +46,67 @@ type ConfigureOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function configureCommand(context: CliContext): CommandUnknownOpts {
-  const rotation = rotationSpecification().action((options, self) => runRotation(allOptions(self, options), context));
+  const rotation = rotationSpecification().action((_, self) => runRotation(self, context));
   return specification()
-    .action((options, self) => run(allOptions(self, options), context))
+    .action((options, self) => run(allOptions(self, options), self, context))
     .addCommand(rotation);
 }
 
-async function run(options: ConfigureOptions, context: CliContext): Promise<void> {
-  const { dialogue, configuration, home } = await openDialogue(options, context);
+async function run(options: ConfigureOptions, self: CommandUnknownOpts, context: CliContext): Promise<void> {
+  const { dialogue, configuration, home, path } = await openDialogue(self, context);
   const settings = furtherSettings(configuration, options, home);
+  const ground: TrialGround = {
+    options,
+    context,
+    configurationWith: (repository) =>
+      parseConfiguration(withAnswers(dialogue.file.text ?? "", { repository, settings }), path),
+  };
   const { repository, firstBackup } = await configure({
     ...dialogue,
-    trial: repositoryTrial(options, context),
-    make: (answer) => makeRepository(answer, options, context),
+    trial: repositoryTrial(ground),
+    make: (answer) => makeRepository(answer, ground),
     findPath,
-    ground: { ...home, folder: dirname(dialogue.file.path) },
+    ground: { ...home, folder: dirname(path) },
     url: options.repo ?? knownAddress(configuration),
     settings,
   });
   if (firstBackup === undefined) return;
-  const { putCommand } = await import("./put.ts");
-  const args = [firstBackup.series, firstBackup.path, ...argumentsOf(withAnswer(options, repository))];
-  await putCommand(context).parseAsync(args, { from: "user" });
+  const { repo, passwordFile, passwordCommand } = namingOptions(repository.password);
+  const named = { config: path, repo, "password-file": passwordFile, "password-command": passwordCommand };
+  const given = Object.entries(named).flatMap(([name, value]) => value === undefined ? [] : [`--${name}=${value}`]);
+  await context.follow!(["put", firstBackup.series, firstBackup.path, ...given]);
 }
 
-async function runRotation(options: ConfigureOptions, context: CliContext): Promise<void> {
-  await configureRotation((await openDialogue(options, context)).dialogue);
+async function runRotation(self: CommandUnknownOpts, context: CliContext): Promise<void> {
+  await configureRotation((await openDialogue(self, context)).dialogue);
 }
 
 /** What both dialogues begin with. Throws `UsageError` if there is nobody to ask, or no place for the file. */
-async function openDialogue(options: ConfigureOptions, context: CliContext) {
-  const { prompter, stdin, stderr, env, world } = context;
-  if (prompter === undefined || !stdin.isTerminal || !stderr.isTerminal) {
+async function openDialogue(self: CommandUnknownOpts, context: CliContext) {
+  const { prompter, stdin, stderr, env, world, configurationMachine: machine } = context;
+  if (prompter === undefined || machine === undefined || !stdin.isTerminal || !stderr.isTerminal) {
     throw new UsageError(
       'This command asks questions, and there is no terminal: write the file by hand; "agent config example" shows one',
     );
   }
-  const home: Home = { directory: Deno.cwd(), home: env("HOME") || undefined };
-  const path = filePath(options, context, home);
-  await refuseForeignFolder(dirname(path));
+  const home: Home = { directory: machine.directory(), home: env("HOME") || undefined };
+  const path = filePath(self, context, home);
+  await refuseForeignFolder(dirname(path), machine);
   const file = await ConfigurationDraft.read(path, world.randomBytes);
   const configuration = file.text === undefined ? undefined : parseConfiguration(file.text, path);
   const dialogue: Dialogue = {
     prompter: await prompter(),
     file,
     check: (text) => void parseConfiguration(text, path),
+    overriding: ["repo", "password-file"].flatMap((name) => variableFor(name, context) ?? []),
     rotation: knownRotation(configuration),
   };
-  return { dialogue, configuration, home };
+  return { dialogue, configuration, home, path };
 }
 
 /** Where the file is, or is to be. Throws `UsageError` if that is not known. */
-function filePath({ config }: ConfigureOptions, { env }: CliContext, home: Home): string {
-  const named = config ?? (env("AGENT_CONFIG") || undefined);
+function filePath(self: CommandUnknownOpts, { env }: CliContext, home: Home): string {
+  const named = givenText(self, "config") ?? (env("AGENT_CONFIG") || undefined);
   if (named !== undefined) return absolutePath(named, home);
   const own = ownConfigurationPath({ env });
   if (own !== undefined) return own;
@@ -106,13 +114,13 @@ function filePath({ config }: ConfigureOptions, { env }: CliContext, home: Home)
 }
 
 /** Throws `UsageError` if the file would not be trusted in a folder, because others may write there. */
-async function refuseForeignFolder(folder: string): Promise<void> {
+async function refuseForeignFolder(folder: string, owner: TrustedOwner): Promise<void> {
   try {
-    await trustedPath(folder, { what: "folder of the configuration", kind: "folder" }, { uid: Deno.uid() });
+    await trustedPath(folder, { what: "folder of the configuration", kind: "folder" }, owner);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw asAgentError(folder, error);
     // What is missing is made with the file.
-    await refuseForeignFolder(dirname(folder));
+    await refuseForeignFolder(dirname(folder), owner);
   }
 }
 
@@ -129,17 +137,4 @@ async function findPath(path: string): Promise<void> {
 function asAgentError(path: string, error: unknown): AgentError {
   if (error instanceof AgentError) return error;
   return new AgentError(`Cannot look at "${path}": ${systemReason(error)}`, { cause: error });
-}
-
-/** The options of a repository as `agent put` takes them. */
-function argumentsOf(options: RepositoryOptions): string[] {
-  const { repo, passwordFile, passwordCommand, cacert, tlsClientCert, insecureTls, option = [] } = options;
-  const named = { repo, "password-file": passwordFile, "password-command": passwordCommand, cacert };
-  return [
-    ...Object.entries({ ...named, "tls-client-cert": tlsClientCert }).flatMap(([name, value]) =>
-      value === undefined ? [] : [`--${name}=${value}`]
-    ),
-    ...insecureTls ? ["--insecure-tls"] : [],
-    ...option.map((text) => `--option=${text}`),
-  ];
 }

@@ -16,24 +16,28 @@ const MOST_COPIES = 1000;
 export function withAnswers(
   text: string,
   { repository, rotation, settings }: {
-    readonly repository?: RepositoryAnswer;
-    readonly rotation: RotationAnswer;
+    readonly repository?: Pick<RepositoryAnswer, "url"> & Partial<RepositoryAnswer>;
+    readonly rotation?: RotationAnswer;
     readonly settings: Readonly<Record<string, TomlSetting>>;
   },
 ): string {
-  const { days, weeks, months, firstWeekDay } = rotation;
   return editToml(text, {
     ...repository && { keys: { repository: REPOSITORY_NAME } },
     tables: {
       ...repository && {
         [`repositories.${REPOSITORY_NAME}`]: { url: repository.url, ...passwordKey(repository.password), ...settings },
       },
-      rotation: { days, weeks, months, "first-week-day": firstWeekDay },
+      ...rotation && { rotation: rotationTable(rotation) },
     },
   });
 }
 
-function passwordKey(password: PasswordAnswer): Readonly<Record<string, string>> {
+function rotationTable({ days, weeks, months, firstWeekDay }: RotationAnswer): Readonly<Record<string, number>> {
+  return { days, weeks, months, "first-week-day": firstWeekDay };
+}
+
+function passwordKey(password: PasswordAnswer | undefined): Readonly<Record<string, string>> {
+  if (password === undefined) return {};
   return password.kind === "command" ? { "password-command": password.command } : { "password-file": password.path };
 }
 

@@ -27,6 +27,8 @@ export interface Dialogue {
   readonly file: ConfiguredFile;
   /** Throws `AgentError` if a file with this text could not be used. */
   readonly check: (text: string) => void;
+  /** Variables that are set, and win over what the file says. */
+  readonly overriding: readonly string[];
   /** The rotation to begin with. */
   readonly rotation: RotationAnswer;
 }
@@ -77,8 +79,11 @@ export async function configureRotation(dialogue: Dialogue): Promise<void> {
   await write(dialogue, text);
 }
 
-function begin({ prompter, file, check }: Dialogue): void {
+function begin({ prompter, file, check, overriding }: Dialogue): void {
   prompter.begin("agent configure");
+  if (overriding.length > 0) {
+    prompter.tell(`${overriding.join(" and ")} in the environment will win over what the file says.`);
+  }
   if (file.text === undefined) {
     return prompter.tell(`The answers go into ${file.path}. Ctrl-C leaves everything as it is.`);
   }

@@ -90,6 +90,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       (await import("../../engine/built_in.ts")).builtInEngines({ environment: environment.forChildren }),
     tables: async (url) =>
       (await import("../../engine/tables/table_servers.ts")).tableServer(url, { environment: environment.forChildren }),
+    childEnvironment: () => environment.forChildren,
     clientMachine: {
       get environment() {
         return environment.forChildren;

@@ -64,6 +64,7 @@ function scene({ replies, text, parts = {} }: Scene) {
       },
     },
     check: (text) => void parseConfiguration(text, PATH),
+    overriding: [],
     rotation: { days: 7, weeks: 6, months: 6, firstWeekDay: 5 },
     trial: { find: () => Promise.resolve(false), check: () => Promise.resolve() },
     make(answer) {
