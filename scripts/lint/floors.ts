@@ -12,7 +12,7 @@ type Steps = readonly (readonly string[])[];
  */
 const FLOORS: Readonly<Record<number, Steps>> = {
   0: [["base"]],
-  1: [["codec"], ["store", "filesystem", "format", "chunker", "crypto", "guard", "policy"]],
+  1: [["codec"], ["store", "filesystem", "format", "chunker", "crypto", "guard", "password", "policy"]],
   2: [["repository", "pipeline", "engine", "server"]],
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
@@ -63,7 +63,13 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
-  config: [["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"], ["parse"], [OTHER_FILES], ["hooks"]],
+  config: [
+    ["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"],
+    ["parse"],
+    [OTHER_FILES],
+    ["write"],
+    ["hooks", "import"],
+  ],
   engine: [
     [OTHER_FILES],
     ["engine_urls.ts"],
@@ -82,7 +88,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/mysql": [[OTHER_FILES], ["load"], ["mysql_target.ts"], ["mysql_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
-  library: [["events"]],
+  library: [["events", "machine"], ["opening"], ["backup"], ["removal", "restore"], [OTHER_FILES]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],

@@ -5,8 +5,9 @@ import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
 import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
-import type { Events } from "../library/events/events.ts";
 import type { ConfigurationMachine } from "../config/find_configuration.ts";
+import type { Events } from "../library/events/events.ts";
+import type { VersionInfo } from "../library/machine/version.ts";
 import type { World } from "../ops/access.ts";
 import type { ActiveSettings } from "./active_settings.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
@@ -89,13 +90,4 @@ export interface LocalFiles {
   readonly mountInfo: () => Uint8Array | undefined;
   /** What the engine reads. */
   readonly source: (request: FilesRequest) => Promise<Driven<EngineSource>>;
-}
-
-/** What `agent version` reports. */
-export interface VersionInfo {
-  readonly version: string;
-  readonly commit: string | null;
-  readonly deno: string;
-  /** `compiled`, `self-extracting`, or `source` for a source tree. */
-  readonly form: string;
 }

@@ -172,8 +172,8 @@ function debugOption(): Option {
 /** The options that say which configuration counts. */
 function configurationOptions(): Option[] {
   return [
-    new Option("--config <file>", "configuration file (AGENT_CONFIG)"),
-    new Option("--profile <name>", "profile in that file (AGENT_PROFILE)"),
+    new Option("--config <file>", "agent.toml to use (AGENT_CONFIG)"),
+    new Option("--profile <name>", "profile in it (AGENT_PROFILE)"),
   ].map((option) => option.helpGroup("Options:"));
 }
 

@@ -3,9 +3,12 @@ import type { Configuration, RepositorySettings } from "./configuration.ts";
 import { parseSecret, type SecretReference } from "./values.ts";
 
 /** Keys whose values are references to secrets. */
-const SECRET_KEYS = ["password", "rest-password", "s3-secret-access-key"] as const;
+export const SECRET_KEYS = ["password", "rest-password", "s3-secret-access-key"] as const;
 /** One of them. */
 export type SecretKey = typeof SECRET_KEYS[number];
+
+/** Keys with a command that prints a password. It may have a secret among its arguments. */
+export const PASSWORD_COMMAND_KEY = /^(?:from-|also-)?password-command$/;
 
 /** Where a repository's secret is; undefined if the file says nothing of it. */
 export function secretOf({ settings }: RepositorySettings, key: SecretKey): SecretReference | undefined {

@@ -106,7 +106,8 @@ if (TRUSTED_PARENT === undefined) {
       await person.answer(/Write this file/, "");
       equal((await person.end()).exitCode, ExitCode.done);
       match(await Deno.readTextFile(file), new RegExp(`^password-command = "cat ${password}"$`, "m"));
-      match(await Deno.readTextFile(`${file}.1`), /^password-file = /m);
+      const copy = (await namesIn(folder.at("agent"))).find((name) => name.includes(".bak-"))!;
+      match(await Deno.readTextFile(folder.at(`agent/${copy}`)), /^password-file = /m);
 
       await person.run("configure", "rotation");
       await person.answer(/.* each day/, "14");

@@ -1,17 +1,11 @@
 /** The configuration file that is written: its text, and how it takes the place of the one that is there. */
-import { dirname } from "node:path/posix";
-import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
-import { editToml, type TomlSetting } from "../../config/edit_toml.ts";
-import { temporaryBeside, writeNewFile } from "../../store/local/local_file.ts";
+import { AgentError, systemReason } from "../../base/errors.ts";
+import { editToml, type TomlSetting } from "../../config/write/edit_toml.ts";
+import { writeConfiguration, type WritingMachine } from "../../config/write/write_configuration.ts";
 import type { PasswordAnswer, RepositoryAnswer, RotationAnswer } from "./answers.ts";
 
 /** What the repository is called in the file. */
 export const REPOSITORY_NAME = "main";
-const OWNER_ONLY = 0o600;
-const FOLDER_OF_OWNER = 0o700;
-/** More copies than anybody keeps. */
-const MOST_COPIES = 1000;
-
 /** The text of a file with the answers in it. `settings` are further options of the repository, by their long names. */
 export function withAnswers(
   text: string,
@@ -47,59 +41,24 @@ export class ConfigurationDraft {
   readonly path: string;
   /** What it says; undefined if it is not there. */
   readonly text: string | undefined;
-  readonly #randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
+  readonly #machine: WritingMachine;
 
-  private constructor(path: string, text: string | undefined, randomBytes: (count: number) => Uint8Array<ArrayBuffer>) {
+  private constructor(path: string, text: string | undefined, machine: WritingMachine) {
     this.path = path;
     this.text = text;
-    this.#randomBytes = randomBytes;
+    this.#machine = machine;
   }
 
   /** Reads the file at a path, or the one that a link there leads to. Throws `AgentError` if it is there and unreadable. */
-  static async read(
-    path: string,
-    randomBytes: (count: number) => Uint8Array<ArrayBuffer>,
-  ): Promise<ConfigurationDraft> {
+  static async read(path: string, machine: WritingMachine): Promise<ConfigurationDraft> {
     const real = await realPath(path);
-    return new ConfigurationDraft(real, await textOf(real), randomBytes);
+    return new ConfigurationDraft(real, await textOf(real), machine);
   }
 
-  /**
-   * Writes the file so that it is either as before or whole, for its owner alone. Keeps a copy of what was there, and
-   * returns its path. Throws `AgentError`, also if the file has changed since it was read.
-   */
+  /** Writes the file as `writeConfiguration` does. Throws `AgentError`, also if it has changed since it was read. */
   async write(text: string): Promise<string | undefined> {
-    const { path } = this;
-    if (await textOf(path) !== this.text) {
-      throw new AgentError(`"${path}" has changed meanwhile and was left as it is; run "agent configure" again`);
-    }
-    try {
-      await Deno.mkdir(dirname(path), { recursive: true, mode: FOLDER_OF_OWNER });
-      const copy = this.text === undefined ? undefined : await this.#keepCopy(this.text);
-      await this.#writeFile(path, text, { replaces: true });
-      return copy;
-    } catch (error) {
-      if (error instanceof AgentError) throw error;
-      throw new AgentError(`Cannot write "${path}": ${systemReason(error)}`, { cause: error });
-    }
-  }
-
-  async #keepCopy(text: string): Promise<string> {
-    for (let number = 1; number <= MOST_COPIES; number++) {
-      const copy = `${this.path}.${number}`;
-      try {
-        await this.#writeFile(copy, text, { replaces: false });
-        return copy;
-      } catch (error) {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      }
-    }
-    throw new UsageError(`There are too many copies of "${this.path}": remove some`);
-  }
-
-  async #writeFile(path: string, text: string, publication: { readonly replaces: boolean }): Promise<void> {
-    const temporaryPath = temporaryBeside(path, this.#randomBytes);
-    await writeNewFile({ path, temporaryPath }, [new TextEncoder().encode(text)], { ...publication, mode: OWNER_ONLY });
+    if (await textOf(this.path) === this.text) return await writeConfiguration(this.path, text, this.#machine);
+    throw new AgentError(`"${this.path}" has changed meanwhile and was left as it is; run "agent configure" again`);
   }
 }
 

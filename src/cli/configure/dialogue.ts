@@ -3,7 +3,7 @@
  * nothing.
  */
 import { InterruptedError } from "../../base/errors.ts";
-import type { TomlSetting } from "../../config/edit_toml.ts";
+import type { TomlSetting } from "../../config/write/edit_toml.ts";
 import type { Prompter } from "../terminal/prompter.ts";
 import type { FirstBackupAnswer, RepositoryAnswer, RotationAnswer } from "./answers.ts";
 import { askFirstBackup, type FindPath } from "./ask_first_backup.ts";

@@ -1,6 +1,6 @@
 /** What an existing configuration and the options of a command line say already, for the dialogue to begin with. */
 import type { Configuration, Settings, SettingValue } from "../../config/configuration.ts";
-import type { TomlSetting } from "../../config/edit_toml.ts";
+import type { TomlSetting } from "../../config/write/edit_toml.ts";
 import { parseWeekDay } from "../../policy/retention/parse_retention.ts";
 import type { RepositoryOptions } from "../options/repository_options.ts";
 import type { RotationAnswer } from "./answers.ts";

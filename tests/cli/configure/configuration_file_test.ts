@@ -3,7 +3,7 @@ import { deepEqual, equal, rejects } from "node:assert/strict";
 import { join } from "node:path";
 import { AgentError } from "../../../src/base/errors.ts";
 import { ConfigurationDraft } from "../../../src/cli/configure/configuration_file.ts";
-import { seededRandom } from "../../helpers/world.ts";
+import { FakeClock, seededRandom } from "../../helpers/world.ts";
 
 /** Runs a test in a directory of its own. */
 async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
@@ -15,7 +15,8 @@ async function withDirectory(work: (directory: string) => Promise<void>): Promis
   }
 }
 
-const read = (path: string) => ConfigurationDraft.read(path, seededRandom("draft"));
+const read = (path: string) =>
+  ConfigurationDraft.read(path, { now: () => new FakeClock().now(), randomBytes: seededRandom("draft") });
 const modeOf = async (path: string) => (await Deno.stat(path)).mode! & 0o777;
 const namesIn = async (path: string) => (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
 
@@ -32,38 +33,37 @@ Deno.test("a file that is not there is made with its folders, for its owner alon
     deepEqual(await namesIn(join(directory, "config", "agent")), ["agent.toml"]);
   }));
 
-Deno.test("of what was there every copy is kept, for the owner alone, and the mode is set", () =>
+Deno.test("a copy of what was there is kept, both for the owner alone", () =>
   withDirectory(async (directory) => {
     const path = join(directory, "agent.toml");
-    await Deno.writeTextFile(path, "first\n", { mode: 0o644 });
-    equal(await (await read(path)).write("second\n"), `${path}.1`);
-    equal(await (await read(path)).write("third\n"), `${path}.2`);
-    const texts = await Promise.all([path, `${path}.1`, `${path}.2`].map((name) => Deno.readTextFile(name)));
-    deepEqual(texts, ["third\n", "first\n", "second\n"]);
-    deepEqual(await Promise.all([path, `${path}.1`].map(modeOf)), [0o600, 0o600]);
-    deepEqual(await namesIn(directory), ["agent.toml", "agent.toml.1", "agent.toml.2"]);
+    await Deno.writeTextFile(path, "# first\n", { mode: 0o644 });
+    const copy = await (await read(path)).write("# second\n");
+    equal(copy, `${path}.bak-20260102T030405Z`);
+    const texts = await Promise.all([path, copy].map((name) => Deno.readTextFile(name)));
+    deepEqual(texts, ["# second\n", "# first\n"]);
+    deepEqual(await Promise.all([path, copy].map(modeOf)), [0o600, 0o600]);
   }));
 
 Deno.test("a link stays one: what it leads to is written", () =>
   withDirectory(async (directory) => {
     const [path, link] = [join(directory, "real.toml"), join(directory, "agent.toml")];
-    await Deno.writeTextFile(path, "old\n");
+    await Deno.writeTextFile(path, "# old\n");
     await Deno.symlink(path, link);
     const draft = await read(link);
     equal(draft.path, await Deno.realPath(path));
-    await draft.write("new\n");
-    equal(await Deno.readTextFile(path), "new\n");
+    await draft.write("# new\n");
+    equal(await Deno.readTextFile(path), "# new\n");
     equal((await Deno.lstat(link)).isSymlink, true);
   }));
 
 Deno.test("a file that somebody else changed meanwhile is left as it is", () =>
   withDirectory(async (directory) => {
     const path = join(directory, "agent.toml");
-    for (const text of ["old\n", undefined]) {
+    for (const text of ["# old\n", undefined]) {
       if (text !== undefined) await Deno.writeTextFile(path, text);
       const draft = await read(path);
       await Deno.writeTextFile(path, "of another\n");
-      await rejects(draft.write("new\n"), /has changed meanwhile and was left as it is/);
+      await rejects(draft.write("# new\n"), /has changed meanwhile and was left as it is/);
       equal(await Deno.readTextFile(path), "of another\n");
       await Deno.remove(path);
     }
@@ -75,6 +75,6 @@ Deno.test("what cannot be read or written is named", () =>
     await Deno.writeTextFile(join(directory, "file"), "");
     const draft = await read(join(directory, "sub", "agent.toml"));
     await Deno.writeTextFile(join(directory, "sub"), "no folder");
-    await rejects(draft.write("x"), (error) =>
+    await rejects(draft.write("# x\n"), (error) =>
       error instanceof AgentError && /^Cannot (read|write) "/.test(error.message));
   }));

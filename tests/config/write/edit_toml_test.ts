@@ -1,7 +1,7 @@
 /** Changes of configuration files: what is set is set, and everything else stays. */
 import { equal, throws } from "node:assert/strict";
-import { editToml } from "../../src/config/edit_toml.ts";
-import { UsageError } from "../../src/base/errors.ts";
+import { editToml } from "../../../src/config/write/edit_toml.ts";
+import { UsageError } from "../../../src/base/errors.ts";
 
 const CHANGE = {
   keys: { repository: "main" },
