@@ -1,5 +1,4 @@
 /** Hooks that are HTTP calls. */
-import { Buffer } from "node:buffer";
 import { AgentError, UsageError } from "../../base/errors.ts";
 import { printableLine } from "../../engine/words.ts";
 import type { HttpAnswer } from "../../store/http/client.ts";
@@ -21,12 +20,12 @@ interface PostRequest extends Pick<Hook, "timeoutMs"> {
 }
 
 /**
- * Posts JSON to a URL, which may name a user and a password. Throws `AgentError` if the server cannot be reached, or
+ * Posts JSON to a URL. Throws `AgentError` if the server cannot be reached, or
  * answers with a status of 300 or more: redirects are not followed. Messages name the server only, because the path of
  * such a URL is often a secret.
  */
 export async function postHook(request: PostRequest, machine: Pick<HookMachine, "clock" | "network">): Promise<void> {
-  const { url, authorization } = parseHookUrl(request.url);
+  const url = parseHookUrl(request.url);
   const { userAgent, caCertificates, proxies } = await machine.network();
   // What identifies this client to the repository's server is not shown to others.
   const client = openHttpClient({
@@ -41,7 +40,7 @@ export async function postHook(request: PostRequest, machine: Pick<HookMachine, 
     const answer = await client.send({
       method: "POST",
       url,
-      headers: { "content-type": "application/json", ...authorization },
+      headers: { "content-type": "application/json" },
       content: [request.content],
       mostBytes: MOST_ANSWER_BYTES,
       signal: request.signal,
@@ -52,23 +51,11 @@ export async function postHook(request: PostRequest, machine: Pick<HookMachine, 
   }
 }
 
-function parseHookUrl(text: string): { readonly url: URL; readonly authorization: Readonly<Record<string, string>> } {
+function parseHookUrl(text: string): URL {
   const url = URL.parse(text);
-  if (url === null || !["http:", "https:"].includes(url.protocol)) {
-    throw new UsageError("its URL cannot be used; write https://HOST/PATH");
-  }
-  if (url.username === "" && url.password === "") return { url, authorization: {} };
-  const credentials = Buffer.from(`${decoded(url.username)}:${decoded(url.password)}`).toString("base64");
-  url.username = url.password = "";
-  return { url, authorization: { authorization: `Basic ${credentials}` } };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // A percent sign that stands for itself.
-  }
+  // A user and a password would not be sent.
+  if (url && ["http:", "https:"].includes(url.protocol) && url.username === "" && url.password === "") return url;
+  throw new UsageError("its URL cannot be used; write https://HOST/PATH, without a user and a password");
 }
 
 function refusal({ status, body }: HttpAnswer, origin: string): AgentError {

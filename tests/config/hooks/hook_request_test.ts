@@ -26,16 +26,15 @@ async function failureOf(url: string, parts: Partial<HookMachine> = {}): Promise
 
 /** What a server gets whose answer is always the same. */
 function answering(status: number, body = "", headers: Record<string, string> = {}) {
-  const requests: { method: string; path: string; type?: string; authorization?: string; text: string }[] = [];
+  const requests: { method: string; path: string; type?: string; text: string }[] = [];
   const listener: RequestListener = async (request, response) => {
     const parts: Uint8Array[] = [];
     for await (const part of request) parts.push(part);
-    const { "content-type": type, authorization } = request.headers;
+    const { "content-type": type } = request.headers;
     requests.push({
       method: request.method!,
       path: request.url!,
       ...type && { type },
-      ...authorization && { authorization },
       text: await new Blob(parts as Uint8Array<ArrayBuffer>[]).text(),
     });
     response.writeHead(status, headers).end(body);
@@ -52,10 +51,8 @@ Deno.test("the event is posted as JSON to the whole URL", async () => {
   deepEqual(JSON.parse(text), { event: "onBackup", session: SESSION, series: "prod/shop", result: [] });
 });
 
-Deno.test("user and password of a URL go into the header for them", async () => {
-  const { requests, listener } = answering(200, "a long answer\n".repeat(1000));
-  await withHttpServer(listener, (origin) => call(origin.replace("//", "//shop:p%40ss@")));
-  equal(requests[0]!.authorization, `Basic ${btoa("shop:p@ss")}`);
+Deno.test("an answer that is not read to its end is no failure", async () => {
+  await withHttpServer(answering(200, "a long answer\n".repeat(1000)).listener, (origin) => call(origin));
 });
 
 Deno.test("a status of 300 or more is a failure, and the first line of the answer tells why", async () => {
@@ -116,8 +113,8 @@ Deno.test("a server that cannot be reached is named without the path, and so is 
     await failureOf(`${gone}/secret`),
     `Cannot reach ${gone}: nothing listens there; check the address, and that the server runs`,
   );
-  for (const url of ["ftp://host/secret", "secret"]) {
-    equal(await failureOf(url), "its URL cannot be used; write https://HOST/PATH");
+  for (const url of ["ftp://host/secret", "secret", "https://user:secret@host/"]) {
+    equal(await failureOf(url), "its URL cannot be used; write https://HOST/PATH, without a user and a password");
   }
 });
 
