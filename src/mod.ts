@@ -44,7 +44,36 @@ export {
 } from "./base/errors.ts";
 
 // An agent: a repository, and in one call what a command does.
-export { Agent, openAgent } from "./library/agent.ts";
+export { openAgent } from "./library/open_agent.ts";
+export { Agent } from "./library/agent.ts";
+export type { AgentKeys } from "./library/agent_keys.ts";
+export type {
+  AgentTables,
+  CreateDumpFileOptions,
+  DumpFileInput,
+  DumpFileOptions,
+  ExportDumpFileOptions,
+  ListDumpFileOptions,
+} from "./library/agent_tables.ts";
+export type { ServeOptions } from "./library/agent_server.ts";
+export type { RunningServer, ServedPlace } from "./server/server.ts";
+export type { Authentication } from "./server/access/authentication.ts";
+export type { TlsFiles } from "./server/connection/tls.ts";
+export type {
+  ChainCallOptions,
+  CheckCallOptions,
+  CopyCallOptions,
+  DiffCallOptions,
+  FilesListOptions,
+  FindCallOptions,
+  PruneCallOptions,
+  ShownBackup,
+  StatsCallOptions,
+  StatusCallOptions,
+  TagCallOptions,
+  VerifyCallOptions,
+} from "./library/call_options.ts";
+export type { OutputDestination } from "./library/opening/output.ts";
 export type { AgentOptions } from "./library/opening/agent_options.ts";
 export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";
 export type { BackupOptions } from "./library/backup/agent_backup.ts";
@@ -59,7 +88,12 @@ export type {
 export type { AtOptions, WhichBackup } from "./library/restore/which_backup.ts";
 export type { RestoredBackup, RestoreDestination, RestoreOptions } from "./library/restore/agent_restore.ts";
 export type { ReadStreamOptions } from "./library/restore/read_stream.ts";
-export type { RemovalOptions, RotationOptions, SeriesRemovalOptions } from "./library/removal/agent_removal.ts";
+export type {
+  ForgetPolicy,
+  RemovalOptions,
+  RotationOptions,
+  SeriesRemovalOptions,
+} from "./library/removal/agent_removal.ts";
 
 // The world that every use case needs, and access to a repository.
 export { type Clock, systemClock } from "./base/clock.ts";
@@ -264,6 +298,7 @@ export {
   type ReadOptions,
   withBackup,
 } from "./ops/restore/get.ts";
+export { type VerifiedBackup, verifyBackup, type VerifyBackupOptions } from "./ops/restore/verify_backup.ts";
 export type { RestoreRequest } from "./ops/restore/files/restore_files.ts";
 export type { RestoreProgress, RestoreResult } from "./ops/restore/files/restore_tree.ts";
 export { type Action, type Decision, IF_EXISTS, type IfExists } from "./ops/restore/files/decision.ts";

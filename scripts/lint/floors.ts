@@ -45,6 +45,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["password"],
     ["settings"],
     ["options"],
+    ["manual"],
+    ["completion"],
     [
       "archive_run.ts",
       "put_steps.ts",
@@ -88,7 +90,9 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/mysql": [[OTHER_FILES], ["load"], ["mysql_target.ts"], ["mysql_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
-  library: [["events", "machine"], ["opening"], ["backup"], ["removal", "restore"], [OTHER_FILES]],
+  library: [["events", "machine"], ["opening"], ["backup"], ["removal", "restore"], [OTHER_FILES], ["agent.ts"], [
+    "open_agent.ts",
+  ]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],

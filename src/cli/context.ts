@@ -66,6 +66,8 @@ export interface CliContext {
   readonly tables?: (url: string) => Promise<TableServer>;
   /** The files and directories of this machine; absent if they cannot be backed up here. */
   readonly files?: LocalFiles;
+  /** Whether commands that print a password may be run; absent if they may. A completion runs none. */
+  readonly runsPasswordCommands?: boolean;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
   /** Loads what asks a person at the terminal; absent if nobody can be asked. */

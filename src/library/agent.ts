@@ -1,24 +1,56 @@
-/** The library for programs: an agent opens a repository once, and does in one call what a command does. */
-import { InterruptedError, UsageError } from "../base/errors.ts";
+/** The library for programs: an agent knows a repository, and does in one call what a command does. */
 import type { Backup } from "../backup/backup.ts";
-import { builtInEngines } from "../engine/built_in.ts";
+import type { ViewedEntry } from "../backup/trees/walk_view.ts";
 import type { EngineRegistry } from "../engine/engine_urls.ts";
-import type { World } from "../ops/access.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../maintain/prune/prune_plan.ts";
+import { withoutCache } from "../ops/access.ts";
+import { type ChainReport, drawChains } from "../ops/chain.ts";
+import { check, type CheckReport } from "../ops/check.ts";
+import { copy, type CopyResult } from "../ops/copy.ts";
+import type { ForgetResult, RetentionRequest } from "../ops/forget.ts";
 import { listBackups, type ListFilter } from "../ops/list.ts";
+import { prune, type PruneResult } from "../ops/prune.ts";
 import type { PutResult } from "../ops/put.ts";
-import { builtInStores } from "../store/built_in.ts";
+import { withBackup, withFoundBackup } from "../ops/restore/get.ts";
+import { type VerifiedBackup, verifyBackup } from "../ops/restore/verify_backup.ts";
+import { diff, type DiffResult } from "../ops/stats/diff.ts";
+import { stats, type StatsReport } from "../ops/stats/stats.ts";
+import { status, type StatusReport } from "../ops/status.ts";
+import { type HoldResult, setHold } from "../ops/tags/hold.ts";
+import { tag, type TagResult, type TagSelection } from "../ops/tags/tag.ts";
+import { find, type FindResult } from "../ops/trees/find.ts";
+import { listEntries } from "../ops/trees/list_entries.ts";
+import { unlock } from "../ops/unlock.ts";
+import { parseExpectation } from "../policy/expectation.ts";
+import type { TagChange } from "../policy/retention/tag_change.ts";
+import type { FoundLock } from "../repository/lock/locks.ts";
+import type { RunningServer } from "../server/server.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
+import { AgentKeys } from "./agent_keys.ts";
+import { type ServeOptions, serveRepositories } from "./agent_server.ts";
+import { AgentTables } from "./agent_tables.ts";
 import { type BackupOptions, makeBackup } from "./backup/agent_backup.ts";
 import type { BackupSource } from "./backup/backup_source.ts";
-import type { Action, EventResult } from "./events/event.ts";
-import { type ActionSession, Events } from "./events/events.ts";
-import { ownEnvironment, worldOfThisProcess } from "./machine/this_process.ts";
-import { accessOf, cacheDirectoryOf, passwordSource } from "./opening/agent_access.ts";
-import type { AgentOptions } from "./opening/agent_options.ts";
-import type { AgentParts, CallOptions } from "./opening/agent_parts.ts";
-import { makeIfMissing } from "./opening/missing_repository.ts";
-import { ownDirectories } from "./opening/own_directories.ts";
+import type {
+  ChainCallOptions,
+  CheckCallOptions,
+  CopyCallOptions,
+  DiffCallOptions,
+  FilesListOptions,
+  FindCallOptions,
+  PruneCallOptions,
+  ShownBackup,
+  StatsCallOptions,
+  StatusCallOptions,
+  TagCallOptions,
+  VerifyCallOptions,
+} from "./call_options.ts";
+import type { Events } from "./events/events.ts";
+import { removalOf, removedBy } from "./events/removal.ts";
+import type { AgentCalls } from "./opening/agent_calls.ts";
+import type { CallOptions } from "./opening/agent_parts.ts";
 import {
+  type ForgetPolicy,
   olderThan,
   type RemovalOptions,
   removeBackups,
@@ -32,67 +64,38 @@ import { type ReadStreamOptions, streamOfBackup } from "./restore/read_stream.ts
 import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restore/which_backup.ts";
 
 /**
- * Opens an agent. Nothing of the repository is read yet, unless `init` says that it is made if it is missing. Throws
- * `UsageError` for options that make no sense, and what making a repository throws.
- */
-export async function openAgent(options: AgentOptions): Promise<Agent> {
-  const world = { ...worldOfThisProcess(), ...callbacksOf(options), ...options.world };
-  const environment = options.environment ?? ownEnvironment();
-  const stores = options.stores ?? builtInStores();
-  const machine = { environment };
-  const access = accessOf(options, { world, stores, environment });
-  const cache = cacheDirectoryOf(options, { environment });
-  const parts: AgentParts = {
-    access,
-    world,
-    stores,
-    machine,
-    engines: options.engines ?? builtInEngines(machine),
-    events: new Events({ clock: world.clock, randomUuid: () => crypto.randomUUID(), onProblem: world.onProblem }),
-    host: options.host ?? world.identity.hostname,
-    own: () => ownDirectories([access], { cache, directory: Deno.cwd() }),
-  };
-  if (options.init) {
-    const password = passwordSource(options, { isNew: true });
-    await makeIfMissing(access, async () => ({ password: await password(), isRandom: false }), { world });
-  }
-  return new Agent(parts);
-}
-
-function callbacksOf({ onProblem, onWait }: AgentOptions): Pick<World, "onProblem" | "onWait"> {
-  return { ...onProblem && { onProblem }, ...onWait && { onWait } };
-}
-
-/**
  * A repository, and all that can be done with it. Each call opens it anew, so that nothing is locked between calls; calls
  * may run at the same time. `await using` closes the agent at the end of its scope.
  *
  * All calls throw `AgentError` and its subclasses. A call that a signal stops throws `InterruptedError`.
  */
 export class Agent implements AsyncDisposable {
-  readonly #parts: AgentParts;
-  readonly #closing = new AbortController();
-  /** The calls under way. */
-  readonly #calls = new Set<Promise<unknown>>();
+  readonly #calls: AgentCalls;
+  /** The passwords that open the repository. */
+  readonly keys: AgentKeys;
+  /** Dump files of DaCHS. */
+  readonly tables: AgentTables;
 
   /** Made by `openAgent`. */
-  constructor(parts: AgentParts) {
-    this.#parts = parts;
+  constructor(calls: AgentCalls) {
+    this.#calls = calls;
+    this.keys = new AgentKeys(calls);
+    this.tables = new AgentTables(calls);
   }
 
   /** Who hears of what is done. */
   get events(): Events {
-    return this.#parts.events;
+    return this.#calls.parts.events;
   }
 
   /** The engines that sources and targets may name. */
   get engines(): EngineRegistry {
-    return this.#parts.engines;
+    return this.#calls.parts.engines;
   }
 
   /** The kinds of stores that repositories may lie in. */
   get stores(): StoreRegistry {
-    return this.#parts.stores;
+    return this.#calls.parts.stores;
   }
 
   /** Backs up a source: the result has the backup, and what could not be read. Throws what `put` throws. */
@@ -102,14 +105,18 @@ export class Agent implements AsyncDisposable {
     options: BackupOptions & { readonly also?: Agent } = {},
   ): Promise<PutResult> {
     const { also, ...others } = options;
-    const request = { ...others, also: also === undefined ? undefined : also.#parts.access };
-    return this.#act("Backup", { series, ...options }, (tools) => makeBackup(series, source, request, tools), backupIn);
+    const request = { ...others, also: also === undefined ? undefined : also.#calls.parts.access };
+    return this.#calls.act(
+      { action: "Backup", series, ...options },
+      (tools) => makeBackup(series, source, request, tools),
+      backupIn,
+    );
   }
 
   /** Restores a backup. Throws what `restoreBackup` throws. */
   restore(which: WhichBackup, options: RestoreOptions): Promise<RestoredBackup> {
-    const request = { series: seriesOf(which), ...options };
-    return this.#act("Restore", request, (tools) => restoreBackup(which, options, tools), backupIn);
+    const request = { action: "Restore", series: seriesOf(which), signal: options.signal } as const;
+    return this.#calls.act(request, (tools) => restoreBackup(which, options, tools), backupIn);
   }
 
   /**
@@ -117,64 +124,230 @@ export class Agent implements AsyncDisposable {
    * it gave only after its end. It is a restore for those who hear of events.
    */
   read(which: WhichBackup, options: ReadStreamOptions = {}): ReadableStream<Uint8Array> {
-    const signals = options.signal === undefined ? [] : [options.signal];
+    const series = seriesOf(which);
     return streamOfBackup(
       which,
       options,
-      signals,
-      (signal, work) => this.#act("Restore", { series: seriesOf(which), signal }, work, itself),
+      (signal, work) => this.#calls.act({ action: "Restore", series, signal }, work, (backup) => backup),
     );
   }
 
   /** The backups of all series, or of one and those below it, oldest first. What cannot be read is told to `onProblem`. */
   ls(filter: string | ListFilter = {}, { signal }: CallOptions = {}): Promise<Backup[]> {
-    const { access, world } = this.#parts;
     const wanted = typeof filter === "string" ? { series: filter } : filter;
-    return this.#run({ series: wanted.series ?? null, signal }, async (signal) => {
+    return this.#calls.run({ series: wanted.series ?? null, signal }, async ({ access, world }, signal) => {
       const { backups, damaged } = await listBackups(access, wanted, { world, signal });
       for (const { error } of damaged) world.onProblem?.(error);
       return [...backups];
     });
   }
 
+  /** Shows one backup: its manifest, and whether it was restored on trial. */
+  show(which: WhichBackup, { at, signal }: AtOptions & CallOptions = {}): Promise<ShownBackup> {
+    const request = { selector: selectorOf(which, at), noLock: true };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      ({ access, world }, signal) =>
+        withFoundBackup(
+          access,
+          request,
+          { world, signal },
+          ({ backup, manifest, restored }) => Promise.resolve({ backup, manifest, restored }),
+        ),
+    );
+  }
+
+  /** Lists what a backup holds: files and directories by their paths in the source, or streams. */
+  files(
+    which: WhichBackup,
+    { at, path, isRecursive = false, noLock = false, signal }: FilesListOptions = {},
+  ): Promise<ViewedEntry[]> {
+    const request = { selector: selectorOf(which, at), isRecursive, noLock, ...path !== undefined && { path } };
+    return this.#calls.run({ series: seriesOf(which), signal }, async ({ access, world }, signal) => {
+      const entries: ViewedEntry[] = [];
+      const onEntries = (some: readonly ViewedEntry[]) => Promise.resolve(some.forEach((entry) => entries.push(entry)));
+      await listEntries(access, request, { world, signal, onEntries });
+      return entries;
+    });
+  }
+
+  /** Reads all of a backup, compares every digest, and looks at its chain. Throws what `verifyBackup` throws. */
+  verify(
+    which: WhichBackup,
+    { at, chainOnly = false, noLock = false, signal, onProgress }: VerifyCallOptions = {},
+  ): Promise<VerifiedBackup> {
+    const request = { selector: selectorOf(which, at), noLock };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      ({ access, world }, signal) =>
+        withBackup(
+          withoutCache(access),
+          request,
+          { world, signal, ...onProgress && { onProgress } },
+          (open) => verifyBackup(open, { chainOnly }),
+        ),
+    );
+  }
+
+  /** Checks the repository. What is damaged is in `errors` of the report: look there. */
+  check({ readData = false, noLock = false, signal, onProgress }: CheckCallOptions = {}): Promise<CheckReport> {
+    return this.#calls.run(
+      { series: null, signal },
+      ({ access, world }, signal) =>
+        check(access, { readData, noLock }, { world, signal, ...onProgress && { onProgress } }),
+    );
+  }
+
+  /** The chain that ends with a backup, or all chains of its series and host, and which members can be restored. */
+  chain(which: WhichBackup, { at, all = false, signal }: ChainCallOptions = {}): Promise<ChainReport> {
+    const request = { selector: selectorOf(which, at), all };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      ({ access, world }, signal) => drawChains(access, request, { world, signal }),
+    );
+  }
+
+  /** The newest good backup of every series, host and run type, and what is overdue. */
+  status({ expectations = [], signal, ...request }: StatusCallOptions = {}): Promise<StatusReport> {
+    return this.#calls.run({ series: null, signal }, ({ access, world }, signal) => {
+      const expected = expectations.map((one) => typeof one === "string" ? parseExpectation(one) : one);
+      return status(access, { ...request, expectations: expected }, { world, signal });
+    });
+  }
+
+  /** Finds files and directories by names or paths with wildcards, and in which backups and versions they are. */
+  find(globs: string | readonly string[], options: FindCallOptions = {}): Promise<FindResult> {
+    const { signal, onProgress, ...others } = options;
+    const none = { ignoreCase: false, blobs: [], trees: [], newest: false, noLock: false };
+    const request = { ...none, ...others, globs: typeof globs === "string" ? [globs] : globs };
+    return this.#calls.run(
+      { series: others.series ?? null, signal },
+      ({ access, world }, signal) => find(access, request, { world, signal, ...onProgress && { onProgress } }),
+    );
+  }
+
+  /** How two backups differ, or one and that before it. */
+  diff(a: WhichBackup, b?: WhichBackup | null, options: DiffCallOptions = {}): Promise<DiffResult> {
+    const { metadata = false, noLock = false, signal, onEntries, onProgress } = options;
+    const request = {
+      selectors: b === undefined || b === null ? [selectorOf(a)] as const : [selectorOf(a), selectorOf(b)] as const,
+      metadata,
+      noLock,
+    };
+    const told = { ...onEntries && { onEntries }, ...onProgress && { onProgress } };
+    return this.#calls.run(
+      { series: seriesOf(a), signal },
+      ({ access, world }, signal) => diff(access, request, { world, signal, ...told }),
+    );
+  }
+
+  /** What the repository, a series or a backup takes, what it shares with others, and how it grew. */
+  stats(which?: WhichBackup | null, options: StatsCallOptions = {}): Promise<StatsReport> {
+    const { host, noLock = false, signal, onProgress } = options;
+    const isOfAll = which === undefined || which === null;
+    const request = { noLock, ...host !== undefined && { host }, ...isOfAll ? {} : { selection: selectorOf(which) } };
+    return this.#calls.run(
+      { series: isOfAll ? null : seriesOf(which), signal },
+      ({ access, world }, signal) => stats(access, request, { world, signal, ...onProgress && { onProgress } }),
+    );
+  }
+
   /** Removes a backup, and returns it. Throws what `forget` throws. */
-  deleteBackup(which: WhichBackup, options: AtOptions & RemovalOptions = {}): Promise<Backup> {
+  async deleteBackup(which: WhichBackup, options: AtOptions & RemovalOptions = {}): Promise<Backup> {
     const request = { kind: "backups", selectors: [selectorOf(which, options.at)] } as const;
-    return this.#act("Delete", { series: seriesOf(which), ...options }, async (tools) => {
-      return removedOf(await removeBackups(request, options, tools))[0]!;
-    }, itself);
+    return [removedBy(request, await this.#remove(request, options))].flat()[0]!;
   }
 
   /**
    * Removes the backups of a series that began longer ago than an interval, such as `3M2D8h20m5s`: years, months, weeks
    * and days are those of the calendar. The newest one and the last good one stay, unless `allowLast` says otherwise.
    */
-  deleteOlderThan(series: string, interval: string, options: SeriesRemovalOptions = {}): Promise<Backup[]> {
-    return this.#act(
-      "DeleteOlderThan",
-      { series, ...options },
-      async (tools) => removedOf(await removeBackups(olderThan(series, interval, options), options, tools)),
-      itself,
-    );
+  async deleteOlderThan(series: string, interval: string, options: SeriesRemovalOptions = {}): Promise<Backup[]> {
+    return removedOf(await this.#remove(olderThan(series, interval, options), options));
   }
 
   /**
    * Keeps the first backup of each of the last days, weeks and months of a series, and removes the others: of 7 days, 6
    * weeks and 6 months by default. Weeks begin on Saturday, 5, unless `firstWeekDay` says otherwise, 0 for Monday.
    */
-  rotateBackups(series: string, options: RotationOptions = {}): Promise<Backup[]> {
-    return this.#act(
-      "RotateBackups",
-      { series, ...options },
-      async (tools) => removedOf(await removeBackups(rotatedOut(series, options), options, tools)),
-      itself,
+  async rotateBackups(series: string, options: RotationOptions = {}): Promise<Backup[]> {
+    return removedOf(await this.#remove(rotatedOut(series, options), options));
+  }
+
+  /**
+   * Removes what a policy does not keep, of all series or those that it names. It is a rotation for those who hear of
+   * events, or a removal by age if age is its only rule. Throws what `forget` throws.
+   */
+  forget(policy: ForgetPolicy, options: RemovalOptions = {}): Promise<ForgetResult> {
+    return this.#remove({ kind: "policy", filter: {}, ...policy }, options);
+  }
+
+  /** Frees what no backup needs. Throws what `prune` throws. */
+  prune(options: PruneCallOptions = {}): Promise<PruneResult> {
+    const { limits, isDry = false, allowEmpty = false, signal, onProgress } = options;
+    const request = { limits: { ...DEFAULT_PRUNE_LIMITS, ...limits }, dryRun: isDry, allowEmpty };
+    return this.#calls.run(
+      { series: null, signal },
+      ({ access, world }, signal) => prune(access, request, { world, signal, ...onProgress && { onProgress } }),
     );
   }
 
+  /** Copies backups of another agent's repository into that of this one. Throws what `copy` throws. */
+  copy(from: Agent, options: CopyCallOptions = {}): Promise<CopyResult> {
+    const { names = [], isDry = false, fromNoLock = false, signal, onProgress } = options;
+    const request = { from: from.#calls.parts.access, names, dryRun: isDry, fromNoLock };
+    return this.#calls.run(
+      { series: null, signal },
+      ({ access, world }, signal) => copy(access, request, { world, signal, ...onProgress && { onProgress } }),
+    );
+  }
+
+  /** Changes the tags of a backup, of several, or of all of some series or hosts. Throws what `tag` throws. */
+  tag(
+    selection: WhichBackup | readonly WhichBackup[] | Omit<Extract<TagSelection, { kind: "all" }>, "kind">,
+    change: TagChange,
+    { isDry = false, signal, onProgress }: TagCallOptions = {},
+  ): Promise<TagResult> {
+    const request = { selection: tagSelection(selection), change, dryRun: isDry };
+    return this.#calls.run(
+      { series: null, signal },
+      ({ access, world }, signal) => tag(access, request, { world, signal, ...onProgress && { onProgress } }),
+    );
+  }
+
+  /** Protects a backup from policies and rotations. */
+  hold(which: WhichBackup, options: AtOptions & CallOptions = {}): Promise<HoldResult> {
+    return this.#setHold(which, true, options);
+  }
+
+  /** Ends the protection of a backup. */
+  release(which: WhichBackup, options: AtOptions & CallOptions = {}): Promise<HoldResult> {
+    return this.#setHold(which, false, options);
+  }
+
+  /** Removes locks that other processes left behind; with `all`, even those in use. Returns those that are gone. */
+  unlock({ all = false, signal }: CallOptions & { readonly all?: boolean } = {}): Promise<FoundLock[]> {
+    return this.#calls.run(
+      { series: null, signal },
+      ({ access, world }, signal) => unlock(access, { all }, { world, signal }),
+    );
+  }
+
+  /**
+   * Serves the repositories of a folder over HTTP, to agents and to restic. The server ends with the agent, unless it is
+   * closed before. Throws what `startServer` throws.
+   */
+  serve(options: ServeOptions): Promise<RunningServer> {
+    return this.#calls.run({ series: null }, async ({ world }) => {
+      const server = await serveRepositories(options, world);
+      this.#calls.atEnd(() => server.close());
+      return server;
+    });
+  }
+
   /** Stops what is under way, and waits for its end. Calls after that throw `UsageError`. */
-  async close(): Promise<void> {
-    this.#closing.abort(new InterruptedError("The agent was closed"));
-    await Promise.allSettled(this.#calls);
+  close(): Promise<void> {
+    return this.#calls.close();
   }
 
   /** The same as `close`. */
@@ -182,46 +355,36 @@ export class Agent implements AsyncDisposable {
     return this.close();
   }
 
-  /** Runs one of the actions that have events of their own. */
-  #act<Result>(
-    action: Action,
-    request: { readonly series: string | null; readonly signal?: AbortSignal },
-    work: (tools: { parts: AgentParts; session: ActionSession; signal: AbortSignal }) => Promise<Result>,
-    told: (result: Result) => EventResult,
-  ): Promise<Result> {
-    const { series } = request;
-    return this.#call(request.signal, (signal) => {
-      const perform = (session: ActionSession) => work({ parts: this.#parts, session, signal });
-      return this.#parts.events.perform(action, { series, signal }, perform, told);
-    });
+  #remove(request: RetentionRequest, options: RemovalOptions): Promise<ForgetResult> {
+    return this.#calls.act(
+      { ...removalOf(request), signal: options.signal, isDry: options.isDry ?? false },
+      (tools) => removeBackups(request, options, tools),
+      (result) => removedBy(request, result),
+    );
   }
 
-  /** Runs anything else. */
-  #run<Result>(
-    { series, signal }: { readonly series: string | null; readonly signal?: AbortSignal | undefined },
-    work: (signal: AbortSignal) => Promise<Result>,
-  ): Promise<Result> {
-    return this.#call(signal, (signal) => this.#parts.events.watch({ series, signal }, () => work(signal)));
+  #setHold(which: WhichBackup, hold: boolean, { at, signal }: AtOptions & CallOptions): Promise<HoldResult> {
+    const request = { selector: selectorOf(which, at), hold };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      ({ access, world }, signal) => setHold(access, request, { world, signal }),
+    );
   }
-
-  /** Keeps count of a call, which the given signal or the end of the agent stops. */
-  async #call<Result>(given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const closing = this.#closing.signal;
-    if (closing.aborted) throw new UsageError("The agent is closed: open another one");
-    const call = work(given === undefined ? closing : AbortSignal.any([given, closing]));
-    this.#calls.add(call);
-    try {
-      return await call;
-    } finally {
-      this.#calls.delete(call);
-    }
-  }
-}
-
-function itself<Result extends EventResult>(result: Result): Result {
-  return result;
 }
 
 function backupIn({ backup }: { readonly backup: Backup }): Backup {
   return backup;
+}
+
+function tagSelection(selection: Parameters<Agent["tag"]>[0]): TagSelection {
+  if (typeof selection === "string" || "snapshotId" in selection) {
+    return { kind: "backups", selectors: [selectorOf(selection)] };
+  }
+  if (isList(selection)) return { kind: "backups", selectors: selection.map((which) => selectorOf(which)) };
+  return { kind: "all", ...selection };
+}
+
+/** `Array.isArray` does not tell lists that may not be changed from other objects. */
+function isList<T>(value: object): value is readonly T[] {
+  return Array.isArray(value);
 }

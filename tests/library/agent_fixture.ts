@@ -1,5 +1,6 @@
 /** An agent with a repository in memory, in a world that is the same in every run. */
-import { type Agent, openAgent } from "../../src/library/agent.ts";
+import type { Agent } from "../../src/library/agent.ts";
+import { openAgent } from "../../src/library/open_agent.ts";
 import type { AgentOptions } from "../../src/library/opening/agent_options.ts";
 import type { AgentEvent } from "../../src/library/events/event.ts";
 import { EVENT_NAMES } from "../../src/library/events/event.ts";
@@ -9,7 +10,7 @@ import type { BlobStore } from "../../src/store/store.ts";
 import { CHEAP_KDF, type FakeWorld, fakeWorld, PASSWORD } from "../helpers/world.ts";
 
 /** An agent, and what is behind it. */
-export interface AgentScene {
+interface AgentScene {
   readonly agent: Agent;
   readonly world: FakeWorld;
   readonly store: BlobStore;

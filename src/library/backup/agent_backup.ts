@@ -8,7 +8,7 @@ import { put, type PutProgress, type PutRequest, type PutResult } from "../../op
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { LevelRules } from "../../policy/level/level.ts";
 import type { MinOfParent } from "../../policy/shrinkage.ts";
-import type { ActionSession } from "../events/events.ts";
+import type { ActionTools } from "../opening/agent_calls.ts";
 import type { AgentParts, CallOptions } from "../opening/agent_parts.ts";
 import { type BackupSource, type FilesOptions, openSource } from "./backup_source.ts";
 
@@ -57,20 +57,16 @@ export async function makeBackup(
   series: string,
   source: BackupSource,
   options: BackupOptions & { readonly also?: RepositoryAccess | undefined },
-  { parts, session, signal }: {
-    readonly parts: AgentParts;
-    readonly session: ActionSession;
-    readonly signal: AbortSignal;
-  },
+  { parts, session, signal }: ActionTools,
 ): Promise<PutResult> {
   const { access, world, engines, own } = parts;
   const request = requestOf(series, options, parts);
   const { input, notes } = await openSource(source, options, { engines, own, version: world.programVersion });
   const { onProgress, onStderr, isDry = false } = options;
-  if (!isDry) await session.begin();
   const result = await put(access, { ...request, input }, {
     world,
     signal,
+    begin: session.begin,
     isDry,
     onStderr,
     ...onProgress && { onProgress },

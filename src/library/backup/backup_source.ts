@@ -2,7 +2,8 @@
 import { resolve } from "node:path";
 import { type JudgedSource, sourceOfStream } from "../../base/byte_source.ts";
 import { UsageError } from "../../base/errors.ts";
-import { type EngineRegistry, parseEngineUrl } from "../../engine/engine_urls.ts";
+import type { EngineSource } from "../../engine/engine.ts";
+import { type Driven, type EngineRegistry, parseEngineUrl } from "../../engine/engine_urls.ts";
 import { commandSource, shellSource } from "../../engine/stream/command.ts";
 import { deferredSource } from "../../engine/stream/deferred.ts";
 import { DEFAULT_FILE_NAME, parseStreamPath, type StreamPath } from "../../format/manifest/series.ts";
@@ -40,9 +41,10 @@ export interface StreamsInput {
 
 /**
  * What is backed up. A text is the URL of an engine if its scheme is the name of one, such as `mysql://localhost/shop`,
- * and else a path; a list is one of paths.
+ * and else a path; a list is one of paths. The source of an engine may also be given itself, as `engines.source` or
+ * `dumpSource` makes it.
  */
-export type BackupSource = string | readonly string[] | StreamInput | StreamsInput;
+export type BackupSource = string | readonly string[] | StreamInput | StreamsInput | Driven<EngineSource>;
 
 /** Which files of directories are backed up, and how they are looked at. */
 export type FilesOptions = Omit<FilesSelection, "paths" | "own">;
@@ -83,6 +85,7 @@ export async function openSource(
     return await filesInput([source], options, own);
   }
   if (Array.isArray(source)) return await filesInput(source, options, own);
+  if ("driver" in source) return { input: { driven: source }, notes: [] };
   const streams = "streams" in source
     ? Object.entries(source.streams).map(([name, input]) => namedStream(parseStreamPath(name), input, options))
     : [namedStream(parseStreamPath(options.fileName ?? DEFAULT_FILE_NAME), source as StreamInput, options)];

@@ -125,15 +125,19 @@ export class Events {
     return result;
   }
 
-  /** Runs work that is no action of its own, such as a check: only its failure is told. Throws what the work throws. */
+  /**
+   * Runs work that is no action of its own, such as a check, and passes it its session: only its failure is told. Throws
+   * what the work throws.
+   */
   async watch<Result>(
     { series, signal = new AbortController().signal }: ActionRequest,
-    work: () => Promise<Result>,
+    work: (session: string) => Promise<Result>,
   ): Promise<Result> {
+    const session = this.#options.randomUuid();
     try {
-      return await work();
+      return await work(session);
     } catch (error) {
-      await this.#tellError(error, { session: this.#options.randomUuid(), series, signal });
+      await this.#tellError(error, { session, series, signal });
       throw error;
     }
   }

@@ -1,4 +1,5 @@
 /** What the methods of an agent work with. */
+import type { Password } from "../../crypto/kdf.ts";
 import type { ClientMachine } from "../../engine/client/machine.ts";
 import type { EngineRegistry } from "../../engine/engine_urls.ts";
 import type { RepositoryAccess, World } from "../../ops/access.ts";
@@ -14,6 +15,8 @@ export interface AgentParts {
   readonly stores: StoreRegistry;
   /** What client programs of databases are started with. */
   readonly machine: ClientMachine;
+  /** Opens the repository with another password from here on. */
+  readonly usePassword: (password: Password) => void;
   /** The host that backups belong to. */
   readonly host: string;
   /** Directories that no backup holds: those of the repository and of the cache. */

@@ -4,11 +4,18 @@ import { UsageError } from "../../base/errors.ts";
 import { parseAgeSpan } from "../../base/text/duration.ts";
 import { isOfRestoreTests, parseSeries } from "../../format/manifest/series.ts";
 import { DEFAULT_PRUNE_LIMITS, type PruneLimits } from "../../maintain/prune/prune_plan.ts";
-import { forget, type ForgetResult, type RetentionRequest } from "../../ops/forget.ts";
+import {
+  forget,
+  type ForgetResult,
+  type Forgotten,
+  type RetentionFilter,
+  type RetentionRequest,
+} from "../../ops/forget.ts";
 import type { PruneProgress } from "../../ops/prune.ts";
 import type { Rotation } from "../../policy/retention/retention_rotation.ts";
-import type { ActionSession } from "../events/events.ts";
-import type { AgentParts, CallOptions } from "../opening/agent_parts.ts";
+import { removedBy } from "../events/removal.ts";
+import type { ActionTools } from "../opening/agent_calls.ts";
+import type { CallOptions } from "../opening/agent_parts.ts";
 
 /** How backups are removed. */
 export interface RemovalOptions extends CallOptions {
@@ -30,38 +37,43 @@ export interface SeriesRemovalOptions extends RemovalOptions {
   readonly host?: string;
 }
 
+/** Which backups a policy keeps, among which ones. */
+export type ForgetPolicy =
+  & Omit<Extract<RetentionRequest, { kind: "policy" }>, "kind" | "filter">
+  & { readonly filter?: RetentionFilter };
+
 /** What of a rotation is not as usual. */
 export type RotationOptions = Partial<Rotation> & SeriesRemovalOptions;
 
 /** Seven days, six weeks, six months, no years; weeks begin on Saturday. */
 const USUAL_ROTATION: Rotation = { days: 7, weeks: 6, months: 6, years: 0, firstWeekDay: 5 };
 
-/** What removes on behalf of an agent. */
-interface RemovalTools {
-  readonly parts: AgentParts;
-  readonly signal: AbortSignal;
-  /** The action that this is; null for a removal that is none. */
-  readonly session: ActionSession | null;
-}
-
 /** Removes what a request says. */
 export async function removeBackups(
   request: RetentionRequest,
   { allowLast = false, skipUnreadable = false, isDry = false, prune, onProgress }: RemovalOptions,
-  { parts: { access, world }, signal, session }: RemovalTools,
+  { parts: { access, world }, signal, session: { begin, done } }: ActionTools,
 ): Promise<ForgetResult> {
-  if (!isDry) await session?.begin();
   const limits = prune === undefined || prune === false
     ? undefined
     : { ...DEFAULT_PRUNE_LIMITS, ...prune === true ? {} : prune };
-  return await forget(access, request, {
-    world,
-    signal,
-    dryRun: isDry,
-    allowLast,
-    skipUnreadable,
-    ...limits && { prune: { limits, ...onProgress && { onProgress } } },
-  });
+  let forgotten: Forgotten | undefined;
+  try {
+    return await forget(access, request, {
+      world,
+      signal,
+      begin,
+      dryRun: isDry,
+      allowLast,
+      skipUnreadable,
+      onForgotten: (removed) => void (forgotten = removed),
+      ...limits && { prune: { limits, ...onProgress && { onProgress } } },
+    });
+  } catch (error) {
+    // What was removed is gone, although the prune failed.
+    if (forgotten !== undefined) await done(removedBy(request, forgotten));
+    throw error;
+  }
 }
 
 /** The backups that were removed, without the verdicts of restores on trial that went with them. */

@@ -22,18 +22,18 @@ import {
   withFoundBackup,
 } from "../../ops/restore/get.ts";
 import { makeFolders } from "../../ops/restore/make_folders.ts";
-import { openOutputFile } from "../../ops/restore/output_file.ts";
 import { type ReplayResult, targetInDirectory } from "../../ops/restore/replay.ts";
 import { isEngineUrl } from "../backup/backup_source.ts";
-import type { ActionSession } from "../events/events.ts";
-import type { AgentParts, ReadingOptions } from "../opening/agent_parts.ts";
+import type { ActionTools } from "../opening/agent_calls.ts";
+import type { ReadingOptions } from "../opening/agent_parts.ts";
+import { intoOutput, type OutputDestination } from "../opening/output.ts";
 import { type AtOptions, selectorOf, type WhichBackup } from "./which_backup.ts";
 
 /**
  * Where a restore goes. A text is the URL of an engine's target if its scheme is the name of an engine, and else the
  * path of a directory: files and directories are restored there as they were, streams become files.
  */
-export type RestoreDestination = string | WritableStream<Uint8Array> | StreamSink;
+export type RestoreDestination = string | WritableStream<Uint8Array> | StreamSink | Driven<EngineTarget>;
 
 /** What is restored, and where. */
 export interface RestoreOptions extends AtOptions, ReadingOptions {
@@ -73,13 +73,6 @@ export interface RestoredBackup {
   readonly replayed: ReplayResult | null;
 }
 
-/** What restores on behalf of an agent. */
-export interface RestoreTools {
-  readonly parts: AgentParts;
-  readonly session: ActionSession;
-  readonly signal: AbortSignal;
-}
-
 /**
  * Restores a backup. Everything that can be restored is; throws `IntegrityError` if something is damaged, and
  * `PartialError` if something could not be restored for another reason.
@@ -87,23 +80,24 @@ export interface RestoreTools {
 export async function restoreBackup(
   which: WhichBackup,
   options: RestoreOptions,
-  { parts, session, signal }: RestoreTools,
+  { parts, session, signal }: ActionTools,
 ): Promise<RestoredBackup> {
   const { to, at, file, noLock = false, onProgress } = options;
   const { access, world, engines } = parts;
   const request = { selector: selectorOf(which, at), noLock, file };
-  const reading: ReadOptions = { world, signal, ...onProgress && { onProgress } };
+  const reading: ReadOptions = { world, signal, begin: session.begin, ...onProgress && { onProgress } };
   return await withFoundBackup(access, request, reading, async (found) => {
-    await session.begin();
-    if (typeof to !== "string") return await intoStream(await openFound(found, request, reading), to, options);
+    const open = () => openFound(found, request, reading);
+    if (typeof to !== "string" && "driver" in to) return await replay(await open(), to, options);
+    if (typeof to !== "string") return await intoStream(await open(), to, options);
     if (isEngineUrl(to, engines)) {
-      return await replay(await openFound(found, request, reading), engineTarget(found, to, engines), options);
+      return await replay(await open(), engineTarget(found, to, engines), options);
     }
     const directory = resolve(to);
     if (holdsTree(found) && file === undefined) return await intoTree(found, directory, options);
-    const open = await openFound(found, request, reading);
-    const target = file === undefined ? targetInDirectory(open.manifest, directory, engines) : null;
-    return target === null ? await intoFiles(open, directory, options) : await replay(open, target, options);
+    const backup = await open();
+    const target = file === undefined ? targetInDirectory(backup.manifest, directory, engines) : null;
+    return target === null ? await intoFiles(backup, directory, options) : await replay(backup, target, options);
   });
 }
 
@@ -119,25 +113,12 @@ function engineTarget({ manifest }: FoundBackup, url: string, engines: EngineReg
 
 async function intoStream(
   open: OpenBackup,
-  to: WritableStream<Uint8Array> | StreamSink,
+  to: OutputDestination,
   { file }: RestoreOptions,
 ): Promise<RestoredBackup> {
   const chosen = await open.find(file);
-  const { backup } = open;
-  if (!(to instanceof WritableStream)) {
-    return { backup, streams: [await open.read(chosen, to)], tree: null, replayed: null };
-  }
-  const writer = to.getWriter();
-  try {
-    // The bytes are a view of shared memory, which the stream may keep for longer.
-    const stream = await open.read(chosen, { write: (bytes) => writer.write(bytes.slice()) });
-    await writer.close();
-    return { backup, streams: [stream], tree: null, replayed: null };
-  } catch (error) {
-    // Whoever reads the other end must not take a part for the whole.
-    await writer.abort(error).catch(() => {});
-    throw error;
-  }
+  const stream = await intoOutput(to, {}, (sink) => open.read(chosen, sink));
+  return { backup: open.backup, streams: [stream], tree: null, replayed: null };
 }
 
 async function replay(
@@ -197,14 +178,7 @@ async function intoFiles(
   for (const chosen of file === undefined ? open.files : [await open.find(file)]) {
     const path = join(directory, writablePath(chosen.path));
     await makeFolders(dirname(path));
-    const output = await openOutputFile(path, { overwrite });
-    try {
-      streams.push(await open.read(chosen, output));
-      await output.keep();
-    } catch (error) {
-      await output.discard();
-      throw error;
-    }
+    streams.push(await intoOutput(path, { overwrite, mayBeDevice: false }, (sink) => open.read(chosen, sink)));
   }
   return { backup: open.backup, streams, tree: null, replayed: null };
 }

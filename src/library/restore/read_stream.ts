@@ -2,8 +2,8 @@
 import { streamOf } from "../../base/byte_source.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { type GetProgress, openFound, withFoundBackup } from "../../ops/restore/get.ts";
+import type { ActionTools } from "../opening/agent_calls.ts";
 import type { ReadingOptions } from "../opening/agent_parts.ts";
-import type { RestoreTools } from "./agent_restore.ts";
 import { type AtOptions, selectorOf, type WhichBackup } from "./which_backup.ts";
 
 /** What is read. */
@@ -20,20 +20,21 @@ export interface ReadStreamOptions extends AtOptions, ReadingOptions {
  */
 export function streamOfBackup(
   which: WhichBackup,
-  { at, file, noLock = false, onProgress }: ReadStreamOptions,
-  signals: readonly AbortSignal[],
-  around: (signal: AbortSignal, work: (tools: RestoreTools) => Promise<Backup>) => Promise<unknown>,
+  { at, file, noLock = false, signal: given, onProgress }: ReadStreamOptions,
+  around: (signal: AbortSignal, work: (tools: ActionTools) => Promise<Backup>) => Promise<unknown>,
 ): ReadableStream<Uint8Array> {
   const request = { selector: selectorOf(which, at), noLock, file };
-  return streamOf(signals, (sink, signal) =>
-    around(signal, async ({ parts: { access, world }, session, signal }) => {
-      const reading = { world, signal, ...onProgress && { onProgress } };
-      return await withFoundBackup(access, request, reading, async (found) => {
-        const open = await openFound(found, request, reading);
-        const chosen = await open.find(file);
-        await session.begin();
-        await open.read(chosen, sink);
-        return open.backup;
-      });
-    }));
+  return streamOf(
+    given === undefined ? [] : [given],
+    (sink, signal) =>
+      around(signal, async ({ parts: { access, world }, session, signal }) => {
+        const reading = { world, signal, begin: session.begin, ...onProgress && { onProgress } };
+        return await withFoundBackup(access, request, reading, async (found) => {
+          const open = await openFound(found, request, reading);
+          const chosen = await open.find(file);
+          await open.read(chosen, sink);
+          return open.backup;
+        });
+      }),
+  );
 }

@@ -7,7 +7,7 @@ import {
   UsageError,
   WrongPasswordError,
 } from "../../../src/base/errors.ts";
-import { openAgent } from "../../../src/library/agent.ts";
+import { openAgent } from "../../../src/library/open_agent.ts";
 import { openMemoryStore } from "../../../src/store/memory_store.ts";
 import { fakeWorld, PASSWORD } from "../../helpers/world.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
