@@ -56,6 +56,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "tables_run.ts",
       "verify_restore_run.ts",
     ],
+    ["configure", "hooks"],
     ["commands"],
     ["command_list.ts"],
     ["program.ts"],

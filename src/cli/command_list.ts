@@ -56,6 +56,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
     };
   },
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
+  configure: async () => ({ make: (await import("./commands/configure.ts")).configureCommand }),
   completion: async () => ({ make: (await import("./commands/completion.ts")).completionCommand }),
   man: async () => ({ make: (await import("./commands/man.ts")).manCommand }),
   __complete: async () => ({ make: (await import("./commands/complete.ts")).completeCommand, isHidden: true }),
