@@ -81,8 +81,8 @@ export interface Message {
 export const RESULTS: readonly Message[] = [
   {
     title: "A backup",
-    commands: ["ls", "hold", "release", "rm"],
-    about: "One for each backup that is listed, changed or removed, oldest first.",
+    commands: ["ls", "search", "hold", "release", "rm"],
+    about: "One for each backup that is listed, changed or removed, oldest first; of `search` newest first.",
     schema: backupMessage,
   },
   {
@@ -266,7 +266,7 @@ export const RESULTS: readonly Message[] = [
   },
   {
     title: "A retention group",
-    commands: ["forget", "rotate"],
+    commands: ["forget", "rotate", "delete-older-than"],
     about: "One for each group of backups; names are restic's.",
     schema: groupMessage,
   },

@@ -23,6 +23,8 @@ export interface RetentionFilter {
   readonly hosts?: readonly string[];
   /** Any of these series, or a series below one of them. */
   readonly series?: readonly string[];
+  /** This series, and none below it. */
+  readonly exactSeries?: string;
   /** All of these paths, as in restic. */
   readonly paths?: readonly string[];
   /** A backup matches if it has all tags of one of these lists. The list `[""]` matches backups without tags. */
@@ -90,16 +92,19 @@ export function selectedBy(
 ): RetentionBackup[] {
   switch (request.kind) {
     case "policy": {
-      if (damaged.length === 0) refuseUnknown(all, request.filter);
-      return all.filter((candidate) => fits(candidate, request.filter));
+      const { filter } = request;
+      if (damaged.length === 0) refuseUnknown(all, filter);
+      const fitting = all.filter((candidate) => fits(candidate, filter));
+      const { exactSeries } = filter;
+      if (exactSeries !== undefined && fitting.length === 0 && damaged.length === 0) {
+        throw unknownSeries(all, exactSeries, filter.hosts);
+      }
+      return fitting;
     }
     case "rotation": {
       const { series, hosts } = request;
       const fitting = all.filter((backup) => backup.series === series && (hosts?.includes(backup.host) ?? true));
-      if (fitting.length === 0) {
-        refuseUnknown(all, { series: [series], ...hosts && { hosts } });
-        throw new UsageError(`There is no backup of "${series}" to rotate; "agent ls" shows what there is`);
-      }
+      if (fitting.length === 0) throw unknownSeries(all, series, hosts);
       return fitting;
     }
     case "backups":
@@ -113,9 +118,18 @@ function refuseUnknown(all: readonly RetentionBackup[], filter: Pick<RetentionFi
   if (problem !== null) throw new UsageError(problem);
 }
 
+/** The error for a series that is meant without those below it, and that has no backup. */
+function unknownSeries(all: readonly RetentionBackup[], series: string, hosts?: readonly string[]): UsageError {
+  const problem = unknownName(all, { series: [series], ...hosts && { hosts } });
+  return new UsageError(problem ?? `There is no backup of "${series}" itself; "agent ls" shows what there is`);
+}
+
 function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
+  const { exactSeries } = filter;
   return (filter.hosts === undefined || filter.hosts.includes(host)) &&
-    (filter.series?.some((name) => isOrLiesBelow(series, name)) ?? !isOfRestoreTests(series)) &&
+    (exactSeries === undefined || series === exactSeries) &&
+    (filter.series?.some((name) => isOrLiesBelow(series, name)) ??
+      (exactSeries !== undefined || !isOfRestoreTests(series))) &&
     (filter.paths ?? []).every((path) => paths.includes(path)) &&
     (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
 }
