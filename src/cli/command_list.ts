@@ -18,6 +18,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
     make: (await import("./commands/put.ts")).putCommand,
     bytes: (await import("./options/put_paths.ts")).PATH_BYTES,
   }),
+  backup: async () => ({
+    make: (await import("./commands/backup.ts")).backupCommand,
+    bytes: { argumentsFrom: 0, options: (await import("./options/put_paths.ts")).PATH_BYTES.options },
+  }),
   get: async () => ({
     make: (await import("./commands/get.ts")).getCommand,
     bytes: (await import("./options/restore_options.ts")).RESTORE_BYTES,

@@ -96,7 +96,7 @@ const EXAMPLES: HelpNotes = {
 };
 
 /** The command's specification. */
-function specification() {
+export function putSpecification() {
   const command = new Command("put")
     .description("back up standard input, the output of commands, or files and directories")
     .usage("[options] SERIES [PATH... | SOURCE | -- COMMAND ARG...]")
@@ -137,17 +137,26 @@ function specification() {
   return withSecondRepository(withRepositoryOptions(withOptions(command, PATH_OPTIONS)), "also");
 }
 
-type PutOptions = OptionsOf<typeof specification>;
+/** The values of its options. */
+export type PutOptions = OptionsOf<typeof putSpecification>;
 
 /** The command, to be run in `context`. */
 export function putCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action(async (series, sources, options, self) =>
-    await run(await check({ series, sources }, allOptions(self, options), context), context)
+  return putSpecification().action(async (series, sources, options, self) =>
+    await runPut(await checkPut({ series, sources }, allOptions(self, options), context), context)
   );
 }
 
+/** A put whose options were all checked, and that was not begun. */
+export interface CheckedPut extends Awaited<ReturnType<typeof checkPut>> {
+  /** What was decided before and may surprise, one line each. */
+  readonly decided?: readonly string[];
+  /** Finds what else is to be told of the result, one line each. */
+  readonly remarksOn?: (result: PutResult) => Promise<readonly string[]>;
+}
+
 /** Checks all options before anything is opened or started. */
-async function check(
+export async function checkPut(
   given: { readonly series: string; readonly sources: readonly string[] },
   options: PutOptions,
   context: CliContext,
@@ -207,8 +216,9 @@ function levelRules(options: PutOptions): LevelRules {
   };
 }
 
-async function run(
-  { request, input, options, access }: Awaited<ReturnType<typeof check>>,
+/** Runs a put and reports it. */
+export async function runPut(
+  { request, input, options, access, decided: decidedBefore = [], remarksOn }: CheckedPut,
   context: CliContext,
 ): Promise<void> {
   const { stdout, stderr, world, signal } = context;
@@ -220,6 +230,7 @@ async function run(
     decided.push(line);
     if (!options.quiet && !options.json) await writeNote(line, stderr);
   };
+  for (const line of decidedBefore) await note(line);
   const own = () => ownDirectories([access, ...request.also ? [request.also] : []], options, context);
   const isDry = isDryRun(input);
   const opened = await openInput(input, { ...how, own, note }, context);
@@ -236,18 +247,19 @@ async function run(
     const result = await put(access, { ...request, input: opened }, tools).catch(async (error) => {
       throw bytesRead > 0 || input.kind !== "stdin" ? error : await withAdviceOnPath(error, request.series, context);
     });
+    const notes = [...result.notes, ...await remarksOn?.(result) ?? []];
     await progress.end();
     // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
     const warnings = putWarnings(result);
     for (const warning of warnings) await writeWarning(warning, options, stderr);
     await writeDecision(result.decision, options, stderr);
     await tellId(result, () => {
-      const told = { ...result, notes: [...decided, ...result.notes] };
+      const told = { ...result, notes: [...decided, ...notes] };
       if (options.json) return writeJson(stdout, putJson(told, { seconds: progress.seconds, warnings, isDry }));
       return isDry ? Promise.resolve() : writeLine(stdout, result.backup.id);
     });
     if (!options.quiet && !options.json) {
-      for (const note of result.notes) await writeNote(note, stderr);
+      for (const note of notes) await writeNote(note, stderr);
       const lines = [...summaryLines(result, { seconds: progress.seconds, isDry }), ...outcomeLines(result)];
       for (const line of lines) await writeParagraph(stderr, line);
     }
