@@ -4,7 +4,7 @@ import { systemClock } from "../../base/clock.ts";
 import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
-import { askSecret } from "../terminal/ask_secret.ts";
+import { askSecret, askYesNo } from "../terminal/ask.ts";
 import type { CliContext, VersionInfo } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { reportFailure } from "../report/failure_report.ts";
@@ -83,7 +83,8 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       (await import("../../engine/tables/table_servers.ts")).tableServer(url, { environment: environment.forChildren }),
     clientMachine: { environment: environment.forChildren },
     files: localFiles(),
-    askSecret: (question) => askBelow(line, question),
+    askSecret: (question) => askBelow(line, () => askSecret(question)),
+    ...terminal.isTerminal && { askYesNo: (question: string) => askBelow(line, () => askYesNo(question)) },
   };
 }
 
@@ -99,10 +100,10 @@ function processEnvironment(): Environment {
 }
 
 /** Asks a question below the hidden progress line, which returns after the answer. */
-async function askBelow(line: TerminalLine | undefined, question: string): Promise<Uint8Array | undefined> {
+async function askBelow<T>(line: TerminalLine | undefined, ask: () => Promise<T>): Promise<T> {
   await line?.hide();
   try {
-    return await askSecret(question);
+    return await ask();
   } finally {
     line?.show();
   }
