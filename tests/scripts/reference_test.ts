@@ -79,7 +79,7 @@ Deno.test("docs/commands.md describes the options that many commands have, and w
   const [, lacking] = /except ([^]*?),\s+which\s+open/.exec(common)!;
   const without = RUNNABLE.filter(({ options }) => options.every(({ group }) => group !== "Repository:"));
   assert.deepEqual(codeIn(lacking!).sort(), [...without.map(({ command }) => command), "help"].sort());
-  const [, pruning] = /\n((?:`\w+`[, and]*)+)\s+have/.exec(sectionOf(COMMANDS, "Pruning"))!;
+  const [, pruning] = /\n((?:`[\w-]+`[, and]*)+)\s+have/.exec(sectionOf(COMMANDS, "Pruning"))!;
   const removing = RUNNABLE.filter(({ options }) => options.some(({ group }) => group === "Pruning:"));
   assert.deepEqual(codeIn(pruning!).sort(), removing.map(({ command }) => command).sort());
 });
