@@ -87,7 +87,7 @@ export const RESULTS: readonly Message[] = [
   },
   {
     title: "A backup that was made",
-    commands: ["put", "tables import"],
+    commands: ["put", "backup", "tables import"],
     about: "One, when it is committed.",
     schema: putMessage,
     isBackup: true,

@@ -43,7 +43,7 @@ Deno.test("every field of every message is described, with its type", () => {
 Deno.test("every command that takes --json has its messages on the page", async () => {
   const { stdout } = await runInProcess(["--help"]);
   const [, list = ""] = stdout.split("\nCommands:\n");
-  const commands = [...list.split("\n\n")[0]!.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name]) => name!);
+  const commands = [...list.split("\n\n")[0]!.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name!);
   const documented = new Set(RESULTS.flatMap((message) => message.commands).map((command) => command.split(" ")[0]!));
   assert.deepEqual(commands.filter((name) => name !== "help").sort(), [...documented].sort());
 });
