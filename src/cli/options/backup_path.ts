@@ -8,7 +8,7 @@ import type { LocalFiles } from "../context.ts";
 import { readFileBytes } from "../text_file.ts";
 
 /** Names of files with rules, of which the first one that lies in the directory counts. */
-export const EXCLUDE_FILES = [".agentexclude", ".gitignore"] as const;
+const EXCLUDE_FILES = [".agentexclude", ".gitignore"] as const;
 
 /** The PATH below the root of the file system, as a byte string. Throws `UsageError` for one that makes no sense. */
 export async function absolutePath(given: string, files: LocalFiles): Promise<string> {
