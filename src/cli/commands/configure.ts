@@ -92,7 +92,11 @@ async function openDialogue(self: CommandUnknownOpts, context: CliContext) {
   const home: Home = { directory: machine.directory(), home: env("HOME") || undefined };
   const path = filePath(self, context, home);
   await refuseForeignFolder(dirname(path), machine);
-  const file = await ConfigurationDraft.read(path, { now: () => world.clock.now(), randomBytes: world.randomBytes });
+  const file = await ConfigurationDraft.read(path, {
+    now: () => world.clock.now(),
+    randomBytes: world.randomBytes,
+    uid: world.identity.uid,
+  });
   const configuration = file.text === undefined ? undefined : parseConfiguration(file.text, path);
   const dialogue: Dialogue = {
     prompter: await prompter(),

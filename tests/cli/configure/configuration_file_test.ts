@@ -16,7 +16,11 @@ async function withDirectory(work: (directory: string) => Promise<void>): Promis
 }
 
 const read = (path: string) =>
-  ConfigurationDraft.read(path, { now: () => new FakeClock().now(), randomBytes: seededRandom("draft") });
+  ConfigurationDraft.read(path, {
+    now: () => new FakeClock().now(),
+    randomBytes: seededRandom("draft"),
+    uid: Deno.uid(),
+  });
 const modeOf = async (path: string) => (await Deno.stat(path)).mode! & 0o777;
 const namesIn = async (path: string) => (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
 
