@@ -123,6 +123,7 @@ export {
   type EventName,
   type EventResult,
 } from "./library/events/event.ts";
+export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,
   type ActionSession,

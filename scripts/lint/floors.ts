@@ -43,7 +43,10 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     [OTHER_FILES],
     ["report"],
     ["password"],
+    ["settings"],
     ["options"],
+    ["manual"],
+    ["completion"],
     [
       "archive_run.ts",
       "put_steps.ts",

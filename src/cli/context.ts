@@ -5,14 +5,22 @@ import type { Driven, EngineRegistry } from "../engine/engine_urls.ts";
 import type { FilesRequest } from "../engine/files/files_request.ts";
 import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
+import type { ConfigurationMachine } from "../config/find_configuration.ts";
 import type { Events } from "../library/events/events.ts";
 import type { VersionInfo } from "../library/machine/version.ts";
 import type { World } from "../ops/access.ts";
+import type { ActiveSettings } from "./active_settings.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
 
 /** The process around a command. */
 export interface CliContext {
+  /** What the configuration file says, once the command line is parsed; absent where no file is read. */
+  readonly settings?: ActiveSettings;
+  /** Where the configuration file is looked for, and whose files are trusted; absent where no file is read. */
+  readonly configurationMachine?: Omit<ConfigurationMachine, "env">;
+  /** Who gets the secrets of the environment; absent where there is nobody to keep them from. */
+  readonly secrets?: SecretKeeper;
   /** Returns an environment variable. Throws `UsageError` if it is not UTF-8. */
   readonly env: (name: string) => string | undefined;
   /** The same as bytes, in any encoding; absent if all variables are text. */
@@ -51,8 +59,18 @@ export interface CliContext {
   readonly tables?: (url: string) => Promise<TableServer>;
   /** The files and directories of this machine; absent if they cannot be backed up here. */
   readonly files?: LocalFiles;
+  /** Whether commands that print a password may be run; absent if they may. A completion runs none. */
+  readonly runsPasswordCommands?: boolean;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
+}
+
+/** Decides which variables child processes get. */
+interface SecretKeeper {
+  /** Withholds one more variable, unless all are passed. */
+  withhold(name: string): void;
+  /** Passes all that were withheld. */
+  pass(): void;
 }
 
 /** The files and directories of a machine. */

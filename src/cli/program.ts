@@ -2,20 +2,23 @@
 import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
-import { COMMAND_NAMES, loadCommands, type LoadedCommand } from "./command_list.ts";
+import { COMMAND_NAMES, loadCommands, type LoadedCommand, NAMES_THAT_NEED_ALL } from "./command_list.ts";
 import { versionLine } from "./commands/version.ts";
 import { refuseBytes, type TakesBytes } from "./byte_arguments.ts";
+import type { VersionInfo } from "../library/machine/version.ts";
 import type { CliContext } from "./context.ts";
+import { type CommandDescription, describeCommand } from "./manual/description.ts";
+import { EXIT_CODES } from "./manual/facts.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
+import { applySettings } from "./settings/apply_settings.ts";
+import { commandName } from "./settings/origin.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
   about: [
-    "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
-    "integrity: what was read is not what was written; 5 a backup is overdue; 6 done in part, what is missing is named; " +
-    "10 no repository there; 11 locked; 12 wrong password; 130 interrupted.",
+    `Exit codes: ${EXIT_CODES.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`,
     "The variables of the repository and the password, AGENT_CACERT and AGENT_TLS_CLIENT_CERT also work under the " +
     "names that restic gives them: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
   ],
@@ -41,8 +44,8 @@ export async function runCommandLine(args: readonly string[], context: CliContex
     return ExitCode.done;
   } catch (error) {
     return await reportFailure(error, context, {
-      json: asksForJson(args),
-      debug: own.includes("--debug"),
+      json: asksForJson(args) || (context.settings?.isOn("json") ?? false),
+      debug: own.includes("--debug") || (context.settings?.isOn("debug") ?? false),
     });
   }
 }
@@ -70,12 +73,20 @@ function splitCommandLine(args: readonly string[]) {
 
 /** Runs the command, and returns the texts of help and version if these were asked for. */
 async function runProgram(args: readonly string[], context: CliContext): Promise<readonly string[]> {
-  const first = await attempt(args, args.includes(HELP) ? COMMAND_NAMES : args, context);
+  const needsAll = args.some((arg) => NAMES_THAT_NEED_ALL.includes(arg));
+  const first = await attempt(args, needsAll ? COMMAND_NAMES : args, context);
   // What concerns the program as a whole, such as its help, concerns all commands. None has run then.
   const isOfAll = first.mistake?.command.parent === null;
   const { help, mistake } = isOfAll ? await attempt(args, COMMAND_NAMES, context) : first;
   if (mistake !== undefined && mistake.reason.exitCode !== 0) throw mistakeError(mistake);
   return help;
+}
+
+/** All commands as data, for what is made of them outside of the program. */
+export async function describeProgram(version: VersionInfo): Promise<CommandDescription> {
+  // Definitions are made in a context for the sake of what runs them; nothing runs here.
+  const context = { version } as CliContext;
+  return describeCommand(buildProgram(await loadCommands(COMMAND_NAMES), context, () => {}));
 }
 
 /** What an attempt came to. Commander ends help and version with an error that is not a failure. */
@@ -112,12 +123,15 @@ function buildProgram(
     .helpCommand(false)
     .showSuggestionAfterError();
   const bytesOf = new Map<CommandUnknownOpts, TakesBytes | undefined>();
-  for (const { make, bytes } of loaded) {
+  for (const { make, bytes, isHidden = false } of loaded) {
     const command = make(context);
     bytesOf.set(command, bytes);
-    program.addCommand(command);
+    program.addCommand(command, { hidden: isHidden });
   }
   program.hook("preAction", (_, command) => refuseBytes(command, context.commandLine, bytesOf.get(command)));
+  program.hook("preAction", async (_, command) => {
+    if (!isAboutConfiguration(command)) await applySettings(command, context);
+  });
   program.addCommand(helpCommand(program));
   for (const command of everyCommand(program)) {
     command
@@ -134,6 +148,7 @@ function buildProgram(
       })
       .optionsGroup("Options:")
       .helpOption("-h, --help", "show this help");
+    for (const option of configurationOptions()) command.addOption(option);
     if (command !== program) command.addOption(debugOption());
   }
   return program;
@@ -158,6 +173,20 @@ function subcommandOf(command: CommandUnknownOpts, name: string): CommandUnknown
 
 function debugOption(): Option {
   return new Option("--debug", "show where an error comes from").helpGroup("Options:");
+}
+
+/** The options that say which configuration counts. */
+function configurationOptions(): Option[] {
+  return [
+    new Option("--config <file>", "agent.toml to use (AGENT_CONFIG)"),
+    new Option("--profile <name>", "profile in it (AGENT_PROFILE)"),
+  ].map((option) => option.helpGroup("Options:"));
+}
+
+/** Commands that have to run whatever the configuration file says, above all those that show what is wrong in it. */
+function isAboutConfiguration(command: CommandUnknownOpts): boolean {
+  const [first] = commandName(command).split(" ");
+  return first === "config" || first === "version" || first === HELP;
 }
 
 function* everyCommand(command: CommandUnknownOpts): Generator<CommandUnknownOpts> {

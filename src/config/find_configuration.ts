@@ -60,7 +60,7 @@ export async function configurationPath(
 }
 
 /** The configuration in the file at `path`. What reads and parses it is loaded here: most starts have no file. */
-export async function readConfiguration(path: string, owner: TrustedOwner): Promise<Configuration> {
+async function readConfiguration(path: string, owner: TrustedOwner): Promise<Configuration> {
   const { readTrustedFile } = await import("./trusted_file.ts");
   const text = await readTrustedFile(path, { what: WHAT, mostBytes: MOST_BYTES }, owner);
   const { parseConfiguration } = await import("./parse/parse_configuration.ts");
@@ -77,7 +77,7 @@ export function ownConfigurationPath({ env }: Pick<ConfigurationMachine, "env">)
  * The user's own folder for what configures this program (XDG Base Directory Specification, which ignores relative
  * paths); undefined without a home. A home of `/` counts as none: containers give it to users without one.
  */
-export function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env">): string | undefined {
+function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env">): string | undefined {
   const xdg = env("XDG_CONFIG_HOME");
   if (xdg?.startsWith("/")) return `${xdg.replace(/\/+$/, "")}/agent`;
   const home = env("HOME");
@@ -85,7 +85,7 @@ export function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env"
 }
 
 /** The machine's file. */
-export const MACHINE_CONFIGURATION_PATH = `/etc/agent/${FILE}`;
+const MACHINE_CONFIGURATION_PATH = `/etc/agent/${FILE}`;
 
 function places(named: string | undefined, machine: ConfigurationMachine): Place[] {
   const path = named ?? (machine.env("AGENT_CONFIG") || undefined);

@@ -3,6 +3,7 @@ import type { ExitCode } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext, LocalFiles } from "../../src/cli/context.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
+import type { Events } from "../../src/library/events/events.ts";
 import type { Input, Output } from "../../src/cli/terminal/input_output.ts";
 import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
 import { writeWarning } from "../../src/cli/report/warning.ts";
@@ -25,6 +26,8 @@ interface Surroundings {
   readonly world?: World;
   /** By default there are none. */
   readonly engines?: EngineRegistry;
+  /** Who hears of what the command does; by default nobody. */
+  readonly events?: Events;
   /** By default files and directories cannot be backed up. */
   readonly files?: LocalFiles;
 }
@@ -57,6 +60,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     envBytes,
     stdin: inputOf(around.stdin ?? new Uint8Array(0)),
     ...around.engines && { engines: () => Promise.resolve(around.engines!) },
+    ...around.events && { events: () => Promise.resolve(around.events) },
     ...around.files && { files: around.files },
     askSecret: (question) => {
       questions.push(question);

@@ -7,8 +7,7 @@ import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 import { writePasswordFile } from "../password/new_file.ts";
-import { firstPassword } from "../password/sources.ts";
-import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { passwordForNew, repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { namesSecondRepository, secondRepositoryAccess, withSecondRepository } from "../options/second_repository.ts";
 import { initJson } from "../report/json/keys_json.ts";
 
@@ -54,7 +53,7 @@ async function run(options: InitOptions, context: CliContext): Promise<void> {
   const made = file === undefined ? undefined : await writePasswordFile(file, world.randomBytes);
   let result;
   try {
-    result = await init(store, made ?? await firstPassword(options, context), { ...context, chunking });
+    result = await init(store, made ?? await passwordForNew(options, context), { ...context, chunking });
   } catch (error) {
     throw made?.explain(error) ?? error;
   }

@@ -3,6 +3,7 @@ import { Command, type OptionValues } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
 import type { CacheAccess, RepositoryAccess } from "../../ops/access.ts";
+import type { NewPassword } from "../../ops/new_password.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { readNamedFile } from "../../password/named_file.ts";
 import { isRemote, openStore } from "../../store/built_in.ts";
@@ -13,7 +14,14 @@ import type { CliContext } from "../context.ts";
 import { type OptionsOf, withOptions } from "../specification.ts";
 import { NETWORK_OPTIONS, networkOptions, retryTeller, storeSettings } from "./network_options.ts";
 import { writeWarning } from "../report/warning.ts";
-import { MAIN_PASSWORD, PASSWORD_OPTIONS, passwordAccess, type PasswordWording } from "../password/sources.ts";
+import { openingOf } from "../settings/named_repository.ts";
+import {
+  firstPassword,
+  MAIN_PASSWORD,
+  PASSWORD_OPTIONS,
+  passwordAccess,
+  type PasswordWording,
+} from "../password/sources.ts";
 
 const PLACE_OPTIONS = new Command()
   .optionsGroup("Repository:")
@@ -48,20 +56,28 @@ const MAIN_REPOSITORY: RepositoryWording = { ...MAIN_PASSWORD, placeOption: "-r"
 
 /** Access to the repository that options and environment name. Nothing is opened or asked for yet. */
 export function repositoryAccess(
-  options: RepositoryOptions,
-  context: CliContext,
+  given: RepositoryOptions,
+  around: CliContext,
   wording: RepositoryWording = MAIN_REPOSITORY,
 ): RepositoryAccess {
+  const prefix = wording === MAIN_REPOSITORY ? "" : wording.placeOption.slice("--".length);
+  const { options, context, storeEnvironment } = openingOf(given, around, prefix);
   let reading: Promise<string> | undefined;
   const url = () => reading ??= repositoryUrl(options, context, wording);
   return {
-    openStore: async () => openStore(await url(), await storeDependencies(options, context)),
+    openStore: async () => openStore(await url(), await storeDependencies(options, context, await storeEnvironment())),
     ...passwordAccess(options, context, wording),
     cache: async () => isRemote(await url()) ? cacheOf(options, context) : undefined,
     listCache: () => Promise.resolve(cacheOf(options, context)),
     keyMemory: (location) => keyMemory(location, options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
   };
+}
+
+/** The password for a repository that is to be made. Throws what `firstPassword` throws. */
+export function passwordForNew(given: RepositoryOptions, around: CliContext): Promise<NewPassword> {
+  const { options, context } = openingOf(given, around, "");
+  return firstPassword(options, context);
 }
 
 /** The cache of this machine; undefined if nothing is to be kept. */
@@ -79,11 +95,15 @@ function keyMemory(location: string, options: RepositoryOptions, { env, world }:
   return directory === undefined ? undefined : new LastKey({ directory, location, random: world.randomBytes });
 }
 
-async function storeDependencies(options: RepositoryOptions, context: CliContext): Promise<StoreDependencies> {
+async function storeDependencies(
+  options: RepositoryOptions,
+  context: CliContext,
+  env: CliContext["env"],
+): Promise<StoreDependencies> {
   return {
     random: context.world.randomBytes,
     clock: context.world.clock,
-    env: context.env,
+    env,
     network: await networkOptions(options, context),
     settings: storeSettings(options),
     onRetry: retryTeller(options, context),

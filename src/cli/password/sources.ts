@@ -104,7 +104,10 @@ async function configuredPassword(
 ): Promise<Uint8Array | undefined> {
   const fromFile = (path: string) => passwordOfFile(path, "password", use);
   const missed = (context.withheldSecrets ?? []).filter((name) => !OWN_VARIABLE.test(name));
-  const fromCommand = (command: string) => passwordOfCommand(command, missed);
+  const fromCommand = async (command: string) => {
+    if (context.runsPasswordCommands === false) throw new UsageError("No password command may be run here");
+    return await passwordOfCommand(command, missed);
+  };
   if (options.passwordFile !== undefined) return await fromFile(options.passwordFile);
   if (options.passwordCommand !== undefined) return await fromCommand(options.passwordCommand);
   const { env } = context;

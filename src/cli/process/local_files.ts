@@ -24,7 +24,8 @@ async function openLook(): Promise<PathLook> {
   return new FileSystemLook(openFileSystem());
 }
 
-function workingDirectory(): string {
+/** The working directory. Throws `UsageError` if it is gone. */
+export function workingDirectory(): string {
   try {
     return Deno.cwd();
   } catch (error) {

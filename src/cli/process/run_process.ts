@@ -3,12 +3,13 @@ import { systemClock } from "../../base/clock.ts";
 import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
+import { ActiveSettings } from "../active_settings.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { reportFailure } from "../report/failure_report.ts";
 import { hidePasswords } from "./hidden_arguments.ts";
-import { localFiles } from "./local_files.ts";
+import { localFiles, workingDirectory } from "./local_files.ts";
 import { memoryLimit } from "../../library/machine/memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
 import { writeLine } from "../terminal/write.ts";
@@ -51,13 +52,19 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
   const stderr = line?.guard(terminal, { ownLines: true }) ?? terminal;
   const json = asksForJson(Deno.args);
   const environment = processEnvironment();
+  const settings = new ActiveSettings();
   const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
   const closed = closedStreams();
   const stdout = standardOutput({ isClosed: closed.includes("stdout") });
   return {
     env: (name) => environment.get(name),
     envBytes: (name) => environment.bytes(name),
-    withheldSecrets: environment.withheld,
+    get withheldSecrets() {
+      return environment.withheld;
+    },
+    settings,
+    configurationMachine: { uid: Deno.uid(), directory: workingDirectory },
+    secrets: environment,
     stdin: standardInput({ isClosed: closed.includes("stdin") }),
     stdout: line !== undefined && stdout.isTerminal ? line.guard(stdout) : stdout,
     stderr,
@@ -70,8 +77,10 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       randomBytes: systemRandomBytes,
       ...memoryBudget({ limitBytes: memoryLimit(), cores: navigator.hardwareConcurrency }),
       programVersion: `agent ${version.version}`,
-      onProblem: once(({ message }) => void writeWarning(message, { json }, stderr)),
-      ...isWatched && { onWait: (locked: LockedError) => void writeLine(stderr, waitingText(locked)) },
+      onProblem: once(({ message }) => void writeWarning(message, { json: json || settings.isOn("json") }, stderr)),
+      ...isWatched && {
+        onWait: (locked: LockedError) => settings.isOn("quiet") || void writeLine(stderr, waitingText(locked)),
+      },
     },
     signal: interrupt.signal,
     tooLate: interrupt.tooLate,
@@ -82,7 +91,11 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       (await import("../../engine/built_in.ts")).builtInEngines({ environment: environment.forChildren }),
     tables: async (url) =>
       (await import("../../engine/tables/table_servers.ts")).tableServer(url, { environment: environment.forChildren }),
-    clientMachine: { environment: environment.forChildren },
+    clientMachine: {
+      get environment() {
+        return environment.forChildren;
+      },
+    },
     files: localFiles(),
     askSecret: (question) => askBelow(line, question),
   };
@@ -92,6 +105,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
 function processEnvironment(): Environment {
   const system = {
     get: (name: string) => Deno.env.get(name),
+    set: (name: string, value: string) => Deno.env.set(name, value),
     delete: (name: string) => Deno.env.delete(name),
     toObject: () => Deno.env.toObject(),
     raw: () => readOwnProcess("environ"),

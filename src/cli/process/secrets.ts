@@ -38,6 +38,7 @@ export function isRepositorySecret(name: string, value: string | undefined): boo
 export interface SystemEnvironment {
   /** Throws `Deno.errors.InvalidData` for what is not UTF-8. */
   get(name: string): string | undefined;
+  set(name: string, value: string): void;
   delete(name: string): void;
   /** The variables that are UTF-8. */
   toObject(): Readonly<Record<string, string>>;
@@ -52,16 +53,29 @@ export interface SystemEnvironment {
 export class Environment {
   readonly #system: SystemEnvironment;
   readonly #taken = new Map<string, string | undefined>();
+  #passes: boolean;
 
   /** With `passSecrets`, nothing is removed. */
   constructor(system: SystemEnvironment, { passSecrets }: { readonly passSecrets: boolean }) {
     this.#system = system;
+    this.#passes = passSecrets;
     if (!passSecrets) this.#takeSecrets();
   }
 
   /** The names of the secrets that child processes do not get. */
   get withheld(): string[] {
-    return [...this.#taken.keys()].sort();
+    return this.#passes ? [] : [...this.#taken.keys()].sort();
+  }
+
+  /** Withholds one more variable from child processes, unless all are passed. */
+  withhold(name: string): void {
+    if (!this.#passes) this.#take(name);
+  }
+
+  /** Gives all variables back to child processes, except those that are not UTF-8, which cannot be set. */
+  pass(): void {
+    this.#passes = true;
+    for (const [name, value] of this.#taken) if (value !== undefined) this.#system.set(name, value);
   }
 
   /** The variables that child processes get. */
@@ -101,12 +115,15 @@ export class Environment {
     ];
     for (const name of new Set(names)) {
       const value = textOf(this.#system, name);
-      if (value === undefined) continue;
-      const text = value === NOT_UTF8 ? undefined : value;
-      if (!isRepositorySecret(name, text)) continue;
-      this.#taken.set(name, text);
-      this.#system.delete(name);
+      if (value !== undefined && isRepositorySecret(name, value === NOT_UTF8 ? undefined : value)) this.#take(name);
     }
+  }
+
+  #take(name: string): void {
+    const value = textOf(this.#system, name);
+    if (value === undefined) return;
+    this.#taken.set(name, value === NOT_UTF8 ? undefined : value);
+    this.#system.delete(name);
   }
 }
 

@@ -8,7 +8,6 @@ import {
   CONFIGURATION_VERSION,
   NAME,
   type Profile,
-  type RepositorySettings,
   type Section,
   type Setting,
   type Settings,

@@ -1,4 +1,7 @@
 /** Parses `[repositories.NAME]`: where a repository is, how it opens, and how its server is reached. */
+import { UsageError } from "../../base/errors.ts";
+import { parseSpan } from "../../base/text/duration.ts";
+import { parseSize } from "../../base/text/size.ts";
 import type { RepositorySettings, Setting } from "../configuration.ts";
 import type { TableReader } from "./table_reader.ts";
 import { checkAddress, checkPath, checkSecret } from "../values.ts";
@@ -22,20 +25,21 @@ const TEXTS: Readonly<Record<string, (text: string) => string>> = {
   "s3-secret-access-key": checkSecret,
   "cacert": checkPath,
   "tls-client-cert": checkPath,
-  "cache-dir": checkPath,
-  "retry-lock": asItIs,
+  "retry-lock": checked(parseSpan),
 };
 
-/** Options whose value is judged by their own parsers when a repository is opened. */
-const OPTIONS = ["limit-upload", "limit-download", "insecure-tls", "no-cache"];
+/** Keys with a size a second: a text, or a number of KiB. */
+const RATES = ["limit-upload", "limit-download"];
+const FLAGS = ["insecure-tls", "no-cache"];
 
 /** The repository of a table. */
 export function readRepository(name: string, table: TableReader): RepositorySettings {
   const settings = new Map<string, Setting>();
   const add = (key: string, setting: Setting | undefined) => setting !== undefined && settings.set(key, setting);
   for (const [key, check] of Object.entries(TEXTS)) add(key, table.text(key, check));
-  add("option", table.texts("option"));
-  for (const key of OPTIONS) add(key, table.setting(key));
+  add("option", table.texts("option", checkOption));
+  for (const key of RATES) add(key, rate(table, key));
+  for (const key of FLAGS) add(key, table.flag(key));
   table.finish((key) => key === "repo" ? 'its place is "url"' : undefined);
   checkAlternatives(table);
   return { name, line: table.table.line, settings };
@@ -52,6 +56,25 @@ function checkAlternatives(table: TableReader): void {
     const { line } = table.table.entries.get(second)!;
     table.refuse(line, `"${first}" and "${second}" in ${table.name} say the same thing twice: leave one out`);
   }
+}
+
+function rate(table: TableReader, key: string): Setting | undefined {
+  const isNumber = table.table.entries.get(key)?.value.kind === "number";
+  return isNumber ? table.setting(key) : table.text(key, checked(parseSize));
+}
+
+/** A setting of a store. */
+function checkOption(text: string): string {
+  if (text.indexOf("=") > 0) return text;
+  throw new UsageError(`"${text}" is not a setting; write for example s3.region=eu-west-1`);
+}
+
+/** A check that a text can be parsed. */
+function checked(parse: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    parse(text);
+    return text;
+  };
 }
 
 function asItIs(text: string): string {

@@ -16,7 +16,7 @@ const KINDS: Readonly<Record<TomlValue["kind"], string>> = {
 };
 
 /** The name of a table in messages: `[defaults.put]`; that of the file's top is null. */
-export type TableName = string | null;
+type TableName = string | null;
 
 /** The reader of one table. Each key is taken once; `finish` refuses what is left. */
 export class TableReader {
@@ -37,6 +37,11 @@ export class TableReader {
         if (item.kind !== "text") throw new UsageError(`this is ${KINDS[item.kind]}, not ${KINDS.text}`);
         return check(item.value);
       }));
+  }
+
+  /** True or false. */
+  flag(key: string): Setting<boolean> | undefined {
+    return this.#value(key, "flag", ({ value }) => value);
   }
 
   /** The value of an option of any kind. */

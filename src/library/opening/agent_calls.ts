@@ -66,7 +66,7 @@ export class AgentCalls {
     return this.#call(given, (signal) => {
       const request = { series, signal };
       return isDry
-        ? events.attempt(request, ({ session }) => work({ parts, session: unheard(session), signal }))
+        ? events.watch(request, (session) => work({ parts, session: unheard(session), signal }))
         : events.perform(action, request, (session) => work({ parts, session, signal }), resultOf);
     });
   }
@@ -77,7 +77,7 @@ export class AgentCalls {
     work: (parts: AgentParts, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const { parts } = this;
-    return this.#call(given, (signal) => parts.events.attempt({ series, signal }, () => work(parts, signal)));
+    return this.#call(given, (signal) => parts.events.watch({ series, signal }, () => work(parts, signal)));
   }
 
   /** Has something end with the agent. */

@@ -92,6 +92,7 @@ function systemWith(
       if (value instanceof Uint8Array) throw new Deno.errors.InvalidData(`not valid unicode: ${value}`);
       return value;
     },
+    set: (name, value) => void now.set(name, value),
     delete: (name) => void now.delete(name),
     toObject: () =>
       Object.fromEntries([...now].filter((entry): entry is [string, string] => typeof entry[1] === "string")),
