@@ -95,7 +95,7 @@ export class BackupHelper implements AsyncDisposable {
   run(command: string | readonly string[], { signal, ...options }: RunOptions = {}): Promise<string> {
     return this.#call(signal, (signal) => {
       const work = () => runInDirectory(command, this.directory, { ...options, signal });
-      return this.#options.agent.events.attempt({ series: this.name, signal }, work);
+      return this.#options.agent.events.watch({ series: this.name, signal }, work);
     });
   }
 
@@ -174,7 +174,7 @@ export class BackupHelper implements AsyncDisposable {
     if (directory === undefined) return;
     using _watching = this.#watching;
     const { events } = this.#options.agent;
-    await events.attempt({ series: this.name }, () => Promise.resolve(removeHelperDirectory(directory)));
+    await events.watch({ series: this.name }, () => Promise.resolve(removeHelperDirectory(directory)));
   }
 
   /** Keeps count of a call, which the given signal, that of the helper and its end stop. */
