@@ -4,7 +4,6 @@
  */
 import { interruptible } from "../../base/abort.ts";
 import { FileSystemError, InterruptedError, SourceError } from "../../base/errors.ts";
-import { quoteByteString } from "../../format/byte_string.ts";
 import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import type { Engine, EngineItem, EngineSource, OpenSource, SourceEnd, SourceRequest } from "../engine.ts";
 import type { Driven } from "../engine_urls.ts";
@@ -78,8 +77,6 @@ class OpenFilesSource implements OpenSource {
   readonly #queue = new ItemQueue(ITEMS_AHEAD);
   readonly #problems = new ProblemList();
   readonly #told: readonly string[];
-  /** Why nothing was found, if no problem tells. */
-  readonly #nothing: string;
   readonly #maker: ItemMaker;
   #made: Promise<void> | undefined;
   #isCancelled = false;
@@ -91,8 +88,6 @@ class OpenFilesSource implements OpenSource {
     readonly lacks: readonly string[];
   }) {
     this.#threads = threads;
-    const { base, selection: { roots } } = request;
-    this.#nothing = base !== undefined && roots.includes("") ? `${quoteByteString(base)} is empty` : "no PATH is there";
     this.#told = [
       ...request.problems,
       ...lacks.length === 0 ? [] : [`this machine does not let this program keep ${lacks.join(", ")}`],
@@ -112,7 +107,7 @@ class OpenFilesSource implements OpenSource {
     if (this.#isCancelled) throw new InterruptedError();
     const problems = [...this.#told, ...this.#problems.lines];
     if (!this.#maker.foundAny) {
-      throw new SourceError(`Nothing could be read: ${problems[0] ?? this.#nothing}; nothing was committed`);
+      throw new SourceError(`Nothing could be read: ${problems[0] ?? "no PATH is there"}; nothing was committed`);
     }
     return { position: {}, metadata: null, problems };
   }

@@ -15,7 +15,7 @@ import type { BackupSource } from "../backup/backup_source.ts";
 import { beforeProcessEnds, warnOfProcess } from "../machine/process_end.ts";
 import type { RotationOptions, SeriesRemovalOptions } from "../removal/agent_removal.ts";
 import { pathIn, runInDirectory, type RunOptions } from "./helper_command.ts";
-import { makeHelperDirectory, removeHelperDirectory } from "./helper_directory.ts";
+import { makeHelperDirectory, refuseEmptyDirectory, removeHelperDirectory } from "./helper_directory.ts";
 
 /** What a helper works with. */
 export interface BackupHelperOptions {
@@ -110,11 +110,11 @@ export class BackupHelper implements AsyncDisposable {
     const { name = this.name, password, tags = this.#options.tags, signal, files, ...others } = isSource(first)
       ? second ?? {}
       : first;
-    return this.#call(signal, (signal) => {
-      const source = isSource(first) ? first : this.directory;
+    return this.#call(signal, async (signal) => {
+      const source = isSource(first) ? first : await this.#filledDirectory(name);
       const below = this.#holds(source) ? { base: this.directory, ...files } : files;
       const options = { ...others, signal, ...tags && { tags }, ...below && { files: below } };
-      return this.#agentWith(password).backup(name, source, options);
+      return await this.#agentWith(password).backup(name, source, options);
     });
   }
 
@@ -165,6 +165,14 @@ export class BackupHelper implements AsyncDisposable {
       over: () => removeHelperDirectory(directory),
     });
     return directory;
+  }
+
+  /** The directory, if there is anything in it. */
+  #filledDirectory(series: string): Promise<string> {
+    return this.#options.agent.events.watch({ series }, () => {
+      refuseEmptyDirectory(this.directory, series);
+      return Promise.resolve(this.directory);
+    });
   }
 
   async #close(): Promise<void> {

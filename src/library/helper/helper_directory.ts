@@ -1,5 +1,5 @@
 /** The temporary directory of a helper, which only this user may look into, and its end. */
-import { AgentError, systemReason } from "../../base/errors.ts";
+import { AgentError, SourceError, systemReason } from "../../base/errors.ts";
 
 /** The longest part of a name that its directory begins with: names of series may be longer than file names. */
 const MOST_PREFIX = 100;
@@ -16,6 +16,25 @@ export function makeHelperDirectory(series: string): string {
       `Cannot make a temporary directory for "${series}": ${systemReason(error)}; choose another place with TMPDIR`,
       { cause: error },
     );
+  }
+}
+
+/** Throws `SourceError` if nothing is in it: a script that dumped nothing must not pass for one that works. */
+export function refuseEmptyDirectory(directory: string, series: string): void {
+  if (namesIn(directory).length > 0) return;
+  throw new SourceError(
+    `Nothing to back up for "${series}": its directory is empty; write into it before, as run does with ` +
+      '{ output: "dump.sql" }',
+  );
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name);
+  } catch (error) {
+    throw new AgentError(`Cannot read the temporary directory "${directory}": ${systemReason(error)}`, {
+      cause: error,
+    });
   }
 }
 
