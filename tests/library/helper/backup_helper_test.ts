@@ -1,10 +1,11 @@
 /** The helper of backup scripts: its directory, the commands in it, its calls, and its end. */
 import assert from "node:assert/strict";
-import { InterruptedError, SourceError, UsageError, WrongPasswordError } from "../../../src/base/errors.ts";
+import { SourceError, UsageError, WrongPasswordError } from "../../../src/base/errors.ts";
 import type { Agent } from "../../../src/library/agent.ts";
 import { BackupHelper } from "../../../src/library/helper/backup_helper.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
 import { bytesOf, listenTo, namesIn, openTestAgent } from "../agent_fixture.ts";
+import { isThere, namesAt } from "./helper_look.ts";
 
 /** What was restored of the newest backup of a series: files by path. */
 async function restored(agent: Agent, series: string): Promise<Record<string, string>> {
@@ -21,15 +22,6 @@ async function restored(agent: Agent, series: string): Promise<Record<string, st
   return files;
 }
 
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 Deno.test("a scope makes a directory for dumps, backs it up under its name with its tags, and removes it", async () => {
   await using agent = (await openTestAgent()).agent;
   let directory: string;
@@ -37,7 +29,7 @@ Deno.test("a scope makes a directory for dumps, backs it up under its name with 
     await using helper = new BackupHelper("prod/shop", { agent, tags: ["mysql"] });
     directory = helper.directory;
     assert.match(directory, /\/prod_shop_[^/]+$/);
-    assert.equal(Deno.statSync(directory).mode! & 0o777, 0o700);
+    assert.equal((await Deno.stat(directory)).mode! & 0o777, 0o700);
     await helper.run("printf 'CREATE '; echo TABLE", { output: "dump.sql" });
     await Deno.mkdir(helper.path("etc"));
     await Deno.writeTextFile(helper.path("etc/my.cnf"), "[mysqld]\n");
@@ -121,7 +113,7 @@ Deno.test("commands run in the directory, without a shell or by one, and their o
   assert.equal(await helper.run(["printf", "%s|", "a b", "$HOME"]), "a b|$HOME|");
   assert.equal(await helper.run("cat; echo $WHAT", { env: { WHAT: "it" } }), "it\n");
   assert.equal(await helper.run("seq 3", { output: "deep/er/numbers" }), "");
-  assert.equal(Deno.readTextFileSync(helper.path("deep/er/numbers")), "1\n2\n3\n");
+  assert.equal(await Deno.readTextFile(helper.path("deep/er/numbers")), "1\n2\n3\n");
   let said = "";
   await helper.run("echo careful >&2", {
     onStderr: (bytes) => Promise.resolve(void (said += new TextDecoder().decode(bytes))),
@@ -145,7 +137,7 @@ Deno.test("a command that fails leaves no file, is told by onError, and its pass
   );
   await assert.rejects(helper.run("kill -9 $$"), /\(kill …\) was ended by SIGKILL/);
   await assert.rejects(helper.run(["no-such-program"]), /Cannot start "no-such-program": there is no such program/);
-  assert.deepEqual([...Deno.readDirSync(helper.directory)], []);
+  assert.deepEqual(namesAt(helper.directory), []);
   assert.deepEqual(namesIn(heard), ["onError", "onError", "onError", "onError"]);
   assert.deepEqual(heard.map(({ series }) => series), ["shop", "shop", "shop", "shop"]);
   await assert.rejects(helper.backup(), /^SourceError: Nothing to back up for "shop": its directory is empty/);
@@ -164,8 +156,8 @@ Deno.test("outputs that are there already, or would lie elsewhere, are refused, 
     assert.throws(() => helper.path(output), UsageError, output);
   }
   for (const command of ["", "  ", [], [""]]) await assert.rejects(helper.run(command), /The command is empty/);
-  assert.deepEqual([...Deno.readDirSync(helper.directory)].map(({ name }) => name), ["dump.sql"]);
-  assert.equal(Deno.readTextFileSync(helper.path("dump.sql")), "first\n");
+  assert.deepEqual(namesAt(helper.directory), ["dump.sql"]);
+  assert.equal(await Deno.readTextFile(helper.path("dump.sql")), "first\n");
 });
 
 Deno.test("names that no series has, and empty passwords, are refused at once", async () => {

@@ -7,15 +7,7 @@ import { boundByModes } from "../../helpers/bound_by_modes.ts";
 import { ForeignFolder, type ProgramOutput } from "../../helpers/foreign_folder.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { listenTo, namesIn, openTestAgent } from "../agent_fixture.ts";
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { isThere, namesAt } from "./helper_look.ts";
 
 /** Resolves once a file is there. */
 async function appears(path: string): Promise<void> {
@@ -54,8 +46,8 @@ Deno.test("a signal ends a command with all that it started, and the helper goes
   await appears(helper.path("started"));
   stop.abort();
   await assert.rejects(running, InterruptedError);
-  assert.equal(groupLives(Number(Deno.readTextFileSync(helper.path("started")))), false);
-  assert.deepEqual([...Deno.readDirSync(helper.directory)].map(({ name }) => name), ["started"]);
+  assert.equal(groupLives(Number(await Deno.readTextFile(helper.path("started")))), false);
+  assert.deepEqual(namesAt(helper.directory), ["started"]);
   assert.equal(await helper.run("echo on"), "on\n");
 });
 
@@ -93,12 +85,12 @@ async function ended(
 ): Promise<ProgramOutput & { readonly isLeft: boolean }> {
   await using folder = new ForeignFolder();
   const tmp = folder.at("tmp");
-  Deno.mkdirSync(tmp);
+  await Deno.mkdir(tmp);
   const program = `${OPENING} await using helper = new BackupHelper("shop", { agent });
     console.log(helper.directory); await Deno.writeTextFile(helper.path("dump.sql"), "secret"); ${body}`;
   const output = await folder.run(program, { ...options, env: { TMPDIR: tmp } });
-  Deno.chmodSync(tmp, 0o700);
-  return { ...output, isLeft: [...Deno.readDirSync(tmp)].length > 0 };
+  await Deno.chmod(tmp, 0o700);
+  return { ...output, isLeft: namesAt(tmp).length > 0 };
 }
 
 Deno.test("the directory does not outlive a script that exits, nor one with an error that nobody catches", async () => {
