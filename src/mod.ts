@@ -43,12 +43,64 @@ export {
   WrongPasswordError,
 } from "./base/errors.ts";
 
+// An agent: a repository, and in one call what a command does.
+export { openAgent } from "./library/open_agent.ts";
+export { Agent } from "./library/agent.ts";
+export type { AgentKeys } from "./library/agent_keys.ts";
+export type {
+  AgentTables,
+  CreateDumpFileOptions,
+  DumpFileInput,
+  DumpFileOptions,
+  ExportDumpFileOptions,
+  ListDumpFileOptions,
+} from "./library/agent_tables.ts";
+export type { ServeOptions } from "./library/agent_server.ts";
+export type { RunningServer, ServedPlace } from "./server/server.ts";
+export type { Authentication } from "./server/access/authentication.ts";
+export type { TlsFiles } from "./server/connection/tls.ts";
+export type {
+  ChainCallOptions,
+  CheckCallOptions,
+  CopyCallOptions,
+  DiffCallOptions,
+  FilesListOptions,
+  FindCallOptions,
+  PruneCallOptions,
+  ShownBackup,
+  StatsCallOptions,
+  StatusCallOptions,
+  TagCallOptions,
+  VerifyCallOptions,
+} from "./library/call_options.ts";
+export type { OutputDestination } from "./library/opening/output.ts";
+export type { AgentOptions } from "./library/opening/agent_options.ts";
+export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";
+export type { BackupOptions } from "./library/backup/agent_backup.ts";
+export type {
+  BackupSource,
+  CommandInput,
+  FilesOptions,
+  ShellInput,
+  StreamInput,
+  StreamsInput,
+} from "./library/backup/backup_source.ts";
+export type { AtOptions, WhichBackup } from "./library/restore/which_backup.ts";
+export type { RestoredBackup, RestoreDestination, RestoreOptions } from "./library/restore/agent_restore.ts";
+export type { ReadStreamOptions } from "./library/restore/read_stream.ts";
+export type {
+  ForgetPolicy,
+  RemovalOptions,
+  RotationOptions,
+  SeriesRemovalOptions,
+} from "./library/removal/agent_removal.ts";
+
 // The world that every use case needs, and access to a repository.
 export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
 export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
 export type { Password } from "./crypto/kdf.ts";
-export type { CacheAccess, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
+export type { CacheAccess, GatedOptions, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
 export type { Identity } from "./repository/key_files.ts";
 export type { KeyMemory } from "./repository/key_search.ts";
 export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.ts";
@@ -62,7 +114,9 @@ export {
   EVENT_NAMES,
   type EventHandler,
   type EventName,
+  type EventResult,
 } from "./library/events/event.ts";
+export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,
   type ActionSession,
@@ -244,6 +298,7 @@ export {
   type ReadOptions,
   withBackup,
 } from "./ops/restore/get.ts";
+export { type VerifiedBackup, verifyBackup, type VerifyBackupOptions } from "./ops/restore/verify_backup.ts";
 export type { RestoreRequest } from "./ops/restore/files/restore_files.ts";
 export type { RestoreProgress, RestoreResult } from "./ops/restore/files/restore_tree.ts";
 export { type Action, type Decision, IF_EXISTS, type IfExists } from "./ops/restore/files/decision.ts";

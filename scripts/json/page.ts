@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import * as v from "valibot";
 import { backupFields } from "../../src/cli/report/json/backup_json.ts";
 import type { FieldFacts } from "../../src/cli/report/json/json_fields.ts";
+import { formatMarkdown } from "../format_markdown.ts";
 import { type Message, REMARKS, RESULTS } from "./messages.ts";
 
 const PAGE = join(resolve(import.meta.dirname!, "../.."), "docs/json.md");
@@ -99,17 +100,7 @@ export async function jsonPage(): Promise<string> {
     "## On standard error\n",
     ...REMARKS.map(section),
   ].join("\n");
-  const formatter = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--ext=md", "--line-width=120", "-"],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const writer = formatter.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(page));
-  await writer.close();
-  const { success, stdout } = await formatter.output();
-  if (!success) throw new Error("The page could not be formatted");
-  return new TextDecoder().decode(stdout);
+  return await formatMarkdown(page);
 }
 
 if (import.meta.main) await Deno.writeTextFile(PAGE, await jsonPage());

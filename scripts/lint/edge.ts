@@ -6,7 +6,7 @@
 import { projectPath } from "./project_path.ts";
 
 /** Files that may use them: a path below `src/`, or a folder ending in `/`. */
-const EDGE = ["src/base/clock.ts", "src/cli/", "src/main.ts"];
+const EDGE = ["src/base/clock.ts", "src/cli/", "src/library/machine/this_process.ts", "src/main.ts"];
 
 /** The names that are refused elsewhere in `src/`, and what to do instead. */
 const HINT_BY_NAME: Readonly<Record<string, string>> = {

@@ -12,7 +12,7 @@ type Steps = readonly (readonly string[])[];
  */
 const FLOORS: Readonly<Record<number, Steps>> = {
   0: [["base"]],
-  1: [["codec"], ["store", "filesystem", "format", "chunker", "crypto", "guard", "policy"]],
+  1: [["codec"], ["store", "filesystem", "format", "chunker", "crypto", "guard", "password", "policy"]],
   2: [["repository", "pipeline", "engine", "server"]],
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
@@ -45,6 +45,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["password"],
     ["settings"],
     ["options"],
+    ["manual"],
+    ["completion"],
     [
       "archive_run.ts",
       "put_steps.ts",
@@ -87,7 +89,9 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/mysql": [[OTHER_FILES], ["load"], ["mysql_target.ts"], ["mysql_engine.ts"]],
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
-  library: [["events"]],
+  library: [["events", "machine"], ["opening"], ["backup"], ["removal", "restore"], [OTHER_FILES], ["agent.ts"], [
+    "open_agent.ts",
+  ]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
     [OTHER_FILES],

@@ -1,4 +1,5 @@
 /** Where the bytes of a stream come from: standard input, a command, a program. And where they go. */
+import { withoutAbortReason } from "./abort.ts";
 import { AgentError, InterruptedError, messageOf, SourceError } from "./errors.ts";
 
 /**
@@ -99,4 +100,39 @@ function refuse(error: unknown): never {
 function checkedPiece(piece: unknown): Uint8Array<ArrayBuffer> {
   if (piece instanceof Uint8Array) return piece as Uint8Array<ArrayBuffer>;
   throw new SourceError(`The stream gave a piece of type ${typeof piece}; its pieces have to be Uint8Array`);
+}
+
+/**
+ * Turns what `read` writes to its sink into a stream, which fails if `read` does. The sink accepts bytes only on
+ * demand. `read` gets a signal that aborts when the stream is cancelled.
+ */
+export function streamOf(
+  signals: readonly AbortSignal[],
+  read: (sink: StreamSink, signal: AbortSignal) => Promise<unknown>,
+): ReadableStream<Uint8Array> {
+  const cancelled = new AbortController();
+  const signal = AbortSignal.any([...signals, cancelled.signal]);
+  let wanted = Promise.withResolvers<void>();
+  const write = async (bytes: Uint8Array) => {
+    await wanted.promise;
+    wanted = Promise.withResolvers<void>();
+    signal.throwIfAborted();
+    stream.enqueue(bytes.slice());
+  };
+  let stream: ReadableStreamDefaultController<Uint8Array>;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      stream = controller;
+      const interrupt = () => {
+        stream.error(withoutAbortReason(signal.reason, signal));
+        wanted.resolve();
+      };
+      signal.addEventListener("abort", interrupt);
+      read({ write }, signal)
+        .then(() => signal.aborted || stream.close(), (error) => stream.error(withoutAbortReason(error, signal)))
+        .finally(() => signal.removeEventListener("abort", interrupt));
+    },
+    pull: () => wanted.resolve(),
+    cancel: (reason) => cancelled.abort(reason),
+  }, { highWaterMark: 0 });
 }

@@ -10,6 +10,8 @@ import type { CliContext } from "./context.ts";
 export interface LoadedCommand {
   readonly make: (context: CliContext) => CommandUnknownOpts;
   readonly bytes?: TakesBytes;
+  /** Whether no help shows it, because only scripts call it. */
+  readonly isHidden?: boolean;
 }
 
 const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
@@ -54,11 +56,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
     };
   },
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
+  completion: async () => ({ make: (await import("./commands/completion.ts")).completionCommand }),
+  man: async () => ({ make: (await import("./commands/man.ts")).manCommand }),
+  __complete: async () => ({ make: (await import("./commands/complete.ts")).completeCommand, isHidden: true }),
   version: async () => ({ make: (await import("./commands/version.ts")).versionCommand }),
 };
 
 /** The names of all commands. */
 export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
+
+/** Commands that tell about all others, so that all have to be loaded. */
+export const NAMES_THAT_NEED_ALL: readonly string[] = ["help", "completion", "man"];
 
 /** Loads these commands, which are returned in the order of the help. Other names are ignored. */
 export async function loadCommands(names: readonly string[]): Promise<LoadedCommand[]> {

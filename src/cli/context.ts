@@ -7,6 +7,7 @@ import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { ConfigurationMachine } from "../config/find_configuration.ts";
 import type { Events } from "../library/events/events.ts";
+import type { VersionInfo } from "../library/machine/version.ts";
 import type { World } from "../ops/access.ts";
 import type { ActiveSettings } from "./active_settings.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
@@ -58,6 +59,8 @@ export interface CliContext {
   readonly tables?: (url: string) => Promise<TableServer>;
   /** The files and directories of this machine; absent if they cannot be backed up here. */
   readonly files?: LocalFiles;
+  /** Whether commands that print a password may be run; absent if they may. A completion runs none. */
+  readonly runsPasswordCommands?: boolean;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
 }
@@ -80,13 +83,4 @@ export interface LocalFiles {
   readonly mountInfo: () => Uint8Array | undefined;
   /** What the engine reads. */
   readonly source: (request: FilesRequest) => Promise<Driven<EngineSource>>;
-}
-
-/** What `agent version` reports. */
-export interface VersionInfo {
-  readonly version: string;
-  readonly commit: string | null;
-  readonly deno: string;
-  /** `compiled`, `self-extracting`, or `source` for a source tree. */
-  readonly form: string;
 }

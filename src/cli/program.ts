@@ -2,10 +2,13 @@
 import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
-import { COMMAND_NAMES, loadCommands, type LoadedCommand } from "./command_list.ts";
+import { COMMAND_NAMES, loadCommands, type LoadedCommand, NAMES_THAT_NEED_ALL } from "./command_list.ts";
 import { versionLine } from "./commands/version.ts";
 import { refuseBytes, type TakesBytes } from "./byte_arguments.ts";
+import type { VersionInfo } from "../library/machine/version.ts";
 import type { CliContext } from "./context.ts";
+import { type CommandDescription, describeCommand } from "./manual/description.ts";
+import { EXIT_CODES } from "./manual/facts.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
@@ -15,9 +18,7 @@ import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
   about: [
-    "Exit codes: 0 done; 1 failed; 2 wrong usage, or no such backup; 3 the source was incomplete, nothing committed; 4 " +
-    "integrity: what was read is not what was written; 5 a backup is overdue; 6 done in part, what is missing is named; " +
-    "10 no repository there; 11 locked; 12 wrong password; 130 interrupted.",
+    `Exit codes: ${EXIT_CODES.map(([code, meaning]) => `${code} ${meaning}`).join("; ")}.`,
     "The variables of the repository and the password, AGENT_CACERT and AGENT_TLS_CLIENT_CERT also work under the " +
     "names that restic gives them: RESTIC_REPOSITORY and so on. Options win over variables, AGENT_ over RESTIC_.",
   ],
@@ -72,12 +73,20 @@ function splitCommandLine(args: readonly string[]) {
 
 /** Runs the command, and returns the texts of help and version if these were asked for. */
 async function runProgram(args: readonly string[], context: CliContext): Promise<readonly string[]> {
-  const first = await attempt(args, args.includes(HELP) ? COMMAND_NAMES : args, context);
+  const needsAll = args.some((arg) => NAMES_THAT_NEED_ALL.includes(arg));
+  const first = await attempt(args, needsAll ? COMMAND_NAMES : args, context);
   // What concerns the program as a whole, such as its help, concerns all commands. None has run then.
   const isOfAll = first.mistake?.command.parent === null;
   const { help, mistake } = isOfAll ? await attempt(args, COMMAND_NAMES, context) : first;
   if (mistake !== undefined && mistake.reason.exitCode !== 0) throw mistakeError(mistake);
   return help;
+}
+
+/** All commands as data, for what is made of them outside of the program. */
+export async function describeProgram(version: VersionInfo): Promise<CommandDescription> {
+  // Definitions are made in a context for the sake of what runs them; nothing runs here.
+  const context = { version } as CliContext;
+  return describeCommand(buildProgram(await loadCommands(COMMAND_NAMES), context, () => {}));
 }
 
 /** What an attempt came to. Commander ends help and version with an error that is not a failure. */
@@ -114,10 +123,10 @@ function buildProgram(
     .helpCommand(false)
     .showSuggestionAfterError();
   const bytesOf = new Map<CommandUnknownOpts, TakesBytes | undefined>();
-  for (const { make, bytes } of loaded) {
+  for (const { make, bytes, isHidden = false } of loaded) {
     const command = make(context);
     bytesOf.set(command, bytes);
-    program.addCommand(command);
+    program.addCommand(command, { hidden: isHidden });
   }
   program.hook("preAction", (_, command) => refuseBytes(command, context.commandLine, bytesOf.get(command)));
   program.hook("preAction", async (_, command) => {

@@ -1,6 +1,7 @@
 /** Files that options and variables name. */
 import { concatBytes } from "../base/bytes.ts";
-import { AgentError, NotFoundError, systemReason, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
+import { readNamedFile } from "../password/named_file.ts";
 import type { CliContext } from "./context.ts";
 
 /**
@@ -8,22 +9,7 @@ import type { CliContext } from "./context.ts";
  * exist, and `AgentError` if it cannot be read.
  */
 export async function readTextFile(path: string, what: string): Promise<string> {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await readFileBytes(path, what));
-}
-
-/** The bytes of a file; throws what `readTextFile` throws. */
-export async function readFileBytes(path: string, what: string): Promise<Uint8Array> {
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new NotFoundError(
-        `There is no ${what} file "${path}"; check the option or the variable that names it`,
-        { cause: error },
-      );
-    }
-    throw new AgentError(`Cannot read the ${what} file "${path}": ${systemReason(error)}`, { cause: error });
-  }
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await readNamedFile(path, what));
 }
 
 /** The text of a file or, if `path` is `-`, of standard input. Throws `UsageError` if standard input is a terminal. */
@@ -34,7 +20,7 @@ export async function readTextFileOrInput(path: string, what: string, context: C
 
 /** The bytes of a file or, if `path` is `-`, of standard input. Throws what `readTextFileOrInput` throws. */
 export async function readFileBytesOrInput(path: string, what: string, { stdin }: CliContext): Promise<Uint8Array> {
-  if (path !== "-") return await readFileBytes(path, what);
+  if (path !== "-") return await readNamedFile(path, what);
   if (stdin.isTerminal) {
     throw new UsageError(`Standard input is a terminal: pipe the ${what} file into the command, or name it`);
   }

@@ -1,7 +1,7 @@
 /** `agent cache`: where the cache lies, what is shown of it, and how it is tidied up. */
 import assert from "node:assert/strict";
 import { ExitCode, UsageError } from "../../src/base/errors.ts";
-import { cacheDirectory, cacheLimit } from "../../src/cli/options/cache_directory.ts";
+import { cacheDirectory, cacheLimit } from "../../src/store/cache/cache_place.ts";
 import { withCache } from "../../src/store/cache/cached_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { bytesOf, fileOf } from "../conformance/stored_files.ts";

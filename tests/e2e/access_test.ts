@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
-import { ownProcessMark } from "../../src/cli/process/process_table.ts";
+import { ownProcessMark } from "../../src/library/machine/process_table.ts";
 import { assertFails, emptySandbox, sandbox } from "../helpers/executable.ts";
 import { boundByModes } from "../helpers/bound_by_modes.ts";
 import { programTest } from "../helpers/programs.ts";

@@ -13,8 +13,11 @@ const PROMISED_MIB = Number(/\*\*(\d+) MiB without swap/.exec((await page("docs/
 const LIMIT_BYTES = PROMISED_MIB * MIB;
 /** What a command may take of a machine with plenty: where no limit can be set, that is what can be looked at. */
 const USUAL_BYTES = 280 * MIB + furtherThreads(8) * 32 * MIB;
-/** What a check of all data takes at most, whatever the size of the repository. */
-const MOST_CHECK_BYTES = 200e6 + furtherThreads(4) * 25e6;
+/**
+ * What a check of all data takes at most, whatever the size of the repository: some 190 MB, and more where the collectors
+ * of garbage wait for a core.
+ */
+const MOST_CHECK_BYTES = 220e6 + furtherThreads(4) * 25e6;
 /** Enough for packs and batches to pile up to the limit if they could. */
 const STREAM_BYTES = 160 * MIB;
 const STREAM = bulkNoise(STREAM_BYTES, "least memory");
@@ -102,7 +105,7 @@ servingTest(`${PROMISED_MIB} MiB and no swap are enough to serve`, await whyNoSe
   await Promise.all(["a", "b", "c"].map((series) => box.ok(["verify", series, "-q"], { env })));
 });
 
-Deno.test("check --read-data takes 200 MB at most on two cores where there is plenty", async () => {
+Deno.test("check --read-data takes 220 MB at most on two cores where there is plenty", async () => {
   await using box = await sandbox();
   await box.put("whole", STREAM);
   await using running = box.start(["check", "--read-data", "-q"]);

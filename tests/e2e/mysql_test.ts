@@ -146,7 +146,9 @@ programTest({
         return states.some(([state]) => /lock/i.test(state!));
       });
       assert.deepEqual(processes().filter((text) => text.includes(PASSWORD)), []);
-      assert.ok(processes().some((text) => text.includes("mysql://backup:xxxxxx@localhost/shop")));
+      assert.ok(
+        processes().some((text) => text.includes(`mysql://backup:${"x".repeat(PASSWORD.length)}@localhost/shop`)),
+      );
       assert.equal(folders().length, 1);
       agent.kill("SIGKILL");
       const { stderr, stdout } = await agent.outcome();

@@ -114,7 +114,7 @@ programTest({
         return states.length > 0;
       });
       assert.deepEqual(processes().filter((text) => text.includes(PASSWORD)), []);
-      assert.ok(processes().some((text) => text.includes(url.replace(PASSWORD, "xxxxxx"))));
+      assert.ok(processes().some((text) => text.includes(url.replace(PASSWORD, "x".repeat(PASSWORD.length)))));
       assert.equal(folders().length, 1);
       agent.kill("SIGKILL");
       const { stderr, stdout } = await agent.outcome();

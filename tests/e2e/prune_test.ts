@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { ExitCode } from "../../src/base/errors.ts";
-import { ownProcessMark, processExists } from "../../src/cli/process/process_table.ts";
+import { ownProcessMark, processExists } from "../../src/library/machine/process_table.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { RepositoryAccess, World } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";

@@ -7,7 +7,7 @@ import { programTest } from "../helpers/programs.ts";
 import { concat, sqlDump } from "../helpers/world.ts";
 
 /** Sections whose lines are run one after another, as somebody would who reads them in this order. */
-const SECTIONS = [["README.md", "Daily use"], ["docs/commands.md", "By example"]] as const;
+const SECTIONS = [["README.md", "Daily use"], ["docs/using.md", "By example"]] as const;
 /** What asks a database itself rather than by its programs, which tables_test.ts does. */
 const NEEDS_SERVER = /\btables:postgresql:/;
 /** More than the 10 MiB that one line asks for. */

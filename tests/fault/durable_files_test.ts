@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path/posix";
 import { statusDirectoryWith } from "../../src/compat/twindb/status_directory.ts";
-import { openOutputFile } from "../../src/cli/output_file.ts";
+import { openOutputFile } from "../../src/ops/restore/output_file.ts";
 import { relativePath } from "../../src/store/layout.ts";
 import { type FileSystem, temporaryBeside, writeNewFile } from "../../src/store/local/local_file.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";

@@ -4,7 +4,7 @@
  */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../../src/base/clock.ts";
-import { ownProcessMark, processExists } from "../../src/cli/process/process_table.ts";
+import { ownProcessMark, processExists } from "../../src/library/machine/process_table.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { World } from "../../src/ops/access.ts";
 import { runInProcess } from "./command_line.ts";

@@ -4,6 +4,7 @@ import { ActiveSettings } from "../../src/cli/active_settings.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext, LocalFiles } from "../../src/cli/context.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
+import type { Events } from "../../src/library/events/events.ts";
 import type { Input, Output } from "../../src/cli/terminal/input_output.ts";
 import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
 import { writeWarning } from "../../src/cli/report/warning.ts";
@@ -28,6 +29,8 @@ interface Surroundings {
   readonly engines?: EngineRegistry;
   /** Whose configuration files are read; by default none is. */
   readonly configurationMachine?: CliContext["configurationMachine"];
+  /** Who hears of what the command does; by default nobody. */
+  readonly events?: Events;
   /** By default files and directories cannot be backed up. */
   readonly files?: LocalFiles;
 }
@@ -62,6 +65,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     ...around.engines && { engines: () => Promise.resolve(around.engines!) },
     ...around.configurationMachine &&
       { configurationMachine: around.configurationMachine, settings: new ActiveSettings() },
+    ...around.events && { events: () => Promise.resolve(around.events) },
     ...around.files && { files: around.files },
     askSecret: (question) => {
       questions.push(question);

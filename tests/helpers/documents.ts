@@ -77,7 +77,7 @@ export function codeOf({ text }: Page): { readonly lines: string[]; readonly spa
 }
 
 /** One option as the help shows it. */
-export interface HelpOption {
+interface HelpOption {
   /** For example `-o` and `--output`. */
   readonly names: readonly string[];
   /** The heading above it, such as `Options:`. */

@@ -56,8 +56,13 @@ export class Tmux implements AsyncDisposable {
 
   /** Types a line. */
   async type(line: string): Promise<void> {
-    await this.#run(["send-keys", "-l", line]);
+    await this.write(line);
     await this.press("Enter");
+  }
+
+  /** Types characters; a tab is the key. */
+  async write(characters: string): Promise<void> {
+    await this.#run(["send-keys", "-l", "--", characters]);
   }
 
   /** Presses a key: `Enter`, `C-c`. */

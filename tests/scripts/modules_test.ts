@@ -59,3 +59,22 @@ Deno.test("no folder has more files than can be seen at a glance", async () => {
   const crowded = [...folders].filter(([folder, { length }]) => length > MOST_FILES && !LISTS.has(folder));
   assert.deepEqual(crowded.map(([folder]) => folder), []);
 });
+
+/** The modules that are loaded with a module, itself included: those that it imports for more than types. */
+async function loadedWith(module: string, loaded = new Set<string>()): Promise<Set<string>> {
+  if (loaded.has(module)) return loaded;
+  loaded.add(module);
+  const source = await Deno.readTextFile(join(ROOT, module));
+  for (const [, specifier] of source.matchAll(/^(?:import|export) (?!type\b)[^;]*? from "(\.{1,2}\/[^"]+)";/gm)) {
+    await loadedWith(normalize(join(dirname(module), specifier!)), loaded);
+  }
+  return loaded;
+}
+
+Deno.test("the code of events is not loaded before somebody subscribes", async () => {
+  for (const module of ["main", ...["put", "get", "rm", "forget", "rotate"].map((name) => `cli/commands/${name}`)]) {
+    const loaded = await loadedWith(`src/${module}.ts`);
+    assert.ok(loaded.has("src/base/errors.ts"), "what is loaded is found");
+    assert.ok(!loaded.has("src/library/events/events.ts"), module);
+  }
+});

@@ -5,7 +5,10 @@ import * as errors from "../../src/base/errors.ts";
 import { progressJson } from "../../src/cli/report/json/standard_error_json.ts";
 import { Metrics } from "../../src/server/metrics.ts";
 import { GUARD_FORMATS } from "../../src/guard/guard.ts";
-import { allHelp, codeIn, type HelpOption, page, ROOT, sectionOf, tableRows } from "../helpers/documents.ts";
+import { EXIT_CODES, VARIABLES } from "../../src/cli/manual/facts.ts";
+import { FURTHER_PAGES, FURTHER_PAGES_OF_GROUPS } from "../../scripts/reference/further_pages.ts";
+import { referencePage } from "../../scripts/reference/page.ts";
+import { allHelp, codeIn, page, ROOT, sectionOf, tableRows } from "../helpers/documents.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 
 const COMMANDS = await page("docs/commands.md");
@@ -14,74 +17,65 @@ const HELP = await allHelp();
 /** Commands that can be run; `key` and `repair` alone do nothing. */
 const RUNNABLE = HELP.filter(({ command, commands }) => command !== "" && commands.length === 0);
 
-/** Groups of options that many commands have, by the section that has them. */
-const SHARED_GROUPS = {
-  "Files and directories:": "Files and directories",
-  "Repository:": "Repository",
-  "Repositories on other machines:": "Repositories on other machines",
-  "Repository to copy from:": "Repository to copy from",
-  "Second repository:": "Second repository",
-  "Pruning:": "Pruning",
-} as const;
-const EVERYWHERE = ["--config", "--debug", "--help", "--profile"];
-
-/** A table of options as a page has it: the names, and the whole row. */
-function optionRows(text: string): { readonly names: string[]; readonly row: string }[] {
-  if (!text.includes("| Option ")) return [];
-  return tableRows(text, "Option").map((cells) => ({
-    names: codeIn(cells[0]!).map((code) => code.replace(/ .*/, "")),
-    row: cells.join(" "),
-  }));
-}
-
-/** That a table has just these options, with all values and the default of each. */
-function assertDescribed(where: string, rows: ReturnType<typeof optionRows>, options: readonly HelpOption[]): void {
-  const sorted = (all: readonly { readonly names: readonly string[] }[]) =>
-    all.map(({ names }) => names.join(", ")).sort();
-  assert.deepEqual(sorted(rows), sorted(options), where);
-  for (const { names, choices, default: standard } of options) {
-    const { row } = rows.find((found) => found.names.join() === names.join())!;
-    for (const word of [...choices, ...standard === undefined ? [] : [standard]]) {
-      assert.ok(row.includes(word), `${where} ${names}: ${word}`);
-    }
-  }
-}
-
-Deno.test("docs/commands.md describes every command, and no other", () => {
-  const headings = [...sectionOf(COMMANDS, "Commands").matchAll(/^### (.+)$/gm)].map(([, name]) => name!);
-  assert.deepEqual(headings.sort(), [...RUNNABLE.map(({ command }) => command), "help"].sort());
+Deno.test("docs/commands.md is up to date", async () => {
+  assert.equal(COMMANDS.text, await referencePage(), "run: deno task reference");
 });
 
-Deno.test("docs/commands.md describes every option of every command, with its values and its default", () => {
-  for (const { command, options } of RUNNABLE) {
-    const own = options.filter(({ group, names }) => group === "Options:" && !EVERYWHERE.includes(names.at(-1)!));
-    const pruning = command === "prune" ? options.filter(({ group }) => group === "Pruning:") : [];
-    assertDescribed(command, optionRows(sectionOf(COMMANDS, command)), [...own, ...pruning]);
-  }
-});
-
-Deno.test("docs/commands.md describes the options that many commands have, and which commands lack them", () => {
-  for (const [group, heading] of Object.entries(SHARED_GROUPS)) {
-    const having = RUNNABLE.filter(({ options }) => options.some((option) => option.group === group));
-    const own = having[0]!.options.filter((option) => option.group === group);
-    assertDescribed(heading, optionRows(sectionOf(COMMANDS, heading)), own);
-    for (const { command, options } of having) {
-      const names = options.filter((option) => option.group === group).map((option) => option.names.join());
-      assert.deepEqual(names, own.map((option) => option.names.join()), `${group} of ${command}`);
-    }
-  }
-  const common = sectionOf(COMMANDS, "Common options");
-  assertDescribed(
-    "common",
-    optionRows(common),
-    HELP[1]!.options.filter(({ names }) => EVERYWHERE.includes(names.at(-1)!)),
+/** The names of all options in the tables of a text. */
+function optionsIn(text: string): string[] {
+  return text.split("\n").filter((line) => /^\| `-/.test(line)).map((line) =>
+    codeIn(line.split("|")[1]!).map((code) => code.replace(/ .*/, "")).join(", ")
   );
-  const [, lacking] = /except ([^]*?),\s+which\s+open/.exec(common)!;
-  const without = RUNNABLE.filter(({ options }) => options.every(({ group }) => group !== "Repository:"));
-  assert.deepEqual(codeIn(lacking!).sort(), [...without.map(({ command }) => command), "help"].sort());
-  const [, pruning] = /\n((?:`\w+`[, and]*)+)\s+have/.exec(sectionOf(COMMANDS, "Pruning"))!;
-  const removing = RUNNABLE.filter(({ options }) => options.some(({ group }) => group === "Pruning:"));
-  assert.deepEqual(codeIn(pruning!).sort(), removing.map(({ command }) => command).sort());
+}
+
+// What the help prints is compared, and not the description of the commands, from which the page is made.
+Deno.test("docs/commands.md has every option of every command that the help has, with its values and its default", () => {
+  for (const { command, options } of RUNNABLE) {
+    const own = sectionOf(COMMANDS, command);
+    const links = [...own.matchAll(/^Common options: ([^]*?)\.$/gm)].flatMap(([, list]) =>
+      [...list!.matchAll(/\[([^\]]+)\]/g)].map(([, title]) => title!.replaceAll(/\s+/g, " "))
+    );
+    const text = [own, ...["Every command", ...links].map((title) => sectionOf(COMMANDS, title))].join("\n");
+    assert.deepEqual(optionsIn(text).sort(), options.map(({ names }) => names.join(", ")).sort(), command);
+    for (const { names, choices, default: standard } of options) {
+      const row = text.split("\n").find((line) =>
+        line.startsWith(`| ${names.map((name) => `\`${name}`).join("`, ")}`)
+      )!;
+      for (const word of [...choices, ...standard === undefined ? [] : [standard]]) {
+        assert.ok(row.includes(word), `${command} ${names}: ${word}`);
+      }
+    }
+  }
+});
+
+Deno.test("docs/commands.md has every command of the help, and no other", () => {
+  const headings = [...sectionOf(COMMANDS, "Commands").matchAll(/^### (.+)$/gm)].map(([, name]) => name!);
+  assert.deepEqual(headings.sort(), [...HELP.map(({ command }) => command), "help"].filter(Boolean).sort());
+});
+
+Deno.test("docs/commands.md sends readers to further pages for commands and groups that exist", () => {
+  for (const command of Object.keys(FURTHER_PAGES)) assert.ok(HELP.some((help) => help.command === command), command);
+  for (const group of Object.keys(FURTHER_PAGES_OF_GROUPS)) {
+    assert.ok(HELP.some(({ options }) => options.some((option) => option.group === `${group}:`)), group);
+  }
+});
+
+Deno.test("the manual and the overview have every exit code", () => {
+  assert.deepEqual(
+    EXIT_CODES.map(([code]) => code),
+    Object.values(errors.ExitCode).sort((a, b) => a - b),
+  );
+});
+
+Deno.test("the variables of the manual stand in docs/repositories.md", () => {
+  const described = tableRows(sectionOf(REPOSITORIES, "Environment variables"), "Variable").flatMap(([name]) =>
+    codeIn(name!)
+  );
+  for (const [name] of VARIABLES) assert.ok(described.includes(name), name);
+  assert.deepEqual(
+    described.filter((name) => name.startsWith("AGENT_")).sort(),
+    VARIABLES.map(([name]) => name).sort(),
+  );
 });
 
 Deno.test("docs/output.md has every exit code", async () => {

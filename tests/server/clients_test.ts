@@ -114,14 +114,15 @@ Deno.test("a client that does not take its answer is cut off", async () => {
 });
 
 Deno.test("a refused upload of any size tells why; a small rest keeps the connection", async () => {
-  await using box = await withRepository({ patience: { lingerMs: 100 } });
+  await using box = await withRepository({ patience: { lingerMs: 60_000 } });
   using small = await box.dial();
   small.send(head("POST", `/nowhere/data/${nameOf(CONTENT)}`, "Content-Length: 1000"));
   await small.answers(1);
   small.send(CONTENT);
   small.send(head("GET", "/healthz"));
   assert.match(await small.answers(2), /^HTTP\/1.1 404[^]*HTTP\/1.1 200/);
-  using large = await box.dial();
+  await using impatient = await withRepository({ patience: { lingerMs: 100 } });
+  using large = await impatient.dial();
   large.send(head("POST", `/nowhere/data/${nameOf(CONTENT)}`, "Content-Length: 100000000"));
   assert.match(await large.closed(), /^HTTP\/1.1 404[^]*connection: close/i);
 });
@@ -215,7 +216,7 @@ Deno.test("a stop lets the requests under way end, and cuts those that do not", 
     raw.send(content.subarray(0, 500));
   }
   await until(async () => (await box.files()).length === 2);
-  const stopped = box.stop(300);
+  const stopped = box.stop(3000);
   await idle.closed();
   finishing.send(CONTENT.subarray(500));
   assert.match(await finishing.closed(), /^HTTP\/1.1 200[^]*connection: close/i);

@@ -4,7 +4,7 @@ import { UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type CacheRemoval, type CacheRow, clearCache, listCache, tidyCache } from "../../ops/cache.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
-import { cacheDirectory, cacheLimit } from "../options/cache_directory.ts";
+import { cacheDirectory, cacheLimit } from "../../store/cache/cache_place.ts";
 import { cachedRepositoryJson, cacheJson, cacheRemovalJson } from "../report/json/machine_json.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

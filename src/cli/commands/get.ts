@@ -24,13 +24,8 @@ import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { looksBinary } from "../terminal/binary.ts";
-import {
-  isStandardOutput,
-  openOutputFile,
-  type OutputFile,
-  type OutputFileOptions,
-  writeToReader,
-} from "../output_file.ts";
+import { openOutputFile, type OutputFile, type OutputFileOptions } from "../../ops/restore/output_file.ts";
+import { isStandardOutput, writeToReader } from "../standard_output.ts";
 import { formatRate, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";

@@ -15,6 +15,8 @@ import { parseMinOfParent } from "../../policy/shrinkage.ts";
 import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
 import type { ActionSession } from "../../library/events/events.ts";
 import { putJson } from "../report/json/manifest_json.ts";
+import { ownDirectories } from "../../library/opening/own_directories.ts";
+import { cacheDirectory } from "../../store/cache/cache_place.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
@@ -33,7 +35,6 @@ import {
   planInput,
   withAdviceOnPath,
 } from "../options/put_input.ts";
-import { ownDirectories } from "../options/own_directories.ts";
 import { PATH_OPTIONS } from "../options/put_paths.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { withSecondRepository } from "../options/second_repository.ts";
@@ -230,7 +231,11 @@ async function backUp(
     decided.push(line);
     if (!options.quiet && !options.json) await writeNote(line, stderr);
   };
-  const own = () => ownDirectories([access, ...request.also ? [request.also] : []], options, context);
+  const own = () =>
+    ownDirectories([access, ...request.also ? [request.also] : []], {
+      cache: cacheDirectory(options.cacheDir, context.env),
+      directory: context.files?.directory ?? "/",
+    });
   const isDry = isDryRun(input);
   const opened = await openInput(input, { ...how, own, note }, context);
   const files = input.kind === "files" ? new FileSteps() : undefined;

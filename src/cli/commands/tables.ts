@@ -17,7 +17,8 @@ import { listDump, type ListedTable, loadDump } from "../../ops/tables/load_dump
 import type { CliContext } from "../context.ts";
 import { collect } from "../options/repeated_options.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { isStandardOutput, openOutputFile, writeToReader } from "../output_file.ts";
+import { openOutputFile } from "../../ops/restore/output_file.ts";
+import { isStandardOutput, writeToReader } from "../standard_output.ts";
 import { dumpDoneJson, dumpedTableJson } from "../report/json/tables/dump_file_json.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { summaryLines } from "../report/put_summary.ts";

@@ -3,14 +3,14 @@
  * chain. With `--restore` a database really restores it.
  */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { IntegrityError, UsageError } from "../../base/errors.ts";
-import { shortId } from "../../base/id.ts";
+import { UsageError } from "../../base/errors.ts";
 import type { CheckedMember } from "../../backup/chain/chain_check.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { formatSize } from "../../base/text/size.ts";
 import type { VerifiedFiles } from "../../backup/files/verify_files.ts";
 import type { VerifiedStream } from "../../backup/content/read_verified.ts";
 import { type OpenBackup, withBackup } from "../../ops/restore/get.ts";
+import { verifyBackup } from "../../ops/restore/verify_backup.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
@@ -82,29 +82,19 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
     const streams = new StreamCounter(progress);
     const request = { selector, noLock: !options.lock };
     await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
-      refuseEmpty(open);
       streams.expect(open.files);
-      for (const file of options.chain ? [] : open.files) {
-        const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
-        assertSameVerdict(verified);
-        if (options.json) await writeJson(stdout, verifiedJson(verified, open.backup));
-        else if (!options.quiet) await writeLine(stdout, verifiedLine(verified, progress.seconds));
-      }
-      if (!options.chain) await open.verifyTables();
-      const verifiedTree = options.chain ? null : await open.verifyFiles();
-      if (verifiedTree !== null) await tellFiles(open, verifiedTree, progress.seconds, options, context);
-      await verifyChain(open, options, context);
+      const { chain } = await verifyBackup(open, {
+        chainOnly: options.chain === true,
+        async onStream(verified) {
+          if (options.json) await writeJson(stdout, verifiedJson(verified, open.backup));
+          else if (!options.quiet) await writeLine(stdout, verifiedLine(verified, progress.seconds));
+        },
+        onFiles: (verified) => tellFiles(open, verified, progress.seconds, options, context),
+        onChain: (members) => options.json ? writeJson(stdout, verifiedChainJson(open.backup.id, members)) : undefined,
+      });
+      if (chain !== null && !options.json && !options.quiet) await writeLine(stdout, chainLine(open, chain));
     });
   });
-}
-
-/** Refuses an empty backup, whose restore would succeed but produce nothing. */
-function refuseEmpty({ backup: { series, id }, files, manifest }: OpenBackup): void {
-  if (files.length === 0 && (manifest?.tree?.files ?? 0) === 0) {
-    throw new IntegrityError(
-      `The backup ${series}@${shortId(id)} holds no file, so it restores to nothing; "agent ls" shows others`,
-    );
-  }
 }
 
 /** Tells what was read of a backup of files. */
@@ -126,37 +116,11 @@ async function tellFiles(
   );
 }
 
-/** Reports the state of the chain. Throws `IntegrityError` if any member is not intact. */
-async function verifyChain(open: OpenBackup, options: VerifyOptions, { stdout }: CliContext): Promise<void> {
-  const { backup, checkChain } = open;
-  if (backup.info === null && !options.chain) return;
-  const members = await checkChain();
-  if (options.json) await writeJson(stdout, verifiedChainJson(backup.id, members));
-  const problems = members.map(({ problem }) => problem).filter((problem) => problem !== null);
-  if (problems.length > 0) throw new IntegrityError(chainMessage(problems));
-  if (!options.json && !options.quiet) await writeLine(stdout, chainLine(open, members));
-}
-
-function chainMessage(problems: readonly string[]): string {
-  const shown = problems.slice(0, 3).join("; ");
-  const more = problems.length > 3 ? `; and ${problems.length - 3} more` : "";
-  return `Damaged chain: ${shown}${more}; begin a new one with "agent put --level full"`;
-}
-
 function chainLine({ backup: { series, info } }: OpenBackup, members: readonly CheckedMember[]): string {
   if (info === null) return `OK chain of ${series}: made by another tool, no manifest`;
   const gone = members.filter(({ state }) => state === "gone").length;
   const read = formatCount(members.length - gone, "manifest");
   return `OK chain of ${series}: level ${info.level}, ${read} read and linked${gone > 0 ? `, ${gone} gone` : ""}`;
-}
-
-/** Refuses a stream that was whole when it was stored but is not when it is read. */
-function assertSameVerdict({ file, summary: { verdict } }: VerifiedStream): void {
-  if (file.expected?.guard?.complete === true && verdict.complete === false) {
-    throw new IntegrityError(
-      `"${file.path}" was whole when it was stored and is not any more: ${verdict.reason}; do not use it`,
-    );
-  }
 }
 
 function verifiedLine({ file, summary }: VerifiedStream, seconds: number): string {

@@ -2,7 +2,8 @@
 import { versionJson } from "../report/json/machine_json.ts";
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { allOptions, type OptionsOf } from "../specification.ts";
-import type { CliContext, VersionInfo } from "../context.ts";
+import type { VersionInfo } from "../../library/machine/version.ts";
+import type { CliContext } from "../context.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 
 /** The command's specification. */

@@ -3,7 +3,8 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { parseSize } from "../../base/text/size.ts";
-import type { NetworkOptions, Proxies } from "../../store/http/client.ts";
+import type { NetworkOptions } from "../../store/http/client.ts";
+import { proxiesOf } from "../../store/http/proxy_variables.ts";
 import type { Retry } from "../../store/retry.ts";
 import { retryJson } from "../report/json/standard_error_json.ts";
 import type { CliContext } from "../context.ts";
@@ -55,19 +56,8 @@ export async function networkOptions(values: NetworkOptionValues, context: CliCo
     ...values.insecureTls ? { insecureTls: true } : {},
     ...values.limitUpload === undefined ? {} : { uploadBytesPerSecond: parseRate(values.limitUpload) },
     ...values.limitDownload === undefined ? {} : { downloadBytesPerSecond: parseRate(values.limitDownload) },
-    ...proxiesOf(context),
+    ...proxiesOf(context.env),
   };
-}
-
-/**
- * The usual proxy variables; those in capitals come first. ALL_PROXY is not used, as in restic, but must be noticed,
- * because `fetch` would follow it.
- */
-function proxiesOf({ env }: CliContext): { readonly proxies?: Proxies } {
-  const [http, https, except, all] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"]
-    .map((name) => env(name) || env(name.toLowerCase()) || undefined);
-  if ([http, https, all].every((proxy) => proxy === undefined)) return {};
-  return { proxies: { ...http && { http }, ...https && { https }, ...except && { except } } };
 }
 
 /** The `name=value` settings by name. Throws `UsageError` for a text without a value. */

@@ -5,16 +5,14 @@ import type { FilesRequest } from "../../engine/files/files_request.ts";
 import { expandPattern } from "../../engine/files/roots/path_glob.ts";
 import type { PathLook } from "../../engine/files/roots/path_look.ts";
 import { pathsInLines, pathsInRawList, patternsInList } from "../../engine/files/roots/path_list.ts";
-import { planRoots, type RootsContext } from "../../engine/files/roots/plan_roots.ts";
+import { planRoots } from "../../engine/files/roots/plan_roots.ts";
 import { pseudoFileSystems } from "../../engine/files/roots/pseudo_file_systems.ts";
 import { type Rule, rulesOfFile } from "../../engine/files/selection/pattern.ts";
 import { byteStringOf } from "../../format/byte_string.ts";
+import type { OwnDirectory } from "../../library/opening/agent_parts.ts";
 import type { CliContext, LocalFiles } from "../context.ts";
 import { readFileBytesOrInput } from "../text_file.ts";
 import type { GivenPaths, ListForm } from "./put_paths.ts";
-
-/** A directory of this program: where it is, and what, for messages. */
-export type OwnDirectory = RootsContext["own"][number];
 
 /** What to read, and what to tell before. */
 interface PlannedFiles {

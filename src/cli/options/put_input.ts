@@ -11,7 +11,8 @@ import { DEFAULT_FILE_NAME, parseFileName, parseStreamPath, type StreamPath } fr
 import { type GuardChoice, parseGuardChoice } from "../../guard/guard.ts";
 import type { PutInput } from "../../ops/put.ts";
 import type { CliContext } from "../context.ts";
-import { type OwnDirectory, planFiles } from "./put_files.ts";
+import type { OwnDirectory } from "../../library/opening/agent_parts.ts";
+import { planFiles } from "./put_files.ts";
 import { type GivenPaths, namesLists, parsePaths, type PathOptions, refusePathOptions } from "./put_paths.ts";
 
 /** How many streams are read at once by default: each is a dump that its server has to produce. */

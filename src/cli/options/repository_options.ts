@@ -4,16 +4,17 @@ import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
 import type { CacheAccess, RepositoryAccess } from "../../ops/access.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
+import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
+import { readNamedFile } from "../../password/named_file.ts";
 import { isRemote, openStore } from "../../store/built_in.ts";
 import { LastKey } from "../../store/cache/last_key.ts";
 import type { StoreDependencies } from "../../store/store_urls.ts";
-import { cacheDirectory, cacheLimit } from "./cache_directory.ts";
+import { cacheDirectory, cacheLimit } from "../../store/cache/cache_place.ts";
 import type { CliContext } from "../context.ts";
 import { type OptionsOf, withOptions } from "../specification.ts";
 import { NETWORK_OPTIONS, networkOptions, retryTeller, storeSettings } from "./network_options.ts";
 import { writeWarning } from "../report/warning.ts";
 import { openingOf } from "../settings/named_repository.ts";
-import { decodeTextFile, trimWhiteSpace } from "../password/decode.ts";
 import {
   firstPassword,
   MAIN_PASSWORD,
@@ -21,11 +22,10 @@ import {
   passwordAccess,
   type PasswordWording,
 } from "../password/sources.ts";
-import { readFileBytes } from "../text_file.ts";
 
 const PLACE_OPTIONS = new Command()
   .optionsGroup("Repository:")
-  .option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY)")
+  .option("-r, --repo <url>", "repository: name, path or URL (AGENT_REPOSITORY)")
   .option("--repository-file <file>", "file that holds the repository's URL (AGENT_REPOSITORY_FILE)");
 
 /** The options to add to commands. */
@@ -136,7 +136,7 @@ function variables({ env }: CliContext): ((name: string) => string | undefined)[
 
 /** Reads the URL from a file, as restic does. Throws `UsageError` if the file is not text. */
 async function urlOfFile(path: string): Promise<string> {
-  const url = trimWhiteSpace(decodeTextFile(await readFileBytes(path, "repository")).bytes);
+  const url = trimWhiteSpace(decodeTextFile(await readNamedFile(path, "repository")).bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(url);
   } catch (cause) {

@@ -3,11 +3,10 @@ import { Command } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
+import { passwordOfCommand } from "../../password/password_command.ts";
+import { passwordOfFile, type PasswordUse } from "../../password/password_file.ts";
 import type { CliContext } from "../context.ts";
 import type { OptionsOf } from "../specification.ts";
-import { readFileBytes } from "../text_file.ts";
-import { passwordOfCommand } from "./password_command.ts";
-import { decodeTextFile, trimWhiteSpace } from "./decode.ts";
 import { type PasswordFile, writePasswordFile } from "./new_file.ts";
 
 /** The password options to add to commands. */
@@ -18,11 +17,6 @@ export const PASSWORD_OPTIONS = new Command()
 
 /** The values of these options as given. */
 type PasswordOptions = OptionsOf<typeof PASSWORD_OPTIONS>;
-
-/** Whether a password is for a new key, or must open an existing one. */
-interface PasswordUse {
-  readonly isNew: boolean;
-}
 
 /** The number of tries at the terminal, as in restic. */
 const TRIES = 3;
@@ -110,7 +104,10 @@ async function configuredPassword(
 ): Promise<Uint8Array | undefined> {
   const fromFile = (path: string) => passwordOfFile(path, "password", use);
   const missed = (context.withheldSecrets ?? []).filter((name) => !OWN_VARIABLE.test(name));
-  const fromCommand = (command: string) => passwordOfCommand(command, missed);
+  const fromCommand = async (command: string) => {
+    if (context.runsPasswordCommands === false) throw new UsageError("No password command may be run here");
+    return await passwordOfCommand(command, missed);
+  };
   if (options.passwordFile !== undefined) return await fromFile(options.passwordFile);
   if (options.passwordCommand !== undefined) return await fromCommand(options.passwordCommand);
   const { env } = context;
@@ -135,25 +132,6 @@ async function optional<T>(value: string | undefined, use: (value: string) => Pr
 function bytesOfVariable(name: string, { env, envBytes }: CliContext): Promise<Uint8Array | undefined> {
   const bytes = envBytes === undefined ? new TextEncoder().encode(env(name) ?? "") : envBytes(name);
   return Promise.resolve(bytes?.length ? bytes : undefined);
-}
-
-/**
- * Reads a password from a file. A new password must not be broken UTF-16: each broken part decodes to U+FFFD, so many
- * different files would give the same password. An existing password is decoded as restic decodes it.
- */
-async function passwordOfFile(path: string, what: string, { isNew }: PasswordUse): Promise<Uint8Array> {
-  const { bytes, isExact } = decodeTextFile(await readFileBytes(path, what));
-  const password = trimWhiteSpace(bytes);
-  if (password.length === 0) {
-    throw new UsageError(`Refusing an empty password: there is none in the ${what} file "${path}"; write one there`);
-  }
-  if (isNew && !isExact) {
-    throw new UsageError(
-      `Refusing the ${what} in "${path}": the file has a byte order mark of UTF-16 and is not UTF-16, so parts of it ` +
-        "would not count; write it as UTF-8, or without these first two bytes",
-    );
-  }
-  return password;
 }
 
 async function isTaken(path: string): Promise<boolean> {

@@ -1,21 +1,22 @@
 /** Start and end of the program: builds the context from the real process, and runs the command line in it. */
-import { hostname, userInfo } from "node:os";
 import { systemClock } from "../../base/clock.ts";
 import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
 import { ActiveSettings } from "../active_settings.ts";
 import { askSecret } from "../terminal/ask_secret.ts";
-import type { CliContext, VersionInfo } from "../context.ts";
+import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { reportFailure } from "../report/failure_report.ts";
 import { hidePasswords } from "./hidden_arguments.ts";
 import { localFiles, workingDirectory } from "./local_files.ts";
-import { memoryLimit } from "./memory_limit.ts";
+import { memoryLimit } from "../../library/machine/memory_limit.ts";
 import { assertOpenFiles } from "./open_files.ts";
 import { writeLine } from "../terminal/write.ts";
 import { byteStringArguments, readOwnProcess } from "./process_bytes.ts";
-import { isInForeground, ownProcessMark, processExists, textOf } from "./process_table.ts";
+import { ownIdentity } from "../../library/machine/identity.ts";
+import { isInForeground, processExists, textOf } from "../../library/machine/process_table.ts";
+import { versionInfo } from "../../library/machine/version.ts";
 import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "../program.ts";
 import { Environment } from "./secrets.ts";
 import { clearBeforeStops, type Interrupt, interruptOnSignals } from "./signals.ts";
@@ -71,7 +72,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     every,
     world: {
       clock: systemClock,
-      identity: identity(),
+      identity: ownIdentity(),
       processExists,
       randomBytes: systemRandomBytes,
       ...memoryBudget({ limitBytes: memoryLimit(), cores: navigator.hardwareConcurrency }),
@@ -132,36 +133,6 @@ function every(ms: number, tick: () => void): () => void {
 /** Says whom we wait for. The advice in the message is left out, because we already follow it. */
 function waitingText({ message }: LockedError): string {
   return `agent: waiting: ${message.split("; ")[0]!}`;
-}
-
-function identity() {
-  const mark = ownProcessMark();
-  return { hostname: hostname(), ...user(), pid: Deno.pid, ...mark && { process: mark } };
-}
-
-/**
- * The user of this process. In containers, a uid may have no account; its number then serves as the name, as in `ls
- * -l`.
- */
-function user() {
-  try {
-    const { username, uid, gid } = userInfo();
-    return { username, uid, gid };
-  } catch {
-    const uid = Deno.uid() ?? 0;
-    return { username: String(uid), uid, gid: Deno.gid() ?? 0 };
-  }
-}
-
-/** What the build recorded; a source tree has nothing. */
-function versionInfo(): VersionInfo {
-  const build = (globalThis as { AGENT_BUILD?: { form: string; version: string; commit?: string } }).AGENT_BUILD;
-  return {
-    version: build?.version ?? "0.0.0-source",
-    commit: build?.commit ?? null,
-    deno: Deno.version.deno,
-    form: build?.form ?? "source",
-  };
 }
 
 /** Reports each problem once, because several parts of a command may have the same one. */

@@ -2,7 +2,7 @@
 import { ExitCode, InterruptedError } from "../../base/errors.ts";
 import type { CliContext } from "../context.ts";
 import type { TerminalLine } from "../terminal/terminal_line.ts";
-import { hasJobControl } from "./process_table.ts";
+import { hasJobControl } from "../../library/machine/process_table.ts";
 
 /** How long a command may tidy up after a signal. */
 const TIDY_UP_MS = 1700;

@@ -6,9 +6,9 @@ import { UsageError } from "../../base/errors.ts";
 import { NAME, type RepositorySettings } from "../../config/configuration.ts";
 import { type SecretKey, secretOf } from "../../config/secrets.ts";
 import type { CliContext } from "../context.ts";
-import { decodeTextFile, trimWhiteSpace } from "../password/decode.ts";
-import { passwordOfCommand } from "../password/password_command.ts";
-import { readFileBytes } from "../text_file.ts";
+import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
+import { passwordOfCommand } from "../../password/password_command.ts";
+import { readNamedFile } from "../../password/named_file.ts";
 import { isSet, variableFor } from "./variables.ts";
 
 /** The option values that a repository's settings may replace. */
@@ -173,6 +173,6 @@ async function secretText(
     ? neededVariable(secret.name, repository, context)
     : secret.kind === "command"
     ? await passwordOfCommand(secret.command, context.withheldSecrets ?? [])
-    : trimWhiteSpace(decodeTextFile(await readFileBytes(secret.path, key)).bytes);
+    : trimWhiteSpace(decodeTextFile(await readNamedFile(secret.path, key)).bytes);
   return new TextDecoder().decode(bytes);
 }

@@ -2,13 +2,13 @@
  * The layout of help: usage, description, arguments, options, notes, examples, in this order for every command, and no
  * line wider than the terminal.
  */
-import type { Command, Help, Option } from "@commander-js/extra-typings";
+import type { Command, CommandUnknownOpts, Help, Option } from "@commander-js/extra-typings";
 import type { Output } from "./input_output.ts";
 import { wrapText } from "./table.ts";
 import { widthOf } from "./terminal_text.ts";
 
 /** A command line as an example, and its purpose. */
-type Example = readonly [commandLine: string, meaning?: string];
+export type Example = readonly [commandLine: string, meaning?: string];
 
 /** The notes below the options of a command. */
 export interface HelpNotes {
@@ -24,9 +24,24 @@ const INDENT = "  ";
 /** The groups that come last, in this order: options that many commands share. A command's own options come first. */
 const LAST_GROUPS = ["Pruning:", "Repository:", "Repositories on other machines:"];
 
+/** The notes of the commands whose help was made. Commander itself keeps no more than a function that makes a text. */
+const SHOWN = new WeakMap<Command, HelpNotes>();
+
 /** Notes in the form that `addHelpText` takes. */
 export function helpNotes(notes: HelpNotes): (context: { readonly command: Command }) => string {
-  return ({ command }) => notesText(notes, widthOfHelp(command));
+  return ({ command }) => {
+    SHOWN.set(command, notes);
+    return notesText(notes, widthOfHelp(command));
+  };
+}
+
+/** The notes that were given to a command. Makes its help for that, and shows it to nobody. */
+export function notesOf(command: CommandUnknownOpts): HelpNotes {
+  const output = command.configureOutput();
+  command.configureOutput({ ...output, writeOut: () => {}, getOutHelpWidth: () => USUAL_COLUMNS });
+  command.outputHelp();
+  command.configureOutput(output);
+  return SHOWN.get(command as unknown as Command) ?? {};
 }
 
 /** Where help is written, and the environment variables. */

@@ -12,6 +12,8 @@ export interface CommandOptions {
   readonly onStderr?: ((bytes: Uint8Array) => Promise<void>) | undefined;
   /** Variables that the command does not get but may need; the error names them if the command fails. */
   readonly withheld?: readonly string[];
+  /** What the command reads: `inherit`, the default, is the standard input of this process; `null` is empty. */
+  readonly stdin?: "inherit" | "null";
 }
 
 /** Options of a command for the shell that runs beside others. */
@@ -28,7 +30,8 @@ export interface ShellOptions {
 }
 
 /**
- * Starts a command. Its standard input is this process's own, and so is its standard error unless `onStderr` is given.
+ * Starts a command. Its standard input is this process's own unless `stdin` says otherwise, and so is its standard error
+ * unless `onStderr` is given.
  * Throws `SourceError` if the command cannot be started.
  *
  * `cancel` ends the command, by force if it ignores SIGTERM. If this process has no terminal, as in a nightly job, that
@@ -36,12 +39,15 @@ export interface ShellOptions {
  * it can ask for a password (`mysqldump -p`), and Ctrl-C reaches what it started; what is left breaks off at the closed
  * pipe.
  */
-export function commandSource(argv: readonly string[], { onStderr, withheld = [] }: CommandOptions = {}): JudgedSource {
+export function commandSource(
+  argv: readonly string[],
+  { onStderr, withheld = [], stdin = "inherit" }: CommandOptions = {},
+): JudgedSource {
   const [program, ...args] = argv;
   const child = start({
     program: program!,
     args,
-    stdin: "inherit",
+    stdin,
     ownGroup: !hasTerminal(),
     stderr: onStderr === undefined ? "inherit" : { take: onStderr },
   });

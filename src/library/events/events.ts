@@ -97,42 +97,54 @@ export class Events {
 
   /**
    * Runs an action, which tells by `begin` when it is about to change anything; then tells what came of it, which is
-   * what `resultOf` says, or that it failed. Throws what the action throws. No handler of an event after it changes
-   * that.
+   * what `told` makes of its result, or that it failed. Throws what the action throws. No handler of an event after it
+   * changes that.
    */
   async perform<Result>(
     action: Action,
-    request: ActionRequest,
-    work: (session: ActionSession) => Promise<Result>,
-    resultOf: (result: Result) => EventResult,
-  ): Promise<Result> {
-    return await this.attempt(request, async (common) => {
-      let begun: Promise<void> | undefined;
-      let told: Promise<void> | undefined;
-      const session: ActionSession = {
-        id: common.session,
-        begin: () => begun ??= this.#ask({ ...common, event: `before${action}` }),
-        done: (result) => told ??= this.#tell({ ...common, event: `on${action}`, result }),
-      };
-      const result = await work(session);
-      await session.done(resultOf(result));
-      return result;
-    });
-  }
-
-  /** Runs what has no events of its own, and tells by onError if it fails. Throws what it throws. */
-  async attempt<Result>(
     { series, signal = new AbortController().signal }: ActionRequest,
-    work: (common: Pick<AgentEvent, "session" | "series" | "signal">) => Promise<Result>,
+    work: (session: ActionSession) => Promise<Result>,
+    told: (result: Result) => EventResult,
   ): Promise<Result> {
     const common = { session: this.#options.randomUuid(), series, signal };
+    let beginning: Promise<void> | undefined;
+    let telling: Promise<void> | undefined;
+    const session: ActionSession = {
+      id: common.session,
+      begin: () => beginning ??= this.#ask({ ...common, event: `before${action}` }),
+      done: (result) => telling ??= this.#tell({ ...common, event: `on${action}`, result }),
+    };
+    let result: Result;
     try {
-      return await work(common);
-    } catch (thrown) {
-      const error = thrown instanceof AgentError ? thrown : new AgentError(messageOf(thrown), { cause: thrown });
-      await this.#tell({ ...common, event: "onError", error });
-      throw thrown;
+      result = await work(session);
+    } catch (error) {
+      await this.#tellError(error, common);
+      throw error;
     }
+    await session.done(told(result));
+    return result;
+  }
+
+  /**
+   * Runs work that is no action of its own, such as a check, and passes it its session: only its failure is told. Throws
+   * what the work throws.
+   */
+  async watch<Result>(
+    { series, signal = new AbortController().signal }: ActionRequest,
+    work: (session: string) => Promise<Result>,
+  ): Promise<Result> {
+    const session = this.#options.randomUuid();
+    try {
+      return await work(session);
+    } catch (error) {
+      await this.#tellError(error, { session, series, signal });
+      throw error;
+    }
+  }
+
+  async #tellError(thrown: unknown, common: Pick<AgentEvent, "session" | "series" | "signal">): Promise<void> {
+    const error = thrown instanceof AgentError ? thrown : new AgentError(messageOf(thrown), { cause: thrown });
+    await this.#tell({ ...common, event: "onError", error });
   }
 
   /** Tells what is about to happen. Throws what the first handler throws that objects. */

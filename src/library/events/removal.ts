@@ -24,12 +24,11 @@ function onlyOne(series: readonly (string | null)[]): string | null {
 }
 
 /**
- * The removed backups. Of named ones, the only one if it is one; the verdicts of restores on trial that went with them
- * are not counted then.
+ * The removed backups, without the verdicts of restores on trial that went with them. Of named ones, the only one if it
+ * is one.
  */
 export function removedBy({ kind }: RetentionRequest, { groups }: Forgotten): EventResult {
-  const removed = groups.flatMap(({ remove }) => remove).map(({ backup }) => backup);
-  if (kind !== "backups") return removed;
-  const [first, ...others] = removed.filter(({ series }) => !isOfRestoreTests(series));
-  return first !== undefined && others.length === 0 ? first : removed.length === 1 ? removed[0]! : removed;
+  const all = groups.flatMap(({ remove }) => remove).map(({ backup }) => backup);
+  const removed = all.filter(({ series }) => !isOfRestoreTests(series));
+  return kind === "backups" && removed.length === 1 ? removed[0]! : removed;
 }

@@ -23,6 +23,8 @@ export interface RetentionFilter {
   readonly hosts?: readonly string[];
   /** Any of these series, or a series below one of them. */
   readonly series?: readonly string[];
+  /** Whether the series below those named are left alone. */
+  readonly exactSeries?: boolean;
   /** All of these paths, as in restic. */
   readonly paths?: readonly string[];
   /** A backup matches if it has all tags of one of these lists. The list `[""]` matches backups without tags. */
@@ -115,9 +117,13 @@ function refuseUnknown(all: readonly RetentionBackup[], filter: Pick<RetentionFi
 
 function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
   return (filter.hosts === undefined || filter.hosts.includes(host)) &&
-    (filter.series?.some((name) => isOrLiesBelow(series, name)) ?? !isOfRestoreTests(series)) &&
+    (filter.series?.some((name) => isMeant(series, name, filter)) ?? !isOfRestoreTests(series)) &&
     (filter.paths ?? []).every((path) => paths.includes(path)) &&
     (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
+}
+
+function isMeant(series: string, name: string, { exactSeries = false }: RetentionFilter): boolean {
+  return exactSeries ? series === name : isOrLiesBelow(series, name);
 }
 
 function namedBy(

@@ -6,9 +6,9 @@ import { type BackupFile, listFiles, readManifest } from "../../backup/content/c
 import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { OpenedRepository, World } from "../access.ts";
-import type { StreamSink } from "../../base/byte_source.ts";
+import { streamOf } from "../../base/byte_source.ts";
 import { readVerified } from "../../backup/content/read_verified.ts";
-import { unlessAborted, withoutAbortReason } from "../../base/abort.ts";
+import { unlessAborted } from "../../base/abort.ts";
 import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** What a `Reader` needs. */
@@ -125,39 +125,4 @@ export class Reader {
     loading.catch(() => this.#indexed = undefined);
     return loading;
   }
-}
-
-/**
- * Turns what `read` writes to its sink into a stream, which fails if `read` does. The sink accepts bytes only on
- * demand. `read` gets a signal that aborts when the stream is cancelled.
- */
-function streamOf(
-  signals: readonly AbortSignal[],
-  read: (sink: StreamSink, signal: AbortSignal) => Promise<unknown>,
-): ReadableStream<Uint8Array> {
-  const cancelled = new AbortController();
-  const signal = AbortSignal.any([...signals, cancelled.signal]);
-  let wanted = Promise.withResolvers<void>();
-  const write = async (bytes: Uint8Array) => {
-    await wanted.promise;
-    wanted = Promise.withResolvers<void>();
-    signal.throwIfAborted();
-    stream.enqueue(bytes.slice());
-  };
-  let stream: ReadableStreamDefaultController<Uint8Array>;
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      stream = controller;
-      const interrupt = () => {
-        stream.error(withoutAbortReason(signal.reason, signal));
-        wanted.resolve();
-      };
-      signal.addEventListener("abort", interrupt);
-      read({ write }, signal)
-        .then(() => signal.aborted || stream.close(), (error) => stream.error(withoutAbortReason(error, signal)))
-        .finally(() => signal.removeEventListener("abort", interrupt));
-    },
-    pull: () => wanted.resolve(),
-    cancel: (reason) => cancelled.abort(reason),
-  }, { highWaterMark: 0 });
 }

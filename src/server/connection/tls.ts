@@ -6,7 +6,9 @@ import { messageOf, UsageError } from "../../base/errors.ts";
 
 /** A certificate (with its chain) and its key, in PEM. */
 export interface TlsFiles {
+  /** The certificate with its chain. */
   readonly certificate: string;
+  /** The certificate's key. */
   readonly key: string;
 }
 

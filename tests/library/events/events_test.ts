@@ -187,8 +187,8 @@ Deno.test("what fails although it has a result tells both, once each", async () 
 Deno.test("what has no events of its own tells its failure alone", async () => {
   const { events, heard, hear } = scene();
   for (const name of EVENT_NAMES) events.on(name, hear);
-  assert.equal(await events.attempt({ series: null }, ({ session }) => Promise.resolve(session)), "session-1");
-  await assert.rejects(events.attempt({ series }, () => Promise.reject(new UsageError("no such backup"))), UsageError);
+  assert.equal(await events.watch({ series: null }, () => Promise.resolve(7)), 7);
+  await assert.rejects(events.watch({ series }, () => Promise.reject(new UsageError("no such backup"))), UsageError);
   assert.deepEqual(heard.map(({ event, error }) => [event, error!.message]), [["onError", "no such backup"]]);
 });
 

@@ -45,6 +45,7 @@ export class MysqlTableLoad implements TableLoad {
   #session: MysqlSession | undefined;
   #started: Promise<Filling> | undefined;
   #undone: Promise<string | null> | undefined;
+  #cancelled: Promise<void> | undefined;
   #failure: string | null = null;
   #late: string | null = null;
   #isCancelled = false;
@@ -78,7 +79,15 @@ export class MysqlTableLoad implements TableLoad {
     return this.#failure;
   }
 
-  async cancel(): Promise<void> {
+  /**
+   * Takes back what was begun. May be called again, also while an earlier call is at work: each resolves when all is taken
+   * back, which takes a connection.
+   */
+  cancel(): Promise<void> {
+    return this.#cancelled ??= this.#cancel();
+  }
+
+  async #cancel(): Promise<void> {
     if (this.#isOver) return;
     this.#isCancelled = this.#isOver = true;
     await this.#session?.close();

@@ -1,7 +1,7 @@
 /** Password files as restic reads them: byte order marks and white space; everything else stays as it is. */
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
-import { decodeTextFile, trimWhiteSpace } from "../../../src/cli/password/decode.ts";
+import { decodeTextFile, trimWhiteSpace } from "../../src/password/decode.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));

@@ -1,6 +1,6 @@
 /** What is told about processes: that this one is known again, and no other one is taken for it. */
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
-import { ownProcessMark, processExists } from "../../../src/cli/process/process_table.ts";
+import { ownProcessMark, processExists } from "../../../src/library/machine/process_table.ts";
 import { isGone } from "../../helpers/executable.ts";
 import { programTest } from "../../helpers/programs.ts";
 
@@ -32,7 +32,7 @@ Deno.test("a process is there while it runs, whoever it belongs to", async () =>
 
 /** The mark of a process that `unshare` starts with these options; null where it has none. */
 async function markIn(unshare: string, ...options: string[]): Promise<unknown> {
-  const module = new URL("../../../src/cli/process/process_table.ts", import.meta.url);
+  const module = new URL("../../../src/library/machine/process_table.ts", import.meta.url);
   const code = `import { ownProcessMark } from "${module}"; console.log(JSON.stringify(ownProcessMark() ?? null));`;
   const program = ["--user", "--map-root-user", "--pid", "--fork", ...options, Deno.execPath(), "eval", code];
   const { stdout, stderr } = await new Deno.Command(unshare, { args: program, env: { NO_COLOR: "1" } }).output();

@@ -1,9 +1,7 @@
 /** Directories that no backup of files should hold: the repositories that it goes to, and what this program caches. */
 import type { RepositoryAccess } from "../../ops/access.ts";
 import { isRemote } from "../../store/built_in.ts";
-import type { CliContext } from "../context.ts";
-import { cacheDirectory } from "./cache_directory.ts";
-import type { OwnDirectory } from "./put_files.ts";
+import type { OwnDirectory } from "./agent_parts.ts";
 
 /**
  * Those directories; `accesses` has the main repository first. What lies on another machine is not among them, nor a
@@ -11,12 +9,14 @@ import type { OwnDirectory } from "./put_files.ts";
  */
 export async function ownDirectories(
   accesses: readonly RepositoryAccess[],
-  { cacheDir }: { readonly cacheDir?: string },
-  { env, files }: CliContext,
+  { cache, directory }: {
+    /** The cache directory; undefined if nothing is kept. */
+    readonly cache: string | undefined;
+    /** The working directory. */
+    readonly directory: string;
+  },
 ): Promise<OwnDirectory[]> {
-  const directory = files?.directory ?? "/";
   const locations = await Promise.all(accesses.map(locationOf));
-  const cache = cacheDirectory(cacheDir, env);
   return [
     ...locations.flatMap((location, i) => {
       if (location === undefined || isRemote(location)) return [];

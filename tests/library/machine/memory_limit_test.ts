@@ -1,6 +1,6 @@
 /** The limit of memory: the least of all control groups a process is in, as far as it can see them. */
 import assert from "node:assert/strict";
-import { groupLimit, memoryLimit } from "../../../src/cli/process/memory_limit.ts";
+import { groupLimit, memoryLimit } from "../../../src/library/machine/memory_limit.ts";
 
 /** Reads from these files; all others are not there. */
 function reading(files: Readonly<Record<string, string>>): (path: string) => string {

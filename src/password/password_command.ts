@@ -1,5 +1,5 @@
 /** Commands that print a password. */
-import { systemReason, UsageError } from "../../base/errors.ts";
+import { systemReason, UsageError } from "../base/errors.ts";
 import { trimWhiteSpace } from "./decode.ts";
 
 /** Exit codes of a shell that could not start a program (POSIX, Shell Command Language, 2.8.2). */

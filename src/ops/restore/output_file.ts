@@ -2,13 +2,12 @@
  * The destination of a restored stream: a file that gets its name only when it is complete, or an existing device or
  * pipe.
  */
-import { AgentError, systemReason, UsageError } from "../base/errors.ts";
-import { writeAll } from "../base/bytes.ts";
-import { systemRandomBytes } from "../crypto/random.ts";
-import type { StreamSink } from "../base/byte_source.ts";
-import { isUnsupported } from "../store/local/local_errors.ts";
-import { type FileSystem, NewFile, temporaryBeside } from "../store/local/local_file.ts";
-import type { Output } from "./terminal/input_output.ts";
+import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
+import { writeAll } from "../../base/bytes.ts";
+import { systemRandomBytes } from "../../crypto/random.ts";
+import type { StreamSink } from "../../base/byte_source.ts";
+import { isUnsupported } from "../../store/local/local_errors.ts";
+import { type FileSystem, NewFile, temporaryBeside } from "../../store/local/local_file.ts";
 
 /** An open output. Call either `keep` or `discard` to end it. */
 export interface OutputFile extends StreamSink {
@@ -50,19 +49,6 @@ export async function openOutputFile(path: string, options: OutputFileOptions): 
   if (await isLink(path)) throw new UsageError(`"${path}" is a symbolic link: name the file itself`);
   if (found && !options.overwrite) throw new UsageError(`"${path}" is there already: --overwrite replaces it`);
   return await openNewFile(path, files);
-}
-
-/** Whether a path that a user gives for output is another name of standard output. */
-export function isStandardOutput(path: string): boolean {
-  return path === "-" || /^\/(dev\/stdout|dev\/fd\/1|proc\/self\/fd\/1)$/.test(path);
-}
-
-/** Writes to standard output. Throws `AgentError` if its reader went away early. */
-export async function writeToReader(stdout: Output, bytes: Uint8Array): Promise<void> {
-  await stdout.write(bytes);
-  if (stdout.isClosed?.()) {
-    throw new AgentError("The reader of standard output went away before everything was written");
-  }
 }
 
 async function openNewFile(path: string, files: FileSystem): Promise<OutputFile> {

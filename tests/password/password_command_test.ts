@@ -1,7 +1,7 @@
 /** Password commands: how they are started, and what is said where no password comes. */
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import { UsageError } from "../../../src/base/errors.ts";
-import { passwordOfCommand, plainWords } from "../../../src/cli/password/password_command.ts";
+import { UsageError } from "../../src/base/errors.ts";
+import { passwordOfCommand, plainWords } from "../../src/password/password_command.ts";
 
 Deno.test("words that restic and a shell take apart alike are found", () => {
   const cases: readonly (readonly [command: string, words: string[] | undefined])[] = [

@@ -1,0 +1,92 @@
+/** The calls of an agent that are under way: what stops them, and who hears of them. */
+import { InterruptedError, UsageError } from "../../base/errors.ts";
+import type { Action, EventResult } from "../events/event.ts";
+import type { ActionSession } from "../events/events.ts";
+import type { AgentParts } from "./agent_parts.ts";
+
+/** What a call is about, and what stops it besides the end of the agent. */
+interface CallRequest {
+  readonly series: string | null;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An action to be run. */
+interface ActRequest extends CallRequest {
+  readonly action: Action;
+  readonly isDry?: boolean;
+}
+
+/** What an action works with. */
+export interface ActionTools {
+  readonly parts: AgentParts;
+  readonly session: ActionSession;
+  readonly signal: AbortSignal;
+}
+
+/** Runs the calls of an agent until it is closed. */
+export class AgentCalls {
+  readonly parts: AgentParts;
+  readonly #closing = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** What ends with the agent. */
+  readonly #ends: (() => Promise<void>)[] = [];
+
+  /** No call is under way yet. */
+  constructor(parts: AgentParts) {
+    this.parts = parts;
+  }
+
+  /** Runs one of the actions that have events of their own. Of a dry run, only a failure is told. */
+  act<Result>(
+    { action, series, signal: given, isDry = false }: ActRequest,
+    work: (tools: ActionTools) => Promise<Result>,
+    resultOf: (result: Result) => EventResult,
+  ): Promise<Result> {
+    const { parts } = this;
+    const { events } = parts;
+    return this.#call(given, (signal) => {
+      const request = { series, signal };
+      return isDry
+        ? events.watch(request, (session) => work({ parts, session: unheard(session), signal }))
+        : events.perform(action, request, (session) => work({ parts, session, signal }), resultOf);
+    });
+  }
+
+  /** Runs anything else, of which only a failure is told. */
+  run<Result>(
+    { series, signal: given }: CallRequest,
+    work: (parts: AgentParts, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const { parts } = this;
+    return this.#call(given, (signal) => parts.events.watch({ series, signal }, () => work(parts, signal)));
+  }
+
+  /** Has something end with the agent. */
+  atEnd(end: () => Promise<void>): void {
+    this.#ends.push(end);
+  }
+
+  /** Stops what is under way, waits for its end, and ends what was begun last first. Later calls throw `UsageError`. */
+  async close(): Promise<void> {
+    this.#closing.abort(new InterruptedError("The agent was closed"));
+    await Promise.allSettled(this.#underWay);
+    for (const end of this.#ends.splice(0).reverse()) await end();
+  }
+
+  async #call<Result>(given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const closing = this.#closing.signal;
+    if (closing.aborted) throw new UsageError("The agent is closed: open another one");
+    const call = work(given === undefined ? closing : AbortSignal.any([given, closing]));
+    this.#underWay.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#underWay.delete(call);
+    }
+  }
+}
+
+function unheard(id: string): ActionSession {
+  const nobody = () => Promise.resolve();
+  return { id, begin: nobody, done: nobody };
+}

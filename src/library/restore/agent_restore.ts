@@ -1,0 +1,190 @@
+/** Restores backups for an agent: into a directory, a stream, or the target of an engine. */
+import { dirname, join, resolve } from "node:path";
+import type { Backup } from "../../backup/backup.ts";
+import type { VerifiedStream } from "../../backup/content/read_verified.ts";
+import type { StreamSink } from "../../base/byte_source.ts";
+import { AgentError, IntegrityError, PartialError } from "../../base/errors.ts";
+import type { EngineTarget } from "../../engine/engine.ts";
+import type { Driven, EngineRegistry } from "../../engine/engine_urls.ts";
+import { TABLES_ENGINE } from "../../engine/tables/table_position.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
+import { isOfFiles } from "../../format/manifest/manifest.ts";
+import type { IfExists } from "../../ops/restore/files/decision.ts";
+import { restoreFiles } from "../../ops/restore/files/restore_files.ts";
+import type { RestoreProgress, RestoreResult } from "../../ops/restore/files/restore_tree.ts";
+import type { Problem } from "../../ops/restore/files/target_calls.ts";
+import {
+  type FoundBackup,
+  type GetProgress,
+  type OpenBackup,
+  openFound,
+  type ReadOptions,
+  withFoundBackup,
+} from "../../ops/restore/get.ts";
+import { makeFolders } from "../../ops/restore/make_folders.ts";
+import { type ReplayResult, targetInDirectory } from "../../ops/restore/replay.ts";
+import { isEngineUrl } from "../backup/backup_source.ts";
+import type { ActionTools } from "../opening/agent_calls.ts";
+import type { ReadingOptions } from "../opening/agent_parts.ts";
+import { intoOutput, type OutputDestination } from "../opening/output.ts";
+import { type AtOptions, selectorOf, type WhichBackup } from "./which_backup.ts";
+
+/**
+ * Where a restore goes. A text is the URL of an engine's target if its scheme is the name of an engine, and else the
+ * path of a directory: files and directories are restored there as they were, streams become files.
+ */
+export type RestoreDestination = string | WritableStream<Uint8Array> | StreamSink | Driven<EngineTarget>;
+
+/** What is restored, and where. */
+export interface RestoreOptions extends AtOptions, ReadingOptions {
+  /** Where it goes. */
+  readonly to: RestoreDestination;
+  /** The only stream or file that is wanted, by its path or the end of it. */
+  readonly file?: string;
+  /** Of a backup of files: the paths that are wanted, each with all below it. */
+  readonly paths?: readonly string[];
+  /** Of a backup of files: rules of gitignore, of which one must match. */
+  readonly include?: readonly string[];
+  /** Of a backup of files: rules of gitignore for what is left out. */
+  readonly exclude?: readonly string[];
+  /** Whether existing files, or what an engine's target holds, are replaced. */
+  readonly overwrite?: boolean;
+  /** What to do with files that are there; by default, a directory that is not empty is refused. */
+  readonly ifExists?: IfExists;
+  /** Whether files are deleted that the backup does not have. */
+  readonly deletes?: boolean;
+  /** Called with everything that could not be restored. */
+  readonly onProblem?: (problem: Problem) => void;
+  /** Receives what the programs of an engine write to standard error, piece by piece. */
+  readonly onStderr?: (bytes: Uint8Array) => Promise<void>;
+  /** Called as the work proceeds. */
+  readonly onProgress?: (progress: GetProgress | RestoreProgress) => void;
+}
+
+/** What was restored. */
+export interface RestoredBackup {
+  /** The backup. */
+  readonly backup: Backup;
+  /** Its streams, if they became files or went to a stream. */
+  readonly streams: readonly VerifiedStream[];
+  /** What was restored of a tree of files; null for any other backup. */
+  readonly tree: RestoreResult | null;
+  /** What an engine restored; null if none did. */
+  readonly replayed: ReplayResult | null;
+}
+
+/**
+ * Restores a backup. Everything that can be restored is; throws `IntegrityError` if something is damaged, and
+ * `PartialError` if something could not be restored for another reason.
+ */
+export async function restoreBackup(
+  which: WhichBackup,
+  options: RestoreOptions,
+  { parts, session, signal }: ActionTools,
+): Promise<RestoredBackup> {
+  const { to, at, file, noLock = false, onProgress } = options;
+  const { access, world, engines } = parts;
+  const request = { selector: selectorOf(which, at), noLock, file };
+  const reading: ReadOptions = { world, signal, begin: session.begin, ...onProgress && { onProgress } };
+  return await withFoundBackup(access, request, reading, async (found) => {
+    const open = () => openFound(found, request, reading);
+    if (typeof to !== "string" && "driver" in to) return await replay(await open(), to, options);
+    if (typeof to !== "string") return await intoStream(await open(), to, options);
+    if (isEngineUrl(to, engines)) {
+      return await replay(await open(), engineTarget(found, to, engines), options);
+    }
+    const directory = resolve(to);
+    if (holdsTree(found) && file === undefined) return await intoTree(found, directory, options);
+    const backup = await open();
+    const target = file === undefined ? targetInDirectory(backup.manifest, directory, engines) : null;
+    return target === null ? await intoFiles(backup, directory, options) : await replay(backup, target, options);
+  });
+}
+
+function holdsTree({ manifest }: FoundBackup): boolean {
+  return manifest === null || isOfFiles(manifest);
+}
+
+/** The target at a URL. Tables that were backed up one by one go into a database by the engine that read them. */
+function engineTarget({ manifest }: FoundBackup, url: string, engines: EngineRegistry): Driven<EngineTarget> {
+  const isOfTables = manifest?.engine.name === TABLES_ENGINE && !url.startsWith(`${TABLES_ENGINE}:`);
+  return engines.target(isOfTables ? `${TABLES_ENGINE}:${url}` : url);
+}
+
+async function intoStream(
+  open: OpenBackup,
+  to: OutputDestination,
+  { file }: RestoreOptions,
+): Promise<RestoredBackup> {
+  const chosen = await open.find(file);
+  const stream = await intoOutput(to, {}, (sink) => open.read(chosen, sink));
+  return { backup: open.backup, streams: [stream], tree: null, replayed: null };
+}
+
+async function replay(
+  open: OpenBackup,
+  target: Driven<EngineTarget>,
+  { overwrite = false, onStderr, onProblem }: RestoreOptions,
+): Promise<RestoredBackup> {
+  const replayed = await open.replay(target, { overwrite, onStderr });
+  for (const message of replayed.problems) onProblem?.({ path: "", message });
+  refusePart(replayed.problems.length, replayed.problems[0]);
+  return { backup: open.backup, streams: [], tree: null, replayed };
+}
+
+async function intoTree(found: FoundBackup, directory: string, options: RestoreOptions): Promise<RestoredBackup> {
+  const { paths, include, exclude, overwrite, ifExists, deletes, onProblem, onProgress } = options;
+  let first: string | undefined;
+  const tree = await restoreFiles(found, {
+    target: directory,
+    ifExists: ifExists ?? (overwrite ? "always" : null),
+    ...paths && { paths },
+    ...include && { include },
+    ...exclude && { exclude },
+    ...deletes !== undefined && { deletes },
+    ...onProgress && { onProgress },
+    onProblem(problem) {
+      first ??= problem.message;
+      onProblem?.(problem);
+    },
+  });
+  if (tree.damaged > 0) {
+    throw new IntegrityError(
+      `The backup was restored in part: ${entries(tree.damaged)} of it damaged: ${first}; run "agent check"`,
+    );
+  }
+  refusePart(tree.problems + tree.lacks.length, first ?? tree.lacks[0]);
+  return { backup: found.backup, streams: [], tree, replayed: null };
+}
+
+function entries(count: number): string {
+  return count === 1 ? "1 entry is" : `${count} entries are`;
+}
+
+/** Throws `PartialError` if there is any problem. */
+function refusePart(problems: number, first: string | undefined): void {
+  if (problems === 0) return;
+  const more = problems === 1 ? "" : `, and ${problems - 1} more`;
+  throw new PartialError(`The backup was restored in part: ${first}${more}; see whether you need that`);
+}
+
+/** Writes the streams, or the only one that is wanted, as files below a directory. */
+async function intoFiles(
+  open: OpenBackup,
+  directory: string,
+  { file, overwrite = false }: RestoreOptions,
+): Promise<RestoredBackup> {
+  const streams: VerifiedStream[] = [];
+  for (const chosen of file === undefined ? open.files : [await open.find(file)]) {
+    const path = join(directory, writablePath(chosen.path));
+    await makeFolders(dirname(path));
+    streams.push(await intoOutput(path, { overwrite, mayBeDevice: false }, (sink) => open.read(chosen, sink)));
+  }
+  return { backup: open.backup, streams, tree: null, replayed: null };
+}
+
+/** The path, if a file can have it. Names that are not UTF-8 would be changed, and two of them might become equal. */
+function writablePath(path: string): string {
+  if (path.isWellFormed()) return path;
+  throw new AgentError(`Cannot restore ${quoteByteString(path)} here: its name is not valid UTF-8; restic restores it`);
+}
