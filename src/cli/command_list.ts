@@ -47,6 +47,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   key: async () => ({ make: (await import("./commands/key.ts")).keyCommand }),
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),
+  config: async () => {
+    const { configCommand } = await import("./commands/config.ts");
+    const others = COMMAND_NAMES.filter((name) => name !== "config");
+    return {
+      make: (context) =>
+        configCommand(context, async () => (await loadCommands(others)).map(({ make }) => make(context))),
+    };
+  },
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
   configure: async () => ({ make: (await import("./commands/configure.ts")).configureCommand }),
   completion: async () => ({ make: (await import("./commands/completion.ts")).completionCommand }),

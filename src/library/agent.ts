@@ -13,6 +13,7 @@ import { prune, type PruneResult } from "../ops/prune.ts";
 import type { PutResult } from "../ops/put.ts";
 import { withBackup, withFoundBackup } from "../ops/restore/get.ts";
 import { type VerifiedBackup, verifyBackup } from "../ops/restore/verify_backup.ts";
+import type { RestoreReport } from "../ops/restore/verify_restore.ts";
 import { diff, type DiffResult } from "../ops/stats/diff.ts";
 import { stats, type StatsReport } from "../ops/stats/stats.ts";
 import { status, type StatusReport } from "../ops/status.ts";
@@ -61,6 +62,9 @@ import {
 } from "./removal/agent_removal.ts";
 import { restoreBackup, type RestoredBackup, type RestoreOptions } from "./restore/agent_restore.ts";
 import { type ReadStreamOptions, streamOfBackup } from "./restore/read_stream.ts";
+import { digestsOf, type KnownDigests } from "./restore/known_digests.ts";
+import { type BackupTable, tablesOfBackup } from "./restore/restored_tables.ts";
+import { tryRestore, type TryRestoreOptions } from "./restore/tried_restore.ts";
 import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restore/which_backup.ts";
 
 /**
@@ -185,6 +189,44 @@ export class Agent implements AsyncDisposable {
           request,
           { world, signal, ...onProgress && { onProgress } },
           (open) => verifyBackup(open, { chainOnly }),
+        ),
+    );
+  }
+
+  /**
+   * Restores a dump on trial, has the server look at it, and keeps the verdict. What is wrong with the backup is in
+   * `problems` of the report. Throws what `verifyRestore` throws if that could not be tried.
+   */
+  tryRestore(which: WhichBackup, options: TryRestoreOptions = {}): Promise<RestoreReport> {
+    return this.#calls.run(
+      { series: seriesOf(which), signal: options.signal },
+      (parts, signal) => tryRestore(which, options, parts, signal),
+    );
+  }
+
+  /** The digests of a backup's streams or files, as `md5sum` gives them. Throws `UsageError` if nobody knows them. */
+  digests(which: WhichBackup, { at, signal }: AtOptions & CallOptions = {}): Promise<KnownDigests[]> {
+    const request = { selector: selectorOf(which, at), noLock: true };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      ({ access, world }, signal) => withFoundBackup(access, request, { world, signal }, digestsOf),
+    );
+  }
+
+  /** The tables of a backup's dumps, or those that it holds one by one. */
+  listTables(
+    which: WhichBackup,
+    { at, file, signal }: AtOptions & CallOptions & { readonly file?: string } = {},
+  ): Promise<BackupTable[]> {
+    const request = { selector: selectorOf(which, at), noLock: true };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      (parts, signal) =>
+        withFoundBackup(
+          parts.access,
+          request,
+          { world: parts.world, signal },
+          (found) => tablesOfBackup(found, file, parts),
         ),
     );
   }

@@ -34,11 +34,12 @@ import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 import { runRestore } from "../restore_run.ts";
 import { makeFolders } from "../../ops/restore/make_folders.ts";
+import { tablesUrl } from "../../library/restore/restored_tables.ts";
 import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/restore_options.ts";
 import { runReplay } from "../replay_run.ts";
 import { TABLE_OPTIONS, tableChoice } from "../options/table_options.ts";
 import { runTables } from "../tables_run.ts";
-import { performAction } from "../told_action.ts";
+import { performAction } from "../../library/events/told_action.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -225,10 +226,7 @@ async function tablesTarget(
   if (parts !== "all") {
     throw new UsageError("A backup of tables restores whole tables: leave out --schema-only and --data-only");
   }
-  const chosen = [...named.map((name) => ["table", name]), ...skipped.map((name) => ["skip", name])];
-  const names = chosen.map(([key, name]) => `${key}=${encodeURIComponent(name!)}`).join("&");
-  const url = into.startsWith(`${TABLES_ENGINE}:`) ? into : `${TABLES_ENGINE}:${into}`;
-  return (await engines()).target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
+  return (await engines()).target(tablesUrl(into, { tables: named, skipped }));
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */
