@@ -5,6 +5,13 @@
 import type * as v from "valibot";
 import { backupMessage, removedMessage } from "../../src/cli/report/json/backup_json.ts";
 import { checkSummaryMessage, findingMessage } from "../../src/cli/report/json/check_json.ts";
+import {
+  configCheckedMessage,
+  configExplainedMessage,
+  configImportedMessage,
+  configMistakeMessage,
+  configShownMessage,
+} from "../../src/cli/report/json/config_json.ts";
 import { copiedBackupMessage, copySummaryMessage, uncopiedBackupMessage } from "../../src/cli/report/json/copy_json.ts";
 import {
   addedKeyMessage,
@@ -335,6 +342,31 @@ export const RESULTS: readonly Message[] = [
     commands: ["cache"],
     about: "One for each, the last used first.",
     schema: cachedRepositoryMessage,
+  },
+  {
+    title: "A mistake in the configuration file",
+    commands: ["config check"],
+    about: "One for each mistake, in the order of the file.",
+    schema: configMistakeMessage,
+  },
+  {
+    title: "The configuration file checked",
+    commands: ["config check"],
+    about: "One, after its mistakes.",
+    schema: configCheckedMessage,
+  },
+  { title: "The configuration file", commands: ["config show"], about: "One.", schema: configShownMessage },
+  {
+    title: "A value that counts",
+    commands: ["config show --explain"],
+    about: "One for each option that has a value, and for each setting of the repository.",
+    schema: configExplainedMessage,
+  },
+  {
+    title: "An imported configuration",
+    commands: ["config import"],
+    about: "One.",
+    schema: configImportedMessage,
   },
   { title: "The cache", commands: ["cache"], about: "One, after its repositories.", schema: cacheMessage },
   {

@@ -56,6 +56,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "tables_run.ts",
       "verify_restore_run.ts",
     ],
+    ["configure", "hooks"],
     ["commands"],
     ["command_list.ts"],
     ["program.ts"],
@@ -64,7 +65,13 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
-  config: [["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"], ["parse"], [OTHER_FILES]],
+  config: [
+    ["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"],
+    ["parse"],
+    [OTHER_FILES],
+    ["write"],
+    ["hooks", "import"],
+  ],
   engine: [
     [OTHER_FILES],
     ["engine_urls.ts"],

@@ -47,7 +47,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   key: async () => ({ make: (await import("./commands/key.ts")).keyCommand }),
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),
+  config: async () => {
+    const { configCommand } = await import("./commands/config.ts");
+    const others = COMMAND_NAMES.filter((name) => name !== "config");
+    return {
+      make: (context) =>
+        configCommand(context, async () => (await loadCommands(others)).map(({ make }) => make(context))),
+    };
+  },
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
+  configure: async () => ({ make: (await import("./commands/configure.ts")).configureCommand }),
   completion: async () => ({ make: (await import("./commands/completion.ts")).completionCommand }),
   man: async () => ({ make: (await import("./commands/man.ts")).manCommand }),
   __complete: async () => ({ make: (await import("./commands/complete.ts")).completeCommand, isHidden: true }),

@@ -5,7 +5,7 @@ import type { PruneProgress } from "../ops/prune.ts";
 import type { ActionSession } from "../library/events/events.ts";
 import { removalOf, removedBy } from "../library/events/removal.ts";
 import type { CliContext } from "./context.ts";
-import { performAction } from "./told_action.ts";
+import { performAction } from "../library/events/told_action.ts";
 import type { OptionsOf } from "./specification.ts";
 import { withProgress } from "./report/progress.ts";
 import { pruneAfterwards, type PruneAfterwardsOptions } from "./options/prune_options.ts";

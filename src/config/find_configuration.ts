@@ -60,7 +60,7 @@ export async function configurationPath(
 }
 
 /** The configuration in the file at `path`. What reads and parses it is loaded here: most starts have no file. */
-async function readConfiguration(path: string, owner: TrustedOwner): Promise<Configuration> {
+export async function readConfiguration(path: string, owner: TrustedOwner): Promise<Configuration> {
   const { readTrustedFile } = await import("./trusted_file.ts");
   const text = await readTrustedFile(path, { what: WHAT, mostBytes: MOST_BYTES }, owner);
   const { parseConfiguration } = await import("./parse/parse_configuration.ts");
@@ -85,7 +85,7 @@ function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env">): str
 }
 
 /** The machine's file. */
-const MACHINE_CONFIGURATION_PATH = `/etc/agent/${FILE}`;
+export const MACHINE_CONFIGURATION_PATH = `/etc/agent/${FILE}`;
 
 function places(named: string | undefined, machine: ConfigurationMachine): Place[] {
   const path = named ?? (machine.env("AGENT_CONFIG") || undefined);

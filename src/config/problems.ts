@@ -25,6 +25,6 @@ export class ConfigurationError extends UsageError {
 }
 
 /** A mistake with its place, as compilers write it. */
-function problemLine(path: string, { line, message }: Problem): string {
+export function problemLine(path: string, { line, message }: Problem): string {
   return `${path}:${line}: ${message}`;
 }

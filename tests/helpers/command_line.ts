@@ -1,5 +1,6 @@
 /** Runs the command line in this process, with given surroundings and without starting an executable. */
 import type { ExitCode } from "../../src/base/errors.ts";
+import { ActiveSettings } from "../../src/cli/active_settings.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CliContext, LocalFiles } from "../../src/cli/context.ts";
 import { EngineRegistry } from "../../src/engine/engine_urls.ts";
@@ -28,6 +29,8 @@ interface Surroundings {
   readonly engines?: EngineRegistry;
   /** Who hears of what the command does; by default nobody. */
   readonly events?: Events;
+  /** Whose configuration files are read; by default none is. */
+  readonly configurationMachine?: CliContext["configurationMachine"];
   /** By default files and directories cannot be backed up. */
   readonly files?: LocalFiles;
 }
@@ -61,6 +64,8 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     stdin: inputOf(around.stdin ?? new Uint8Array(0)),
     ...around.engines && { engines: () => Promise.resolve(around.engines!) },
     ...around.events && { events: () => Promise.resolve(around.events) },
+    ...around.configurationMachine &&
+      { configurationMachine: around.configurationMachine, settings: new ActiveSettings() },
     ...around.files && { files: around.files },
     askSecret: (question) => {
       questions.push(question);

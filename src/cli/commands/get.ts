@@ -39,7 +39,7 @@ import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/re
 import { runReplay } from "../replay_run.ts";
 import { TABLE_OPTIONS, tableChoice } from "../options/table_options.ts";
 import { runTables } from "../tables_run.ts";
-import { performAction } from "../told_action.ts";
+import { performAction } from "../../library/events/told_action.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [

@@ -41,7 +41,7 @@ import { withSecondRepository } from "../options/second_repository.ts";
 import { oneIsMissing, outcomeLines, putWarnings } from "../report/put_outcomes.ts";
 import { problemLines, refuseToCallWhole, summaryLines } from "../report/put_summary.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
-import { performAction, reportDone } from "../told_action.ts";
+import { performAction, reportDone } from "../../library/events/told_action.ts";
 
 const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 const EXAMPLES: HelpNotes = {

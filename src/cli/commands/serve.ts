@@ -16,7 +16,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
-import { notifyServiceManager } from "../service_manager.ts";
+import { notifyServiceManager } from "../../server/connection/service_manager.ts";
 
 /** How long pending requests may take after a signal. A service manager kills the server after 90 seconds. */
 const GRACE_MS = 30_000;

@@ -91,6 +91,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       (await import("../../engine/built_in.ts")).builtInEngines({ environment: environment.forChildren }),
     tables: async (url) =>
       (await import("../../engine/tables/table_servers.ts")).tableServer(url, { environment: environment.forChildren }),
+    childEnvironment: () => environment.forChildren,
     clientMachine: {
       get environment() {
         return environment.forChildren;
@@ -98,6 +99,7 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
     },
     files: localFiles(),
     askSecret: (question) => askBelow(line, question),
+    prompter: async () => (await import("../terminal/terminal_prompter.ts")).terminalPrompter(interrupt.signal),
   };
 }
 

@@ -34,7 +34,7 @@ export async function applySettings(command: CommandUnknownOpts, context: CliCon
 }
 
 /** The file with its profile; undefined if there is no file. Throws what `applySettings` throws. */
-async function findSelection(
+export async function findSelection(
   command: CommandUnknownOpts,
   { configurationMachine: machine, env }: CliContext,
 ): Promise<Selection | undefined> {

@@ -43,6 +43,11 @@ export const COMMAND_PATHS: readonly string[] = [
   "key passwd",
   "unlock",
   "serve",
+  "config",
+  "config check",
+  "config show",
+  "config example",
+  "config import",
   "cache",
   "version",
 ];

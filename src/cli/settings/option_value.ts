@@ -42,7 +42,7 @@ function parse(option: Option, text: string, earlier: unknown): unknown {
     return parser(text, earlier);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(messageOf(error), { cause: error });
+    throw new UsageError(messageOf(error).replace(/\.$/, ""), { cause: error });
   }
 }
 

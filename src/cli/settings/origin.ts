@@ -6,7 +6,7 @@ import type { CliContext } from "../context.ts";
 import { alternativesOf, variableFor } from "./variables.ts";
 
 /** One of these places. */
-type Origin =
+export type Origin =
   | { readonly kind: "option"; readonly value: unknown }
   | { readonly kind: "environment"; readonly variable: string }
   | { readonly kind: "file"; readonly table: string; readonly setting: Setting }

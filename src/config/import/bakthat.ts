@@ -22,7 +22,10 @@ const profileSchema = v.looseObject({
 });
 type BakthatProfile = v.InferOutput<typeof profileSchema>;
 
-const fileSchema = v.record(v.string(), v.nullable(profileSchema));
+const fileSchema = v.pipe(
+  v.custom<Record<string, unknown>>((input) => !Array.isArray(input)),
+  v.record(v.string(), v.nullable(profileSchema)),
+);
 
 /** Keys that need no note: they are used, or say nothing that matters here. */
 const UNDERSTOOD = ["access_key", "secret_key", "s3_bucket", "s3_location", "rotation"];

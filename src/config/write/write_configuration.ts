@@ -2,10 +2,11 @@
 import { dirname } from "node:path/posix";
 import { AgentError, systemReason } from "../../base/errors.ts";
 import { temporaryBeside, writeNewFile } from "../../store/local/local_file.ts";
+import { type TrustedOwner, trustedPath } from "../trusted_file.ts";
 import { parseConfiguration } from "../parse/parse_configuration.ts";
 
 /** What writing takes from its process. */
-export interface WritingMachine {
+export interface WritingMachine extends TrustedOwner {
   readonly now: () => Date;
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
 }
@@ -24,7 +25,7 @@ export async function writeConfiguration(
 ): Promise<string | undefined> {
   parseConfiguration(text, path);
   try {
-    await Deno.mkdir(dirname(path), { recursive: true, mode: OWNER_ONLY_FOLDER });
+    await makeTrustedFolder(dirname(path), machine);
     const copy = await keepCopy(path, machine);
     await writePrivateFile(path, text, { replaces: true }, machine);
     return copy;
@@ -32,6 +33,12 @@ export async function writeConfiguration(
     if (error instanceof AgentError) throw error;
     throw new AgentError(`Cannot write the configuration file "${path}": ${systemReason(error)}`, { cause: error });
   }
+}
+
+/** Makes a folder if it is missing. Throws `UsageError` if somebody else could change what lies there. */
+export async function makeTrustedFolder(path: string, owner: TrustedOwner): Promise<void> {
+  await Deno.mkdir(path, { recursive: true, mode: OWNER_ONLY_FOLDER });
+  await trustedPath(path, { what: "folder of the configuration file", kind: "folder" }, owner);
 }
 
 /** Writes a file that only its owner may read. Throws the system's errors. */

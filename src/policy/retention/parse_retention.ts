@@ -66,7 +66,8 @@ export function parseGrouping(text: string): GroupWord[] {
   ];
 }
 
-const WEEK_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+/** The days of the week, Monday first. */
+export const WEEK_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 /** A name may be shortened to this many letters. */
 const SHORT_NAME = 3;
 
