@@ -56,7 +56,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "tables_run.ts",
       "verify_restore_run.ts",
     ],
-    ["plugins"],
+    ["configure", "hooks", "plugins"],
     ["commands"],
     ["command_list.ts"],
     ["program.ts"],
@@ -98,7 +98,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["removal", "restore"],
     [OTHER_FILES],
     ["agent.ts"],
-    ["open_agent.ts"],
+    ["open_agent.ts", "helper"],
   ],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [
