@@ -285,7 +285,7 @@ export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
 export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/backup_request.ts";
 export type { RestoreVerdict } from "./backup/restore_tests.ts";
 export type { PartLimits } from "./backup/content/content_list.ts";
-export type { CompressionLevel } from "./codec/compression.ts";
+export { COMPRESSION_LEVELS, type CompressionLevel } from "./codec/compression.ts";
 export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";
 export {
   LEVEL_MODES,
