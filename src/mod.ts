@@ -73,6 +73,13 @@ export type {
   TagCallOptions,
   VerifyCallOptions,
 } from "./library/call_options.ts";
+export {
+  BackupHelper,
+  type BackupHelperOptions,
+  type HelperBackupOptions,
+  type HelperCallOptions,
+} from "./library/helper/backup_helper.ts";
+export type { RunOptions } from "./library/helper/helper_command.ts";
 export type { OutputDestination } from "./library/opening/output.ts";
 export type { AgentOptions } from "./library/opening/agent_options.ts";
 export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";
@@ -87,6 +94,10 @@ export type {
 } from "./library/backup/backup_source.ts";
 export type { AtOptions, WhichBackup } from "./library/restore/which_backup.ts";
 export type { RestoredBackup, RestoreDestination, RestoreOptions } from "./library/restore/agent_restore.ts";
+export type { KnownDigests } from "./library/restore/known_digests.ts";
+export type { BackupTable } from "./library/restore/restored_tables.ts";
+export type { TryRestoreOptions } from "./library/restore/tried_restore.ts";
+export type { DumpTable, TableChoice } from "./backup/tables/dump_tables.ts";
 export type { ReadStreamOptions } from "./library/restore/read_stream.ts";
 export type {
   ForgetPolicy,
@@ -100,7 +111,15 @@ export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
 export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
 export type { Password } from "./crypto/kdf.ts";
-export type { CacheAccess, GatedOptions, RepositoryAccess, UseCaseOptions, World } from "./ops/access.ts";
+export {
+  type CacheAccess,
+  type GatedOptions,
+  type RepositoryAccess,
+  type UseCaseOptions,
+  withoutCache,
+  type World,
+} from "./ops/access.ts";
+export { type CacheRemoval, type CacheRow, clearCache, listCache, tidyCache } from "./ops/cache.ts";
 export type { Identity } from "./repository/key_files.ts";
 export type { KeyMemory } from "./repository/key_search.ts";
 export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.ts";
@@ -299,6 +318,15 @@ export {
   withBackup,
 } from "./ops/restore/get.ts";
 export { type VerifiedBackup, verifyBackup, type VerifyBackupOptions } from "./ops/restore/verify_backup.ts";
+export {
+  type QueryCheck,
+  type RestoreReport,
+  verifyRestore,
+  type VerifyRestoreOptions,
+  type VerifyRestoreRequest,
+} from "./ops/restore/verify_restore.ts";
+export type { TestedTable } from "./engine/scratch/test_place.ts";
+export { parseValueExpectation, type ValueExpectation } from "./policy/query_check.ts";
 export type { RestoreRequest } from "./ops/restore/files/restore_files.ts";
 export type { RestoreProgress, RestoreResult } from "./ops/restore/files/restore_tree.ts";
 export { type Action, type Decision, IF_EXISTS, type IfExists } from "./ops/restore/files/decision.ts";
@@ -321,16 +349,23 @@ export type { StreamTables } from "./pipeline/stream_tables.ts";
 
 // Tables of databases, and dump files of DaCHS.
 export { type DumpInput, type Tables, tables } from "./ops/tables/tables.ts";
-export type {
-  CreateDumpRequest,
-  CreateDumpResult,
-  DoneTable,
-  DumpOptions,
-  FailedTable,
+export {
+  createDump,
+  type CreateDumpRequest,
+  type CreateDumpResult,
+  type DoneTable,
+  type DumpOptions,
+  type FailedTable,
 } from "./ops/tables/create_dump.ts";
-export type { ListedTable, LoadDumpRequest, LoadDumpResult } from "./ops/tables/load_dump.ts";
+export {
+  listDump,
+  type ListedTable,
+  loadDump,
+  type LoadDumpRequest,
+  type LoadDumpResult,
+} from "./ops/tables/load_dump.ts";
 export { dumpSource, exportDump, type ExportDumpRequest, type ExportDumpResult } from "./ops/tables/import_dump.ts";
-export { dumpAt } from "./ops/tables/dump_place.ts";
+export { dumpAt, keepDump, type KeptDump } from "./ops/tables/dump_place.ts";
 export type { DumpedTable, DumpFile } from "./compat/dachs/read_dump.ts";
 export type { DumpedFormat, IndexEntry } from "./compat/dachs/index_file.ts";
 export { tableServer } from "./engine/tables/table_servers.ts";

@@ -11,6 +11,7 @@ import type { VersionInfo } from "../library/machine/version.ts";
 import type { World } from "../ops/access.ts";
 import type { ActiveSettings } from "./active_settings.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
+import type { Prompter } from "./terminal/prompter.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
 
 /** The process around a command. */
@@ -53,6 +54,12 @@ export interface CliContext {
   readonly engines: () => Promise<EngineRegistry>;
   /** Loads those who hear of what commands do to backups; undefined, or absent, if there are none. */
   readonly events?: () => Promise<Events | undefined>;
+  /** Takes the options of the command for the hooks that may run; absent if none can. */
+  readonly hooks?: { takeOptions(options: Readonly<Record<string, unknown>>): void };
+  /** The variables that child processes get. */
+  readonly childEnvironment?: () => Readonly<Record<string, string>>;
+  /** Runs another command line after this command; absent outside of a command. Throws what it throws. */
+  readonly follow?: (args: readonly string[]) => Promise<void>;
   /** What servers for restores on trial are started with; absent if they cannot be. */
   readonly clientMachine?: ClientMachine;
   /** Loads the database at a URL whose tables are dumped and loaded; absent if none can be reached here. */
@@ -63,6 +70,10 @@ export interface CliContext {
   readonly runsPasswordCommands?: boolean;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
+  /** Asks for a yes on the terminal; undefined if there is no answer. Absent if standard error is no terminal. */
+  readonly askYesNo?: (question: string) => Promise<boolean | undefined>;
+  /** Loads what asks a person at the terminal; absent if nobody can be asked. */
+  readonly prompter?: () => Promise<Prompter>;
 }
 
 /** Decides which variables child processes get. */

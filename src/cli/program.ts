@@ -12,6 +12,7 @@ import { EXIT_CODES } from "./manual/facts.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
+import { withHooks } from "./hooks/active_hooks.ts";
 import { applySettings } from "./settings/apply_settings.ts";
 import { commandName } from "./settings/origin.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
@@ -37,7 +38,7 @@ const OVERVIEW: HelpNotes = {
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const { own, commandLine } = splitCommandLine(args);
   try {
-    const run = runProgram(own, { ...context, commandLine });
+    const run = withHooks({ ...context, commandLine }, (context) => runProgram(own, context));
     for (const text of await (context.tooLate ? Promise.race([run, context.tooLate]) : run)) {
       await writeText(context.stdout, text.trimEnd());
     }
@@ -98,7 +99,8 @@ interface Attempt {
 /** Runs the command if it is one of those named; other names mean nothing. */
 async function attempt(args: readonly string[], names: readonly string[], context: CliContext): Promise<Attempt> {
   const help: string[] = [];
-  const program = buildProgram(await loadCommands(names), context, (text) => help.push(text));
+  const follow = async (next: readonly string[]) => void help.push(...await runProgram(next, context));
+  const program = buildProgram(await loadCommands(names), { ...context, follow }, (text) => help.push(text));
   try {
     await program.parseAsync(args, { from: "user" });
     return { help };
@@ -131,6 +133,7 @@ function buildProgram(
   program.hook("preAction", (_, command) => refuseBytes(command, context.commandLine, bytesOf.get(command)));
   program.hook("preAction", async (_, command) => {
     if (!isAboutConfiguration(command)) await applySettings(command, context);
+    context.hooks?.takeOptions(command.optsWithGlobals());
   });
   program.addCommand(helpCommand(program));
   for (const command of everyCommand(program)) {
@@ -186,7 +189,7 @@ function configurationOptions(): Option[] {
 /** Commands that have to run whatever the configuration file says, above all those that show what is wrong in it. */
 function isAboutConfiguration(command: CommandUnknownOpts): boolean {
   const [first] = commandName(command).split(" ");
-  return first === "config" || first === "version" || first === HELP;
+  return first === "config" || first === "configure" || first === "version" || first === HELP;
 }
 
 function* everyCommand(command: CommandUnknownOpts): Generator<CommandUnknownOpts> {
@@ -227,7 +230,6 @@ function missingCommand(command: CommandUnknownOpts): string {
 
 /** Names that other programs use for our commands. By spelling alone, `delete` would suggest `release`. */
 const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
-  backup: "put",
   create: "put",
   delete: "rm",
   dump: "get",
@@ -254,7 +256,8 @@ const OPTIONS_OF_OTHERS: Readonly<Record<string, Readonly<Record<string, string>
   },
 };
 
-function optionsOfOthers(command: string): Readonly<Record<string, string>> {
+function optionsOfOthers(name: string): Readonly<Record<string, string>> {
+  const command = name === "backup" ? "put" : name;
   return Object.hasOwn(OPTIONS_OF_OTHERS, command) ? OPTIONS_OF_OTHERS[command]! : {};
 }
 

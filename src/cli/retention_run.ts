@@ -1,11 +1,11 @@
-/** The common run of forget, rotate and rm: backups are removed and reported, then pruned if requested. */
+/** The common run of forget, rotate, delete-older-than and rm: backups are removed and reported, then pruned if requested. */
 import { Command } from "@commander-js/extra-typings";
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
 import type { PruneProgress } from "../ops/prune.ts";
 import type { ActionSession } from "../library/events/events.ts";
 import { removalOf, removedBy } from "../library/events/removal.ts";
 import type { CliContext } from "./context.ts";
-import { performAction } from "./told_action.ts";
+import { performAction } from "../library/events/told_action.ts";
 import type { OptionsOf } from "./specification.ts";
 import { withProgress } from "./report/progress.ts";
 import { pruneAfterwards, type PruneAfterwardsOptions } from "./options/prune_options.ts";
@@ -25,7 +25,7 @@ export type RetentionRunOptions = RepositoryOptions & PruneAfterwardsOptions & O
 
 /** The command, and how it reports what was removed. */
 interface RetentionCommand<Options> {
-  readonly command: "forget" | "rm" | "rotate";
+  readonly command: "delete-older-than" | "forget" | "rm" | "rotate";
   tell(forgotten: Forgotten, options: Options, context: CliContext, session: string): Promise<void>;
 }
 

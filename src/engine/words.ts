@@ -113,6 +113,18 @@ export function printableLine(text: string): string {
   return text.replaceAll(UNPRINTABLE, " ").trim();
 }
 
+/** Whole lines, each with the name of who wrote it before it. */
+export function namedLines(name: string, lines: Uint8Array): Uint8Array {
+  const prefix = new TextEncoder().encode(`${name}: `);
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < lines.length;) {
+    const end = lines.indexOf(LINE_END, at) + 1 || lines.length;
+    pieces.push(prefix, lines.subarray(at, end));
+    at = end;
+  }
+  return concatBytes(pieces);
+}
+
 /** Holds back the beginning of a line until its end comes. */
 class LineCutter {
   #rest: Uint8Array = new Uint8Array(0);

@@ -1,6 +1,8 @@
 /** The library for programs: an agent knows a repository, and does in one call what a command does. */
+import { type AgentError, UsageError } from "../base/errors.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { ViewedEntry } from "../backup/trees/walk_view.ts";
+import type { Password } from "../crypto/kdf.ts";
 import type { EngineRegistry } from "../engine/engine_urls.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../maintain/prune/prune_plan.ts";
 import { withoutCache } from "../ops/access.ts";
@@ -13,6 +15,7 @@ import { prune, type PruneResult } from "../ops/prune.ts";
 import type { PutResult } from "../ops/put.ts";
 import { withBackup, withFoundBackup } from "../ops/restore/get.ts";
 import { type VerifiedBackup, verifyBackup } from "../ops/restore/verify_backup.ts";
+import type { RestoreReport } from "../ops/restore/verify_restore.ts";
 import { diff, type DiffResult } from "../ops/stats/diff.ts";
 import { stats, type StatsReport } from "../ops/stats/stats.ts";
 import { status, type StatusReport } from "../ops/status.ts";
@@ -61,6 +64,9 @@ import {
 } from "./removal/agent_removal.ts";
 import { restoreBackup, type RestoredBackup, type RestoreOptions } from "./restore/agent_restore.ts";
 import { type ReadStreamOptions, streamOfBackup } from "./restore/read_stream.ts";
+import { digestsOf, type KnownDigests } from "./restore/known_digests.ts";
+import { type BackupTable, tablesOfBackup } from "./restore/restored_tables.ts";
+import { tryRestore, type TryRestoreOptions } from "./restore/tried_restore.ts";
 import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restore/which_backup.ts";
 
 /**
@@ -96,6 +102,20 @@ export class Agent implements AsyncDisposable {
   /** The kinds of stores that repositories may lie in. */
   get stores(): StoreRegistry {
     return this.#calls.parts.stores;
+  }
+
+  /** Called with problems that do not stop the work; undefined if nobody wants to hear of them. */
+  get onProblem(): ((problem: AgentError) => void) | undefined {
+    return this.#calls.parts.world.onProblem;
+  }
+
+  /**
+   * An agent that opens the repository with another password of it. It shares everything else with this one, the
+   * handlers of events included, and both end together. Throws `UsageError` for an empty password.
+   */
+  withPassword(password: Password): Agent {
+    if (password.length === 0) throw new UsageError("Refusing an empty password: choose another");
+    return new Agent(this.#calls.withPassword(password));
   }
 
   /** Backs up a source: the result has the backup, and what could not be read. Throws what `put` throws. */
@@ -185,6 +205,44 @@ export class Agent implements AsyncDisposable {
           request,
           { world, signal, ...onProgress && { onProgress } },
           (open) => verifyBackup(open, { chainOnly }),
+        ),
+    );
+  }
+
+  /**
+   * Restores a dump on trial, has the server look at it, and keeps the verdict. What is wrong with the backup is in
+   * `problems` of the report. Throws what `verifyRestore` throws if that could not be tried.
+   */
+  tryRestore(which: WhichBackup, options: TryRestoreOptions = {}): Promise<RestoreReport> {
+    return this.#calls.run(
+      { series: seriesOf(which), signal: options.signal },
+      (parts, signal) => tryRestore(which, options, parts, signal),
+    );
+  }
+
+  /** The digests of a backup's streams or files, as `md5sum` gives them. Throws `UsageError` if nobody knows them. */
+  digests(which: WhichBackup, { at, signal }: AtOptions & CallOptions = {}): Promise<KnownDigests[]> {
+    const request = { selector: selectorOf(which, at), noLock: true };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      ({ access, world }, signal) => withFoundBackup(access, request, { world, signal }, digestsOf),
+    );
+  }
+
+  /** The tables of a backup's dumps, or those that it holds one by one. */
+  listTables(
+    which: WhichBackup,
+    { at, file, signal }: AtOptions & CallOptions & { readonly file?: string } = {},
+  ): Promise<BackupTable[]> {
+    const request = { selector: selectorOf(which, at), noLock: true };
+    return this.#calls.run(
+      { series: seriesOf(which), signal },
+      (parts, signal) =>
+        withFoundBackup(
+          parts.access,
+          request,
+          { world: parts.world, signal },
+          (found) => tablesOfBackup(found, file, parts),
         ),
     );
   }

@@ -19,7 +19,9 @@ export interface CacheRow {
   readonly id: string;
   /** Where the repository is, without a password; null if that was not recorded. */
   readonly address: string | null;
+  /** Bytes of its files. */
   readonly bytes: number;
+  /** How many files it has. */
   readonly files: number;
   /** When the cache was last used for it, to the hour; null if the cache keeps no file of it. */
   readonly lastUsed: Date | null;
@@ -27,7 +29,9 @@ export interface CacheRow {
 
 /** What was removed from a cache. */
 export interface CacheRemoval {
+  /** Bytes of the files. */
   readonly bytes: number;
+  /** How many files. */
   readonly files: number;
 }
 

@@ -30,7 +30,15 @@ Deno.test("get writes the stream to standard output and says on standard error w
   assert.ok(toDash.stdout === TEXT && toDash.stderr === "");
   const json = await box.agent(["get", "prod/shop", "--json"]);
   assert.ok(json.stdout === TEXT, "the object does not mix with the stream");
-  assert.deepEqual(Object.keys(jsonRows(json.stderr)[0]!), ["id", "path", "size", "md5", "sha256", "compared"]);
+  assert.deepEqual(Object.keys(jsonRows(json.stderr)[0]!), [
+    "id",
+    "path",
+    "size",
+    "md5",
+    "sha256",
+    "compared",
+    "session",
+  ]);
 });
 
 Deno.test("get -o makes a private file, and replaces one only when told to", async () => {

@@ -27,10 +27,10 @@ interface Surroundings {
   readonly world?: World;
   /** By default there are none. */
   readonly engines?: EngineRegistry;
-  /** Whose configuration files are read; by default none is. */
-  readonly configurationMachine?: CliContext["configurationMachine"];
   /** Who hears of what the command does; by default nobody. */
   readonly events?: Events;
+  /** Whose configuration files are read; by default none is. */
+  readonly configurationMachine?: CliContext["configurationMachine"];
   /** By default files and directories cannot be backed up. */
   readonly files?: LocalFiles;
 }
@@ -63,13 +63,20 @@ export async function runInProcess(args: readonly string[], around: Surroundings
     envBytes,
     stdin: inputOf(around.stdin ?? new Uint8Array(0)),
     ...around.engines && { engines: () => Promise.resolve(around.engines!) },
+    ...around.events && { events: () => Promise.resolve(around.events) },
     ...around.configurationMachine &&
       { configurationMachine: around.configurationMachine, settings: new ActiveSettings() },
-    ...around.events && { events: () => Promise.resolve(around.events) },
     ...around.files && { files: around.files },
     askSecret: (question) => {
       questions.push(question);
       return Promise.resolve(typed.shift());
+    },
+    ...around.terminal !== undefined && {
+      askYesNo: (question: string) => {
+        questions.push(question);
+        const answer = typed.shift();
+        return Promise.resolve(answer && new TextDecoder().decode(answer) === "y");
+      },
     },
   });
   return { exitCode, stdout: stdout.text, stderr: stderr.text, questions };

@@ -12,7 +12,7 @@ function parents(): string[] {
 }
 
 /** The folder in which such directories can be made; undefined if there is none. */
-const TRUSTED_PARENT: string | undefined = parents().find((path) => {
+export const TRUSTED_PARENT: string | undefined = parents().find((path) => {
   try {
     const names = path.split("/").filter((name) => name !== "");
     const above = names.map((_, i) => `/${names.slice(0, i + 1).join("/")}`);

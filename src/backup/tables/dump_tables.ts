@@ -5,11 +5,13 @@ import type { ListedPiece, PieceKind } from "../../format/table_list.ts";
 
 /** A table, view or sequence of a dump. Names are byte strings. */
 export interface DumpTable {
+  /** What it is. */
   readonly kind: "table" | "view" | "sequence";
   /** Null where the dump does not say. */
   readonly database: string | null;
   /** Null in dumps of systems without schemas. */
   readonly schema: string | null;
+  /** Its name, without that of its schema. */
   readonly name: string;
   /** Bytes of its rows. */
   readonly dataBytes: number;

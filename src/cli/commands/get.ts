@@ -28,17 +28,19 @@ import { openOutputFile, type OutputFile, type OutputFileOptions } from "../../o
 import { isStandardOutput, writeToReader } from "../standard_output.ts";
 import { formatRate, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { restoredBackupLine } from "../report/restored_backup.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
 import { runRestore } from "../restore_run.ts";
 import { makeFolders } from "../../ops/restore/make_folders.ts";
+import { tablesUrl } from "../../library/restore/restored_tables.ts";
 import { refuseForStreams, RESTORE_OPTIONS, restoreChoices } from "../options/restore_options.ts";
 import { runReplay } from "../replay_run.ts";
 import { TABLE_OPTIONS, tableChoice } from "../options/table_options.ts";
 import { runTables } from "../tables_run.ts";
-import { performAction } from "../told_action.ts";
+import { performAction } from "../../library/events/told_action.ts";
 
 const EXAMPLES: HelpNotes = {
   about: [
@@ -97,16 +99,19 @@ function specification() {
     .option("--overwrite", "replace existing files, or what the target holds")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
-  return withRepositoryOptions(withOptions(withOptions(command, TABLE_OPTIONS), RESTORE_OPTIONS));
+  return withRepositoryOptions(withOptions(withOptions(withMatchOption(command), TABLE_OPTIONS), RESTORE_OPTIONS));
 }
 
 type GetOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function getCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action(async (selector, paths, options, self) =>
-    await run(await check(selector, paths, allOptions(self, options), context), context)
-  );
+  return specification().action((selector, paths, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries([selector], all, context, async ([meant], asked) => {
+      await run(await check(meant!, paths, all, asked), asked);
+    });
+  });
 }
 
 async function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {
@@ -225,10 +230,7 @@ async function tablesTarget(
   if (parts !== "all") {
     throw new UsageError("A backup of tables restores whole tables: leave out --schema-only and --data-only");
   }
-  const chosen = [...named.map((name) => ["table", name]), ...skipped.map((name) => ["skip", name])];
-  const names = chosen.map(([key, name]) => `${key}=${encodeURIComponent(name!)}`).join("&");
-  const url = into.startsWith(`${TABLES_ENGINE}:`) ? into : `${TABLES_ENGINE}:${into}`;
-  return (await engines()).target(names === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${names}`);
+  return (await engines()).target(tablesUrl(into, { tables: named, skipped }));
 }
 
 /** The target that restores the backup into the directory of `--target`; null if files are written. */

@@ -22,7 +22,7 @@ import { isStandardOutput, writeToReader } from "../standard_output.ts";
 import { dumpDoneJson, dumpedTableJson } from "../report/json/tables/dump_file_json.ts";
 import { putJson } from "../report/json/manifest_json.ts";
 import { summaryLines } from "../report/put_summary.ts";
-import { performAction, reportDone } from "../told_action.ts";
+import { performAction, reportDone } from "../../library/events/told_action.ts";
 import { writeWarning } from "../report/warning.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

@@ -31,14 +31,15 @@ const BY_PLACEHOLDER: Readonly<Record<string, ValueKind>> = {
   TAGS: "tags",
 };
 
-/** Arguments by their names. */
+/** Arguments by their names; with the name of the command, if the argument is something else there. */
 const BY_ARGUMENT: Readonly<Record<string, ValueKind>> = {
   backup: "backups",
   backups: "backups",
   names: "backups",
   series: "series",
+  "agent stats series": "backups",
+  "agent backup path": "files",
   source: "files",
-  paths: "files",
   dumpfile: "files",
   file: "files",
   directory: "directories",
@@ -51,8 +52,7 @@ export function kindOfOption({ names, value }: OptionDescription): ValueKind | u
   return BY_OPTION[names.at(-1)!] ?? BY_PLACEHOLDER[value] ?? "unknown";
 }
 
-/** What an argument of a command is. An argument that also takes an id is written with a selector in the usage. */
-export function kindOfArgument({ usages }: CommandDescription, { name }: ArgumentDescription): ValueKind {
-  const kind = BY_ARGUMENT[name] ?? "unknown";
-  return kind === "series" && usages.some((usage) => usage.includes("SERIES[@SELECTOR]")) ? "backups" : kind;
+/** What an argument of a command is. */
+export function kindOfArgument(command: CommandDescription, { name }: ArgumentDescription): ValueKind {
+  return BY_ARGUMENT[`${command.name} ${name}`] ?? BY_ARGUMENT[name] ?? "unknown";
 }

@@ -1,5 +1,4 @@
 /** What a put reads, from the command line: standard input, a command, several streams, or the source of an engine. */
-import { concatBytes } from "../../base/bytes.ts";
 import { SourceError, UsageError } from "../../base/errors.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import type { EngineSource } from "../../engine/engine.ts";
@@ -7,6 +6,7 @@ import { type Driven, type EngineRegistry, parseEngineUrl, withoutPassword } fro
 import { type CommandOptions, commandSource, shellSource } from "../../engine/stream/command.ts";
 import { deferredSource } from "../../engine/stream/deferred.ts";
 import { inputSource } from "../../engine/stream/input.ts";
+import { namedLines } from "../../engine/words.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseStreamPath, type StreamPath } from "../../format/manifest/series.ts";
 import { type GuardChoice, parseGuardChoice } from "../../guard/guard.ts";
 import type { PutInput } from "../../ops/put.ts";
@@ -127,7 +127,7 @@ export async function openInput(input: PlannedInput, how: Opening, context: CliC
   }
   const { withheld } = how;
   const streams = input.commands.map(({ path, command, guard }) => {
-    const onStderr = (bytes: Uint8Array) => how.tell(withName(path, bytes));
+    const onStderr = (bytes: Uint8Array) => how.tell(namedLines(path, bytes));
     const source = deferredSource(() => shellSource(command, { stream: path, onStderr, ...withheld && { withheld } }));
     return { path, guard, source };
   });
@@ -229,18 +229,4 @@ function parseGuards(guards: readonly string[], names: readonly StreamPath[]) {
     single.set(name, parseGuardChoice(text.slice(at + 1)));
   }
   return { all, single };
-}
-
-const LINE_FEED = 0x0a;
-
-/** Whole lines, each with the name of the stream whose command wrote it. */
-function withName(name: string, lines: Uint8Array): Uint8Array {
-  const prefix = new TextEncoder().encode(`${name}: `);
-  const pieces: Uint8Array[] = [];
-  for (let at = 0; at < lines.length;) {
-    const end = lines.indexOf(LINE_FEED, at) + 1 || lines.length;
-    pieces.push(prefix, lines.subarray(at, end));
-    at = end;
-  }
-  return concatBytes(pieces);
 }

@@ -1,38 +1,11 @@
-/**
- * The secrets of repositories in the environment: which variables hold them, and how child processes are kept from
- * them.
- */
+/** The secrets of repositories in the environment, and how child processes are kept from them. */
 import { UsageError } from "../../base/errors.ts";
-
-/** What the names of a second repository's variables have after `AGENT_`, and those of the main one's have not. */
-const PREFIXES = ["", "FROM_", "ALSO_"];
-const ANY_PREFIX = `(?:${PREFIXES.join("|")})`;
-
-/**
- * Passwords, credentials of HTTP stores, and files that hold either: `AGENT_PASSWORD_COMMAND`, `RESTIC_REST_PASSWORD` …
- */
-const SECRET = new RegExp(`^(AGENT|RESTIC)_${ANY_PREFIX}(PASSWORD|REST_|REPOSITORY_FILE|TLS_CLIENT_CERT)`);
-const ADDRESS = new RegExp(`^(AGENT|RESTIC)_${ANY_PREFIX}REPOSITORY`);
-const CREDENTIALS_IN_ADDRESS = /:\/\/.*@/;
-const PREFIX_OF_AWS = new RegExp(`^AGENT_${ANY_PREFIX}(?=AWS_)`);
-/** The only AWS variables that are known to grant no access. */
-const AWS_SETTINGS: ReadonlySet<string> = new Set(["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE"]);
+import { isRepositorySecret, REPOSITORY_PREFIXES } from "../../config/repository_secrets.ts";
 
 /** Variables that are always withheld, because some systems do not list variables that are not UTF-8. */
 const ALWAYS_TAKEN = ["AGENT", "RESTIC"].flatMap((program) =>
-  PREFIXES.flatMap((prefix) => ["PASSWORD", "REST_PASSWORD"].map((name) => `${program}_${prefix}${name}`))
+  REPOSITORY_PREFIXES.flatMap((prefix) => ["PASSWORD", "REST_PASSWORD"].map((name) => `${program}_${prefix}${name}`))
 );
-
-/**
- * Whether a variable grants access to a repository or a store, or names what does. `value` is undefined if it is not
- * UTF-8.
- */
-export function isRepositorySecret(name: string, value: string | undefined): boolean {
-  const amazon = name.replace(PREFIX_OF_AWS, "");
-  if (amazon.startsWith("AWS_")) return !AWS_SETTINGS.has(amazon);
-  if (SECRET.test(name)) return true;
-  return ADDRESS.test(name) && (value === undefined || CREDENTIALS_IN_ADDRESS.test(value));
-}
 
 /** The environment that a process started with. */
 export interface SystemEnvironment {

@@ -5,10 +5,11 @@ import { didYouMean } from "../../base/text/nearest_name.ts";
 import type { HookSettings } from "../configuration.ts";
 import { HOOK_EVENTS } from "./hook_events.ts";
 import type { TableReader } from "./table_reader.ts";
-import { refusePassword } from "../values.ts";
 
 /** How long a hook may take if it does not say. */
 const USUAL_TIMEOUT_MS = 30_000;
+/** Timers cannot wait for more than some weeks, and no action should wait for longer than this. */
+const MOST_TIMEOUT_MS = 24 * 3_600_000;
 
 /** The hooks of these tables. A hook with mistakes is left out; they are noted. */
 export function parseHooks(tables: readonly TableReader[]): readonly HookSettings[] {
@@ -52,15 +53,18 @@ function checkEvent(name: string): string {
   throw new UsageError(`there is no event "${name}"${hint}`);
 }
 
+/** Messages leave the address out: it may hold a password. */
 function checkUrl(text: string): string {
-  refusePassword(text);
-  if (URL.canParse(text) && /^https?:\/\//i.test(text)) return text;
-  throw new UsageError(`"${text}" is not an address; it begins with https:// or http://`);
+  const url = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
+  if (url === null) throw new UsageError("it is not an address; it begins with https:// or http://");
+  if (url.username === "" && url.password === "") return text;
+  throw new UsageError("a hook's address has no user and no password; let a command call it that knows where they are");
 }
 
 function checkTimeout(text: string): string {
-  if (parseSpan(text) > 0) return text;
-  throw new UsageError("a hook without time cannot end in time; write for example 30s");
+  const ms = parseSpan(text);
+  if (ms > 0 && ms <= MOST_TIMEOUT_MS) return text;
+  throw new UsageError("a hook may take up to a day, and needs some time; write for example 30s");
 }
 
 function notEmpty(text: string): string {

@@ -1,12 +1,12 @@
 /** Restores backups for an agent: into a directory, a stream, or the target of an engine. */
 import { dirname, join, resolve } from "node:path";
 import type { Backup } from "../../backup/backup.ts";
+import type { DumpTable, TableChoice } from "../../backup/tables/dump_tables.ts";
 import type { VerifiedStream } from "../../backup/content/read_verified.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
-import { AgentError, IntegrityError, PartialError } from "../../base/errors.ts";
+import { AgentError, IntegrityError, PartialError, UsageError } from "../../base/errors.ts";
 import type { EngineTarget } from "../../engine/engine.ts";
 import type { Driven, EngineRegistry } from "../../engine/engine_urls.ts";
-import { TABLES_ENGINE } from "../../engine/tables/table_position.ts";
 import { quoteByteString } from "../../format/byte_string.ts";
 import { isOfFiles } from "../../format/manifest/manifest.ts";
 import type { IfExists } from "../../ops/restore/files/decision.ts";
@@ -25,8 +25,9 @@ import { makeFolders } from "../../ops/restore/make_folders.ts";
 import { type ReplayResult, targetInDirectory } from "../../ops/restore/replay.ts";
 import { isEngineUrl } from "../backup/backup_source.ts";
 import type { ActionTools } from "../opening/agent_calls.ts";
-import type { ReadingOptions } from "../opening/agent_parts.ts";
+import type { AgentParts, ReadingOptions } from "../opening/agent_parts.ts";
 import { intoOutput, type OutputDestination } from "../opening/output.ts";
+import { isOfTables, loadIntoTarget, tablesUrl, writeDump } from "./restored_tables.ts";
 import { type AtOptions, selectorOf, type WhichBackup } from "./which_backup.ts";
 
 /**
@@ -41,6 +42,11 @@ export interface RestoreOptions extends AtOptions, ReadingOptions {
   readonly to: RestoreDestination;
   /** The only stream or file that is wanted, by its path or the end of it. */
   readonly file?: string;
+  /**
+   * The only tables that are wanted, of a dump or of a backup of tables. They go into a database, or as a dump into a
+   * stream or the file at a path.
+   */
+  readonly tables?: Partial<TableChoice>;
   /** Of a backup of files: the paths that are wanted, each with all below it. */
   readonly paths?: readonly string[];
   /** Of a backup of files: rules of gitignore, of which one must match. */
@@ -71,7 +77,11 @@ export interface RestoredBackup {
   readonly tree: RestoreResult | null;
   /** What an engine restored; null if none did. */
   readonly replayed: ReplayResult | null;
+  /** The tables that were chosen; null if whole streams were restored. */
+  readonly tables: readonly DumpTable[] | null;
 }
+
+const NOTHING = { streams: [], tree: null, replayed: null, tables: null };
 
 /**
  * Restores a backup. Everything that can be restored is; throws `IntegrityError` if something is damaged, and
@@ -88,16 +98,16 @@ export async function restoreBackup(
   const reading: ReadOptions = { world, signal, begin: session.begin, ...onProgress && { onProgress } };
   return await withFoundBackup(access, request, reading, async (found) => {
     const open = () => openFound(found, request, reading);
-    if (typeof to !== "string" && "driver" in to) return await replay(await open(), to, options);
-    if (typeof to !== "string") return await intoStream(await open(), to, options);
-    if (isEngineUrl(to, engines)) {
-      return await replay(await open(), engineTarget(found, to, engines), options);
-    }
+    const target = targetOf(found, options, engines);
+    const isWhole = options.tables === undefined || isOfTables(found) && target !== null;
+    if (!isWhole) return await chosenTables(found, target, options, parts);
+    if (target !== null) return await replay(await open(), target, options);
+    if (typeof to !== "string") return await intoStream(await open(), to as OutputDestination, options);
     const directory = resolve(to);
     if (holdsTree(found) && file === undefined) return await intoTree(found, directory, options);
     const backup = await open();
-    const target = file === undefined ? targetInDirectory(backup.manifest, directory, engines) : null;
-    return target === null ? await intoFiles(backup, directory, options) : await replay(backup, target, options);
+    const own = file === undefined ? targetInDirectory(backup.manifest, directory, engines) : null;
+    return own === null ? await intoFiles(backup, directory, options) : await replay(backup, own, options);
   });
 }
 
@@ -105,10 +115,45 @@ function holdsTree({ manifest }: FoundBackup): boolean {
   return manifest === null || isOfFiles(manifest);
 }
 
-/** The target at a URL. Tables that were backed up one by one go into a database by the engine that read them. */
-function engineTarget({ manifest }: FoundBackup, url: string, engines: EngineRegistry): Driven<EngineTarget> {
-  const isOfTables = manifest?.engine.name === TABLES_ENGINE && !url.startsWith(`${TABLES_ENGINE}:`);
-  return engines.target(isOfTables ? `${TABLES_ENGINE}:${url}` : url);
+/**
+ * The target of an engine, if the backup goes into one; null if not. What was backed up table by table goes into a
+ * database by the engine that read it, which also chooses the tables.
+ */
+function targetOf(
+  found: FoundBackup,
+  { to, tables, file }: RestoreOptions,
+  engines: EngineRegistry,
+): Driven<EngineTarget> | null {
+  if (typeof to !== "string" && !("driver" in to) || typeof to === "string" && !isEngineUrl(to, engines)) return null;
+  const choice = choiceOf(tables ?? {});
+  if (isOfTables(found) && choice.parts !== "all") {
+    throw new UsageError("A backup of tables restores whole tables: leave `parts` out");
+  }
+  if (file !== undefined && (tables === undefined || isOfTables(found))) {
+    throw new UsageError("An engine restores a whole backup: leave `file` out, or restore that file into a directory");
+  }
+  if (typeof to !== "string") return to as Driven<EngineTarget>;
+  return engines.target(isOfTables(found) ? tablesUrl(to, choice) : to);
+}
+
+function choiceOf({ tables = [], skipped = [], parts = "all" }: Partial<TableChoice>): TableChoice {
+  return { tables, skipped, parts };
+}
+
+async function chosenTables(
+  found: FoundBackup,
+  target: Driven<EngineTarget> | null,
+  options: RestoreOptions,
+  parts: AgentParts,
+): Promise<RestoredBackup> {
+  const { to, tables: wanted = {}, onProblem } = options;
+  const request = { ...options, choice: choiceOf(wanted) };
+  const { tables, problems } = target === null
+    ? await writeDump(found, to as OutputDestination, request, parts)
+    : await loadIntoTarget(found, target, request, parts);
+  for (const message of problems) onProblem?.({ path: "", message });
+  if (target !== null) refusePart(problems.length, problems[0]);
+  return { ...NOTHING, backup: found.backup, tables };
 }
 
 async function intoStream(
@@ -118,7 +163,7 @@ async function intoStream(
 ): Promise<RestoredBackup> {
   const chosen = await open.find(file);
   const stream = await intoOutput(to, {}, (sink) => open.read(chosen, sink));
-  return { backup: open.backup, streams: [stream], tree: null, replayed: null };
+  return { ...NOTHING, backup: open.backup, streams: [stream] };
 }
 
 async function replay(
@@ -129,7 +174,7 @@ async function replay(
   const replayed = await open.replay(target, { overwrite, onStderr });
   for (const message of replayed.problems) onProblem?.({ path: "", message });
   refusePart(replayed.problems.length, replayed.problems[0]);
-  return { backup: open.backup, streams: [], tree: null, replayed };
+  return { ...NOTHING, backup: open.backup, replayed };
 }
 
 async function intoTree(found: FoundBackup, directory: string, options: RestoreOptions): Promise<RestoredBackup> {
@@ -154,7 +199,7 @@ async function intoTree(found: FoundBackup, directory: string, options: RestoreO
     );
   }
   refusePart(tree.problems + tree.lacks.length, first ?? tree.lacks[0]);
-  return { backup: found.backup, streams: [], tree, replayed: null };
+  return { ...NOTHING, backup: found.backup, tree };
 }
 
 function entries(count: number): string {
@@ -180,7 +225,7 @@ async function intoFiles(
     await makeFolders(dirname(path));
     streams.push(await intoOutput(path, { overwrite, mayBeDevice: false }, (sink) => open.read(chosen, sink)));
   }
-  return { backup: open.backup, streams, tree: null, replayed: null };
+  return { ...NOTHING, backup: open.backup, streams };
 }
 
 /** The path, if a file can have it. Names that are not UTF-8 would be changed, and two of them might become equal. */

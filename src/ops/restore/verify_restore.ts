@@ -26,7 +26,9 @@ import { type OpenBackup, type ReadOptions, withBackup } from "./get.ts";
 
 /** A query of one's own, and what it has to give. */
 export interface QueryCheck {
+  /** The query. */
   readonly sql: string;
+  /** What its first value has to be. */
   readonly expected: ValueExpectation;
 }
 
@@ -45,15 +47,18 @@ export interface VerifyRestoreRequest {
 }
 
 /** What restores on trial are made with. */
-interface VerifyRestoreOptions extends ReadOptions {
+export interface VerifyRestoreOptions extends ReadOptions {
+  /** The engines, for a place at a URL. */
   readonly engines: EngineRegistry;
+  /** What servers and clients are started with. */
   readonly machine: ClientMachine;
 }
 
 /** What came of a restore on trial. */
 export interface RestoreReport {
-  /** The backup: its series and id. */
+  /** The series of the backup. */
   readonly series: string;
+  /** The id of the backup. */
   readonly id: Backup["id"];
   /** What it was restored into. */
   readonly server: string;

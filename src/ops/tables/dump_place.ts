@@ -22,7 +22,7 @@ export function dumpAt(path: string): DumpFile {
 }
 
 /** A dump file that came as a stream. */
-interface KeptDump extends DumpFile, AsyncDisposable {}
+export interface KeptDump extends DumpFile, AsyncDisposable {}
 
 /**
  * Keeps a stream in a temporary file, as the index of a dump file comes last. Throws `AgentError` if there is no room,

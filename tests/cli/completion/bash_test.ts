@@ -32,6 +32,8 @@ const OFFERED: readonly (readonly [line: string, offered: readonly string[]])[] 
   ["agent get prod/c:d@1", ["@1f2e3d4c"]],
   ["agent get 'prod/my series@1", ["prod/my series@1f2e3d4c"]],
   ["agent get prod/shop@", ["@latest", "@1f2e3d4c"]],
+  ["agent stats @1", ["@1f2e3d4c"]],
+  ["agent rotate prod/c:d@1", []],
   ["agent get @1", ["@1f2e3d4c"]],
   ["agent diff prod/shop prod/s", ["prod/shop"]],
   ["agent hold prod/shop x", []],

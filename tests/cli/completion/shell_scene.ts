@@ -15,6 +15,7 @@ case $2:$3 in
     printf '%s@latest\\tthe newest backup\\n' "\${3%@*}"
     printf '%s@1f2e3d4c\\t2026-08-30 04:00 db1\\n' "\${3%@*}"
     ;;
+  series:*@* ) ;;
   series:* | backups:*) printf '%s\\n' prod/shop 'prod/my series' prod/c:d "it's" ;;
   tags:*) printf '%s\\n' nightly weekly ;;
   hosts:*) printf '%s\\n' db1 db2 ;;

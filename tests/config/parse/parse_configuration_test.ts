@@ -151,7 +151,9 @@ const MISTAKES: readonly (readonly [what: string, text: string, line: number, me
   ["a hook without event", "\n[[hooks]]\ncommand='x'", 2, /no "event"/],
   ["a hook without work", "[[hooks]]\nevent='onError'", 1, /neither "command" nor "url"/],
   ["a hook with two", "[[hooks]]\nevent='onError'\ncommand='x'\nurl='https://h'", 1, /write two hooks/],
-  ["a hook without time", "[[hooks]]\nevent='onError'\ncommand='x'\ntimeout='0s'", 4, /cannot end in time/],
+  ["a hook without time", "[[hooks]]\nevent='onError'\ncommand='x'\ntimeout='0s'", 4, /up to a day/],
+  ["a hook of two days", "[[hooks]]\nevent='onError'\ncommand='x'\ntimeout='2d'", 4, /up to a day/],
+  ["a hook with a password", "[[hooks]]\nevent='onError'\nurl='https://a:b@h'", 3, /no user and no password/],
   ["a hook to a file", "[[hooks]]\nevent='onError'\nurl='file:///etc'", 3, /begins with https/],
   ["one table for hooks", "[hooks]\nevent='onError'", 1, /each under \[\[hooks\]\]/],
 ];

@@ -1,8 +1,15 @@
-/** What a command does to backups, told to those who subscribed to its events. */
-import { uuid4 } from "../base/uuid.ts";
-import type { Action, EventResult } from "../library/events/event.ts";
-import type { ActionSession } from "../library/events/events.ts";
-import type { CliContext } from "./context.ts";
+/** An action that is told if anybody subscribed. Unless somebody did, the code of events is not even loaded. */
+import { uuid4 } from "../../base/uuid.ts";
+import type { Action, EventResult } from "./event.ts";
+import type { ActionSession, Events } from "./events.ts";
+
+/** What surrounds it. */
+interface Surroundings {
+  readonly world: { readonly randomBytes: (count: number) => Uint8Array };
+  readonly signal: AbortSignal;
+  /** Loads those who hear of it; undefined, or absent, if there are none. */
+  readonly events?: () => Promise<Events | undefined>;
+}
 
 /** What is told. */
 interface ToldAction {
@@ -19,7 +26,7 @@ interface ToldAction {
  */
 export async function performAction<Result>(
   { action, series, isDry = false }: ToldAction,
-  context: CliContext,
+  context: Surroundings,
   work: (session: ActionSession) => Promise<Result>,
   resultOf: (result: Result) => EventResult,
 ): Promise<Result> {
@@ -43,7 +50,7 @@ export async function reportDone(
 }
 
 /** The session of an action of which nobody hears. */
-function unheard({ world: { randomBytes } }: CliContext): ActionSession {
+function unheard({ world: { randomBytes } }: Surroundings): ActionSession {
   const nobody = () => Promise.resolve();
   return { id: uuid4(randomBytes), begin: nobody, done: nobody };
 }

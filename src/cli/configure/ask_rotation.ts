@@ -1,0 +1,28 @@
+/** Asks what a rotation is to keep. */
+import { parseCount, WEEK_DAYS } from "../../policy/retention/parse_retention.ts";
+import type { Prompter } from "../terminal/prompter.ts";
+import type { RotationAnswer } from "./answers.ts";
+import { problemOf } from "./trying.ts";
+
+/** Asks for the counts and the day, beginning with those of `initial`. */
+export async function askRotation(prompter: Prompter, initial: RotationAnswer): Promise<RotationAnswer> {
+  const days = await askCount(prompter, "day", initial.days);
+  const weeks = await askCount(prompter, "week", initial.weeks);
+  const months = await askCount(prompter, "month", initial.months);
+  const firstWeekDay = await prompter.choose({
+    question: "On which day do weeks begin?",
+    choices: WEEK_DAYS.map((name, value) => ({ value, label: `${name[0]!.toUpperCase()}${name.slice(1)}` })),
+    initial: initial.firstWeekDay,
+  });
+  return { days, weeks, months, firstWeekDay };
+}
+
+async function askCount(prompter: Prompter, unit: string, initial: number): Promise<number> {
+  const parse = (text: string) => parseCount(text, `${unit}s to keep`);
+  const answer = await prompter.askText({
+    question: `A rotation keeps the first backup of each ${unit}. For how many ${unit}s?`,
+    initial: String(initial),
+    problemOf: (text) => text === "unlimited" ? "Write a whole number" : problemOf(() => parse(text)),
+  });
+  return parse(answer);
+}
