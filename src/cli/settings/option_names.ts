@@ -1,6 +1,7 @@
 /**
  * The names of all options and commands that the configuration file may hold, as a list: to load every command at each
- * start would cost more than many a command itself. A test compares it with the commands, and with `UPDATE_SCREENS=1` writes it anew.
+ * start would cost more than many a command itself. A test compares it with the commands, and with `UPDATE_SCREENS=1`
+ * writes it anew.
  */
 
 /** All commands that run, subcommands by both words. */
