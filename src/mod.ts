@@ -73,6 +73,13 @@ export type {
   TagCallOptions,
   VerifyCallOptions,
 } from "./library/call_options.ts";
+export {
+  BackupHelper,
+  type BackupHelperOptions,
+  type HelperBackupOptions,
+  type HelperCallOptions,
+} from "./library/helper/backup_helper.ts";
+export type { RunOptions } from "./library/helper/helper_command.ts";
 export type { OutputDestination } from "./library/opening/output.ts";
 export type { AgentOptions } from "./library/opening/agent_options.ts";
 export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";

@@ -92,6 +92,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   library: [["events", "machine"], ["opening"], ["backup"], ["removal", "restore"], [OTHER_FILES], ["agent.ts"], [
     "open_agent.ts",
+    "helper",
   ]],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [

@@ -1,6 +1,8 @@
 /** The library for programs: an agent knows a repository, and does in one call what a command does. */
+import { type AgentError, UsageError } from "../base/errors.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { ViewedEntry } from "../backup/trees/walk_view.ts";
+import type { Password } from "../crypto/kdf.ts";
 import type { EngineRegistry } from "../engine/engine_urls.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../maintain/prune/prune_plan.ts";
 import { withoutCache } from "../ops/access.ts";
@@ -100,6 +102,20 @@ export class Agent implements AsyncDisposable {
   /** The kinds of stores that repositories may lie in. */
   get stores(): StoreRegistry {
     return this.#calls.parts.stores;
+  }
+
+  /** Called with problems that do not stop the work; undefined if nobody wants to hear of them. */
+  get onProblem(): ((problem: AgentError) => void) | undefined {
+    return this.#calls.parts.world.onProblem;
+  }
+
+  /**
+   * An agent that opens the repository with another password of it. It shares everything else with this one, the
+   * handlers of events included, and both end together. Throws `UsageError` for an empty password.
+   */
+  withPassword(password: Password): Agent {
+    if (password.length === 0) throw new UsageError("Refusing an empty password: choose another");
+    return new Agent(this.#calls.withPassword(password));
   }
 
   /** Backs up a source: the result has the backup, and what could not be read. Throws what `put` throws. */

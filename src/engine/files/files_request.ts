@@ -13,6 +13,11 @@ export interface ChangeRules {
 
 /** What to read. */
 export interface FilesRequest {
+  /**
+   * The directory that the tree begins with, an absolute path; the root of the file system by default. All paths and
+   * rules of the selection are below it.
+   */
+  readonly base?: string;
   /** The PATHs, and what of them is read. */
   readonly selection: SelectionRules;
   /** When a file is read again. */

@@ -42,7 +42,8 @@ class FilesSource implements EngineSource {
 
   constructor(request: FilesRequest, { startThread = startFilesThread }: FilesTools) {
     this.options = optionsOf(request);
-    this.roots = request.selection.roots.map((path) => `/${path}`);
+    // Backups of other tools have paths below the root of the file system.
+    this.roots = request.base === undefined ? request.selection.roots.map((path) => `/${path}`) : [];
     this.#request = request;
     this.#start = startThread;
   }
@@ -51,10 +52,11 @@ class FilesSource implements EngineSource {
     return interruptible(source.signal, async () => {
       const threads = new FilesThreads(this.#start);
       try {
-        const { selection, withAtime } = this.#request;
+        const { base, selection, withAtime } = this.#request;
         const lacks = await threads.walker.call("beginWalk", {
           selection,
           withAtime,
+          ...base !== undefined && { base },
           smallFileBytes: source.smallFileBytes,
         });
         source.signal.throwIfAborted();

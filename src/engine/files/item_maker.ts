@@ -12,7 +12,7 @@ import { columnsOf, type FileToRead, type SmallFilesResult } from "./read/file_t
 import { RunPlan } from "./run_plan.ts";
 import { isUnchanged } from "./unchanged.ts";
 import { joined } from "./walk/entry_record.ts";
-import type { FolderPlace } from "./walk/open_below.ts";
+import { type FolderPlace, pathBelow } from "./walk/open_below.ts";
 import { type FoundEntry, StepReader, type WalkBatch, type WalkStep } from "./walk/walk_batch.ts";
 
 interface MakerTools {
@@ -27,7 +27,7 @@ interface MakerTools {
 interface Directory {
   readonly path: string;
   readonly place: FolderPlace;
-  /** Null for the root of the file system. */
+  /** Null for the one that the tree begins with. */
   readonly head: NodeHead | null;
   /** What the earlier backup holds of it. */
   readonly earlier: EarlierDirectory | null;
@@ -75,10 +75,10 @@ export class ItemMaker {
   }
 
   async #makeAll(): Promise<void> {
-    const { threads, source, request: { changes } } = this.#tools;
+    const { threads, source, request: { base, changes } } = this.#tools;
     const { walker } = threads;
     const earlier = changes.readAll ? null : await source.earlier?.top() ?? null;
-    this.#directories.push({ path: "", place: { anchor: "/", below: "" }, head: null, earlier });
+    this.#directories.push({ path: "", place: { anchor: pathBelow(base, ""), below: "" }, head: null, earlier });
     let next = walker.call("walk", null);
     for (;;) {
       const batch = await next;
@@ -132,14 +132,16 @@ export class ItemMaker {
     const above = this.#directories.at(-1)!;
     const path = joined(above.path, name);
     const { anchor, below } = above.place;
-    const place = isAnchor ? { anchor: `/${path}`, below: "" } : { anchor, below: joined(below, name) };
+    const place = isAnchor
+      ? { anchor: pathBelow(this.#tools.request.base, path), below: "" }
+      : { anchor, below: joined(below, name) };
     this.#directories.push({ path, place, head, earlier: await above.earlier?.below(name) ?? null });
     this.#note(path);
   }
 
   #leave(): void | Promise<void> {
     const { path, head } = this.#directories.pop()!;
-    invariant(head !== null, "The walk left the root of the file system");
+    invariant(head !== null, "The walk left the directory that the tree begins with");
     return this.#addWhole(path, head, null);
   }
 
@@ -250,7 +252,7 @@ export class ItemMaker {
   }
 
   #note(path: string): void {
-    this.#foundAny ||= this.#roots.has(path);
+    this.#foundAny ||= this.#roots.has(path) || this.#roots.has("");
   }
 }
 

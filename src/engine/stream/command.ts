@@ -67,7 +67,7 @@ export function shellSource(command: string, { stream, onStderr, withheld = [] }
     ownGroup: true,
     stderr: { take: onStderr, wholeLines: true },
   });
-  return outputOf(child, { what: `The command of ${stream}${programOf(command)}`, withheld, quotes: true });
+  return outputOf(child, { what: `The command of ${stream}${nameInShell(command)}`, withheld, quotes: true });
 }
 
 interface Named {
@@ -120,7 +120,7 @@ function quoted(lines: readonly string[]): string {
  * The program of a command for the shell, in parentheses. Nothing if the command begins in another way: a variable that
  * it sets may be a password.
  */
-function programOf(command: string): string {
+export function nameInShell(command: string): string {
   const name = /^\s*([\w./+-]{1,40})(?:\s|$)/.exec(command)?.[1];
   return name === undefined ? "" : ` (${name} …)`;
 }

@@ -104,7 +104,9 @@ async function filesInput(
   own: SourceTools["own"],
 ): Promise<OpenedSource> {
   if (paths.length === 0) throw new UsageError("There is no path to back up: the list is empty");
-  const { driven, notes } = await selectFiles({ ...files, paths: paths.map(absolutePath), own: await own() });
+  const { base, ...others } = files;
+  const where = { paths: paths.map(absolutePath), ...base !== undefined && { base: absolutePath(base) } };
+  const { driven, notes } = await selectFiles({ ...others, ...where, own: await own() });
   return { input: { driven }, notes };
 }
 

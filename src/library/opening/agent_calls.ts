@@ -1,5 +1,6 @@
 /** The calls of an agent that are under way: what stops them, and who hears of them. */
 import { InterruptedError, UsageError } from "../../base/errors.ts";
+import type { Password } from "../../crypto/kdf.ts";
 import type { Action, EventResult } from "../events/event.ts";
 import type { ActionSession } from "../events/events.ts";
 import type { AgentParts } from "./agent_parts.ts";
@@ -23,17 +24,35 @@ export interface ActionTools {
   readonly signal: AbortSignal;
 }
 
+/** What calls have in common that end together. */
+interface CallsLife {
+  readonly closing: AbortController;
+  readonly underWay: Set<Promise<unknown>>;
+  readonly ends: (() => Promise<void>)[];
+}
+
 /** Runs the calls of an agent until it is closed. */
 export class AgentCalls {
   readonly parts: AgentParts;
-  readonly #closing = new AbortController();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #closing: AbortController;
+  readonly #underWay: Set<Promise<unknown>>;
   /** What ends with the agent. */
-  readonly #ends: (() => Promise<void>)[] = [];
+  readonly #ends: (() => Promise<void>)[];
 
-  /** No call is under way yet. */
-  constructor(parts: AgentParts) {
+  /** No call is under way yet, unless `life` is that of others. */
+  constructor(parts: AgentParts, life: CallsLife = { closing: new AbortController(), underWay: new Set(), ends: [] }) {
     this.parts = parts;
+    this.#closing = life.closing;
+    this.#underWay = life.underWay;
+    this.#ends = life.ends;
+  }
+
+  /** Calls that open the repository with another password. They end together with these. */
+  withPassword(password: Password): AgentCalls {
+    let current = password;
+    const access = { ...this.parts.access, password: () => Promise.resolve(current) };
+    const life = { closing: this.#closing, underWay: this.#underWay, ends: this.#ends };
+    return new AgentCalls({ ...this.parts, access, usePassword: (changed) => current = changed }, life);
   }
 
   /** Runs one of the actions that have events of their own. Of a dry run, only a failure is told. */

@@ -13,6 +13,12 @@ export interface FolderPlace {
   readonly below: string;
 }
 
+/** The absolute path of what lies below a directory, which is the root of the file system unless `base` says otherwise. */
+export function pathBelow(base: string | undefined, path: string): string {
+  if (base === undefined) return `/${path}`;
+  return path === "" ? base : `${base}/${path}`;
+}
+
 /** Opens the folder at a place. Throws `FileSystemError`. */
 export function openPlace(system: FileSystem, { anchor, below }: FolderPlace): Folder {
   const root = system.openRoot(bytesOfByteString(anchor));

@@ -22,11 +22,14 @@ import {
   stateOf,
   TimeTexts,
 } from "./entry_record.ts";
+import { pathBelow } from "./open_below.ts";
 import { OpenFolders } from "./open_folders.ts";
 import { BatchWriter, type WalkBatch } from "./walk_batch.ts";
 
 /** What is walked through. */
 export interface WalkRequest {
+  /** The directory that the tree begins with, if that is not the root of the file system. */
+  readonly base?: string;
   readonly selection: SelectionRules;
   readonly withAtime: boolean;
   /** Files of up to this size are one chunk: the least size of chunks, in bytes. */
@@ -46,7 +49,7 @@ const MEAN_PER_SMALLEST = 3;
 
 /** A folder under way. */
 interface Level {
-  /** Its path below the root of the file system. */
+  /** Its path below the directory that the tree begins with. */
   readonly path: string;
   /** The names to be read, in order, with their types as far as the list told. */
   readonly names: readonly string[];
@@ -63,6 +66,7 @@ interface Level {
 /** One walk. Disposing of it closes what is open. */
 export class Walk implements Disposable {
   readonly #system: FileSystem;
+  readonly #base: string | undefined;
   readonly #selection: Selection;
   readonly #hasMarkers: boolean;
   readonly #roots: ReadonlySet<string>;
@@ -74,8 +78,9 @@ export class Walk implements Disposable {
   readonly #chunkBytes: number;
   #isBegun = false;
 
-  constructor(system: FileSystem, { selection, withAtime, smallFileBytes }: WalkRequest) {
+  constructor(system: FileSystem, { base, selection, withAtime, smallFileBytes }: WalkRequest) {
     this.#system = system;
+    this.#base = base;
     this.#selection = new Selection(selection);
     this.#hasMarkers = selection.markers.length > 0;
     this.#roots = new Set(selection.roots);
@@ -85,7 +90,7 @@ export class Walk implements Disposable {
     this.#chunkBytes = MEAN_PER_SMALLEST * smallFileBytes;
   }
 
-  /** The next steps. Throws `FileSystemError` if the root of the file system cannot be opened. */
+  /** The next steps. Throws `FileSystemError` if the directory that the tree begins with cannot be opened. */
   next(): WalkBatch {
     if (!this.#isBegun) this.#begin();
     while (this.#levels.length > 0 && this.#batch.size < BATCH_STEPS) this.#step(this.#levels.at(-1)!);
@@ -98,8 +103,9 @@ export class Walk implements Disposable {
 
   #begin(): void {
     this.#isBegun = true;
-    const root = this.#system.openRoot(bytesOfByteString("/"));
-    this.#goInto(root, root.status(HERE)!, { path: "", anchor: "/", fileSystem: null });
+    const anchor = pathBelow(this.#base, "");
+    const root = this.#system.openRoot(bytesOfByteString(anchor));
+    this.#goInto(root, root.status(HERE)!, { path: "", anchor, fileSystem: null });
   }
 
   #step(level: Level): void {
@@ -121,7 +127,9 @@ export class Walk implements Disposable {
     this.#folders.leave();
     if (level.leftOut > 0) {
       this.#batch.problem(
-        `"/${level.path}" has more entries than a directory of a backup may have: ${level.leftOut} are left out; ` +
+        `"${
+          pathBelow(this.#base, level.path)
+        }" has more entries than a directory of a backup may have: ${level.leftOut} are left out; ` +
           "put some of its files into other directories",
       );
     }
@@ -130,7 +138,7 @@ export class Walk implements Disposable {
 
   /** A directory that only leads to PATHs: the user named it, so links on the way to it are followed. */
   #enterAnchor(level: Level, name: string, path: string): void {
-    const anchor = `/${path}`;
+    const anchor = pathBelow(this.#base, path);
     const folder = this.#system.openRoot(bytesOfByteString(anchor));
     this.#enter(level, folder, { name, path, anchor });
   }
@@ -153,7 +161,7 @@ export class Walk implements Disposable {
 
   /** What vanishes is left out without a word, unless it was named. */
   #vanished(level: Level, path: string): void {
-    if (level.isWay) this.#batch.problem(`"/${path}" vanished before it was read`);
+    if (level.isWay) this.#batch.problem(`"${pathBelow(this.#base, path)}" vanished before it was read`);
   }
 
   #visitFolder(level: Level, name: string, path: string): void {
@@ -224,7 +232,9 @@ export class Walk implements Disposable {
   #list(folder: Folder, path: string): readonly ListedEntry[] {
     const entries: ListedEntry[] = [];
     if (this.#levels.length >= MOST_DEPTH) {
-      this.#batch.problem(`"/${path}" lies more than ${MOST_DEPTH} directories deep: what is in it is left out`);
+      this.#batch.problem(
+        `"${pathBelow(this.#base, path)}" lies more than ${MOST_DEPTH} directories deep: what is in it is left out`,
+      );
       return entries;
     }
     try {
@@ -282,7 +292,7 @@ export class Walk implements Disposable {
 
   /** Whether the text of a tree has room for one more entry. A backup without those that have none is better than none. */
   #hasRoom(level: Level, name: string, { type, size, linkTarget = "", attributes = NONE }: EntryRecord): boolean {
-    if (level.path === "") return true;
+    if (level.path === "" && this.#base === undefined) return true;
     const chunks = type === "file" ? Math.ceil(size / this.#chunkBytes) : 0;
     const rare = attributes.reduce((sum, { name, value }) => sum + 30 + name.length + 2 * value!.length, 0);
     const textBytes = ENTRY_TEXT_BYTES + 2 * (name.length + linkTarget.length) + CHUNK_TEXT_BYTES * chunks + rare;
