@@ -88,8 +88,8 @@ export interface Message {
 export const RESULTS: readonly Message[] = [
   {
     title: "A backup",
-    commands: ["ls", "hold", "release"],
-    about: "One for each backup that is listed or changed, oldest first.",
+    commands: ["ls", "search", "hold", "release"],
+    about: "One for each backup that is listed or changed, oldest first; of `search` newest first.",
     schema: backupMessage,
   },
   {
@@ -101,7 +101,7 @@ export const RESULTS: readonly Message[] = [
   },
   {
     title: "A backup that was made",
-    commands: ["put", "tables import"],
+    commands: ["put", "backup", "tables import"],
     about: "One, when it is committed.",
     schema: putMessage,
     isBackup: true,
@@ -280,7 +280,7 @@ export const RESULTS: readonly Message[] = [
   },
   {
     title: "A retention group",
-    commands: ["forget", "rotate"],
+    commands: ["forget", "rotate", "delete-older-than"],
     about: "One for each group of backups; names are restic's.",
     schema: groupMessage,
   },

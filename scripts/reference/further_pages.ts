@@ -34,6 +34,8 @@ export const FURTHER_PAGES: Readonly<Record<string, readonly Link[]>> = {
   prune: [["Prune", "retention.md#prune"]],
   tables: [["Dump files of DaCHS", "tables.md#dump-files-of-dachs"]],
   serve: [["The HTTP store", "server.md"]],
+  config: [["Configuration", "configuration.md"]],
+  "config import": [["Coming from bakthat", "configuration.md#coming-from-bakthat"]],
   cache: [["Cache", "repositories.md#cache"]],
   completion: [["Manual and completion", "install.md#manual-and-completion"]],
   man: [["Manual and completion", "install.md#manual-and-completion"]],

@@ -20,11 +20,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
     make: (await import("./commands/put.ts")).putCommand,
     bytes: (await import("./options/put_paths.ts")).PATH_BYTES,
   }),
+  backup: async () => ({
+    make: (await import("./commands/backup.ts")).backupCommand,
+    bytes: { argumentsFrom: 0, options: (await import("./options/put_paths.ts")).PATH_BYTES.options },
+  }),
   get: async () => ({
     make: (await import("./commands/get.ts")).getCommand,
     bytes: (await import("./options/restore_options.ts")).RESTORE_BYTES,
   }),
   ls: async () => ({ make: (await import("./commands/ls.ts")).lsCommand }),
+  search: async () => ({ make: (await import("./commands/search.ts")).searchCommand }),
   show: async () => ({ make: (await import("./commands/show.ts")).showCommand }),
   chain: async () => ({ make: (await import("./commands/chain.ts")).chainCommand }),
   files: async () => ({ make: (await import("./commands/files.ts")).filesCommand }),
@@ -38,6 +43,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   repair: async () => ({ make: (await import("./commands/repair.ts")).repairCommand }),
   forget: async () => ({ make: (await import("./commands/forget.ts")).forgetCommand }),
   rotate: async () => ({ make: (await import("./commands/rotate.ts")).rotateCommand }),
+  "delete-older-than": async () => ({
+    make: (await import("./commands/delete_older_than.ts")).deleteOlderThanCommand,
+  }),
   rm: async () => ({ make: (await import("./commands/rm.ts")).rmCommand }),
   hold: async () => ({ make: (await import("./commands/hold.ts")).holdCommand }),
   release: async () => ({ make: (await import("./commands/hold.ts")).releaseCommand }),

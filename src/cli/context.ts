@@ -70,6 +70,8 @@ export interface CliContext {
   readonly runsPasswordCommands?: boolean;
   /** Asks for a secret on the terminal and returns the typed bytes; undefined if there is no answer. */
   readonly askSecret: (question: string) => Promise<Uint8Array | undefined>;
+  /** Asks for a yes on the terminal; undefined if there is no answer. Absent if standard error is no terminal. */
+  readonly askYesNo?: (question: string) => Promise<boolean | undefined>;
   /** Loads what asks a person at the terminal; absent if nobody can be asked. */
   readonly prompter?: () => Promise<Prompter>;
 }

@@ -230,7 +230,6 @@ function missingCommand(command: CommandUnknownOpts): string {
 
 /** Names that other programs use for our commands. By spelling alone, `delete` would suggest `release`. */
 const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
-  backup: "put",
   create: "put",
   delete: "rm",
   dump: "get",
@@ -257,7 +256,8 @@ const OPTIONS_OF_OTHERS: Readonly<Record<string, Readonly<Record<string, string>
   },
 };
 
-function optionsOfOthers(command: string): Readonly<Record<string, string>> {
+function optionsOfOthers(name: string): Readonly<Record<string, string>> {
+  const command = name === "backup" ? "put" : name;
   return Object.hasOwn(OPTIONS_OF_OTHERS, command) ? OPTIONS_OF_OTHERS[command]! : {};
 }
 

@@ -1,4 +1,4 @@
-/** The common run of forget, rotate and rm: backups are removed and reported, then pruned if requested. */
+/** The common run of forget, rotate, delete-older-than and rm: backups are removed and reported, then pruned if requested. */
 import { Command } from "@commander-js/extra-typings";
 import { forget, type ForgetResult, type Forgotten, type RetentionRequest } from "../ops/forget.ts";
 import type { PruneProgress } from "../ops/prune.ts";
@@ -25,7 +25,7 @@ export type RetentionRunOptions = RepositoryOptions & PruneAfterwardsOptions & O
 
 /** The command, and how it reports what was removed. */
 interface RetentionCommand<Options> {
-  readonly command: "forget" | "rm" | "rotate";
+  readonly command: "delete-older-than" | "forget" | "rm" | "rotate";
   tell(forgotten: Forgotten, options: Options, context: CliContext, session: string): Promise<void>;
 }
 

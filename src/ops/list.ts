@@ -33,6 +33,8 @@ export interface ListFilter {
   readonly tags?: readonly string[];
   /** Only this many of each series on each host: the newest by their own clocks. */
   readonly latest?: number;
+  /** Only backups whose series contains this, in upper or lower case, or whose id or snapshot's id begins with it. */
+  readonly word?: string;
 }
 
 /** All backups that match the filter. */
@@ -82,9 +84,23 @@ function latestOf(backups: readonly Backup[], count = Infinity): readonly Backup
   return backups.filter((backup) => kept.has(backup));
 }
 
-function fits({ series, host, snapshot }: Backup, filter: ListFilter): boolean {
+function fits(backup: Backup, filter: ListFilter): boolean {
+  const { series, host, snapshot } = backup;
   const wantsSeries = filter.series;
   return (wantsSeries === undefined ? !isOfRestoreTests(series) : isOrLiesBelow(series, wantsSeries)) &&
     (filter.host === undefined || host === filter.host) &&
-    (filter.tags ?? []).every((tag) => snapshot.tags.includes(tag));
+    (filter.tags ?? []).every((tag) => snapshot.tags.includes(tag)) &&
+    (filter.word === undefined || isNamedBy(backup, filter.word));
+}
+
+/** The shortest beginning of an id that is taken for one: anything shorter occurs in every repository. */
+const LEAST_ID_DIGITS = 4;
+
+function isNamedBy({ series, id, snapshotId }: Backup, word: string): boolean {
+  if (foldCase(series).includes(foldCase(word))) return true;
+  return word.length >= LEAST_ID_DIGITS && [id, snapshotId].some((each) => each.startsWith(word));
+}
+
+function foldCase(text: string): string {
+  return text.normalize().toLowerCase();
 }

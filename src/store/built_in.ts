@@ -23,8 +23,9 @@ export function builtInStores(): StoreRegistry {
   });
   registry.register("s3", async (place, dependencies) => {
     const { openS3Store } = await import("./s3/s3_store.ts");
-    const { env = () => undefined, network = {}, settings = new Map(), clock } = dependencies;
-    return overNetwork(openS3Store(place, { env, network, settings, clock }), dependencies);
+    const { env = () => undefined, network = {}, settings = new Map(), clock, onRetry } = dependencies;
+    const options = { env, network, settings, clock, ...onRetry && { onWait: onRetry } };
+    return overNetwork(openS3Store(place, options), dependencies);
   });
   return registry;
 }

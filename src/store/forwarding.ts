@@ -21,6 +21,10 @@ export class ForwardingStore implements BlobStore {
     return this.inner.uploads;
   }
 
+  get expect(): BlobStore["expect"] {
+    return this.inner.expect;
+  }
+
   create(options?: StoreCallOptions): Promise<void> {
     return this.inner.create(options);
   }

@@ -145,6 +145,12 @@ export interface StoreReader {
   list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile>;
 
   /**
+   * Tells which packs will be read soon, by name. Only stores that may have to fetch packs from an archive have it:
+   * they ask for all of them at once, since each takes hours. A function that needs no `this`.
+   */
+  readonly expect?: ((packs: Iterable<string>) => void) | undefined;
+
+  /**
    * The kinds of files whose folder is missing although `create` made it: a part of the repository is not mounted, or
    * was not copied. Only stores with folders have it.
    */

@@ -39,7 +39,11 @@ hooksTest("hooks hear of all that commands do to backups, with the session that 
   await box.ok(["rotate", "prod/shop", "-q"], { env });
   await box.ok(["forget", "--older-than", "1Y", "prod/shop", "-q"], { env });
   await box.ok(["rm", "prod/shop@latest", "--allow-last", "-q"], { env });
-  assertFailsAfterOutput(await box.agent(["get", "prod/shop"], { env }), ExitCode.usage, /no backup in this repository yet/);
+  assertFailsAfterOutput(
+    await box.agent(["get", "prod/shop"], { env }),
+    ExitCode.usage,
+    /no backup in this repository yet/,
+  );
   const events = await noted(box);
   assert.deepEqual(events.map(({ event }) => event), [
     ...["beforeBackup", "onBackup", "beforeRestore", "onRestore", "beforeRotateBackups", "onRotateBackups"],

@@ -196,6 +196,36 @@ programTest({
 });
 
 programTest({
+  name: "a series that is named by its beginning is taken after a typed yes, and Ctrl-C gives a sane terminal back",
+  needs: ["script", "stty"],
+  async fn({ script }) {
+    await using box = await sandbox();
+    await box.put("warehouse", "stock\n");
+    const question = 'There is no series "ware". Take "warehouse" instead? [y/N] ';
+    const command = `bash -c 'echo $$ >pid; exec "$AGENT" get ware'; echo "exit $?"; stty -a`;
+    const answered = async (answer: string): Promise<string> => {
+      await using asked = onTerminal(script, box, command);
+      await shown(asked, question);
+      if (answer === "SIGTERM") Deno.kill(Number(await Deno.readTextFile(box.join("pid"))), "SIGTERM");
+      else await asked.write(answer);
+      const { stdout } = await asked.outcome();
+      assert.match(stdout, / icanon /);
+      assert.match(stdout, / echo /);
+      return stdout;
+    };
+    const yes = await answered("yee\x7fs\r");
+    assert.ok(yes.includes("[y/N] yee\b \bs\r\n"), JSON.stringify(yes));
+    assert.match(yes, /stock\r\n[^]*exit 0\r\n/);
+    for (const no of ["n\r", "\r", "\x04", "yesno\r"]) {
+      const stdout = await answered(no);
+      assert.match(stdout, /did you mean "warehouse"\?[^\r\n]*\r\nexit 2\r\n/, JSON.stringify(no));
+      assert.ok(!stdout.includes("stock"));
+    }
+    for (const end of [CTRL_C, "SIGTERM"]) assert.match(await answered(end), /exit 130\r\n/);
+  },
+});
+
+programTest({
   name: "binary data is not written to a terminal, text is",
   needs: ["script"],
   async fn({ script }) {

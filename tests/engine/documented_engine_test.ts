@@ -17,7 +17,7 @@ async function inProject(work: (folder: string) => Promise<void>): Promise<void>
   try {
     const [engine, fixture] = await blocksOf("engines.md", "ts");
     const [settings] = await blocksOf("engines.md", "json");
-    const [program] = await blocksOf("library.md", "ts");
+    const program = (await blocksOf("library.md", "ts")).find((code) => code.includes("withBackup"));
     const [withEngine] = await blocksOf("library.md", "text");
     const files = {
       "deno.json": settings!.replaceAll("/path/to/agent", ROOT),

@@ -71,6 +71,13 @@ export async function runInProcess(args: readonly string[], around: Surroundings
       questions.push(question);
       return Promise.resolve(typed.shift());
     },
+    ...around.terminal !== undefined && {
+      askYesNo: (question: string) => {
+        questions.push(question);
+        const answer = typed.shift();
+        return Promise.resolve(answer && new TextDecoder().decode(answer) === "y");
+      },
+    },
   });
   return { exitCode, stdout: stdout.text, stderr: stderr.text, questions };
 }

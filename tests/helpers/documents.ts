@@ -115,7 +115,7 @@ async function helpOf(command: readonly string[]): Promise<Help> {
     if (/^[A-Z].*:$/.test(line)) group = line;
     const [, names] = /^ {2}(-[^<]*?)(?: <[^>]+>)? {2,}/.exec(line) ?? [];
     if (names !== undefined) help.options.push(helpOption(names, group, line));
-    const [, name] = group === "Commands:" ? /^ {2}([a-z]+)\b/.exec(line) ?? [] : [];
+    const [, name] = group === "Commands:" ? /^ {2}([a-z-]+)/.exec(line) ?? [] : [];
     if (name !== undefined && name !== "help") help.commands.push(name);
   }
   return help;

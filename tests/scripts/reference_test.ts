@@ -180,11 +180,14 @@ Deno.test("docs/glossary.md explains the words that comments use in a fixed sens
 /** A word that begins so many sentences is a convention. */
 const FEWEST_USES = 3;
 
-/** What the parts of the program and systemd tell each other, what is only passed on, and what is no variable. */
+/** What parts of the program, hooks and systemd are told, what is only passed on, and what is no variable. */
 const NOT_FOR_USERS = [
   "AGENT_BUILD",
   "AGENT_CALLER_CLOSED",
   "AGENT_CALLER_DENO_DIR",
+  "AGENT_EVENT",
+  "AGENT_SERIES",
+  "AGENT_SESSION",
   "AWS_CA_BUNDLE",
   "AWS_SETTINGS",
   "INVOCATION_ID",

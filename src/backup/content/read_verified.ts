@@ -4,6 +4,7 @@ import { IntegrityError } from "../../base/errors.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import type { StreamSummary } from "../../pipeline/calls.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
+import { packsOf } from "../../repository/pack/read_plan.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { BackupFile } from "./contents.ts";
 import { readStream } from "./read_stream.ts";
@@ -53,6 +54,7 @@ export async function readVerified(
   let bytesWritten = 0;
   try {
     const reading = { repository, threads, signal, bufferBytes };
+    if (repository.store.expect !== undefined) await expectContents(file, repository);
     for await (const filled of readStream(file.contents(), reading)) {
       const { segment, length } = filled;
       if (bytesWritten + length > file.size) {
@@ -78,6 +80,11 @@ export async function readVerified(
   } finally {
     inspection.drop();
   }
+}
+
+/** Tells the store which packs hold the content of a file, before the first of them is read. */
+async function expectContents(file: BackupFile, { store, index }: IndexedRepository): Promise<void> {
+  for await (const content of file.contents()) store.expect?.(packsOf(index, content));
 }
 
 /** Throws `IntegrityError` if a stream does not match its tree and its manifest. */

@@ -2,6 +2,7 @@
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatLocalTime, parseLocalTime } from "../../base/text/local_time.ts";
+import { isOfRestoreTests } from "../../format/manifest/series.ts";
 import { compareTimestamps, timestampToDate } from "../../format/time.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
 import { newestChainOf } from "../../policy/level/level_history.ts";
@@ -57,6 +58,20 @@ export interface SelectorRequest {
   readonly text: string;
 }
 
+/** The error for a series that no backup has. */
+export class UnknownSeriesError extends UsageError {
+  /** The name as it was given. */
+  readonly series: string;
+  /** The series whose names begin so, sorted. */
+  readonly fitting: readonly string[];
+
+  constructor(message: string, { series, fitting }: { readonly series: string; readonly fitting: readonly string[] }) {
+    super(message);
+    this.series = series;
+    this.fitting = fitting;
+  }
+}
+
 /**
  * Finds the backup that a selector means, among backups given oldest first. "latest" ignores this machine's clock: a
  * machine that is being restored may have a wrong one, and must not get an older backup. An id prefers the original to
@@ -66,7 +81,7 @@ export interface SelectorRequest {
 export function selectBackup(backups: readonly Backup[], { selector, text }: SelectorRequest): Backup {
   const { series, pick } = selector;
   const ofSeries = series === null ? backups : backups.filter((backup) => backup.series === series);
-  if (ofSeries.length === 0) throw new UsageError(noBackupMessage(series, backups));
+  if (ofSeries.length === 0) throw unknownSeries(series, backups);
   switch (pick.kind) {
     case "latest":
       return meantAsOf(withoutDamagedCopies(ofSeries), Infinity)!;
@@ -179,7 +194,14 @@ function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefi
   return newest;
 }
 
-function noBackupMessage(series: string | null, backups: readonly Backup[]): string {
+function unknownSeries(series: string | null, backups: readonly Backup[]): UnknownSeriesError {
+  const name = series ?? "";
+  const known = new Set(backups.map((backup) => backup.series).filter((each) => !isOfRestoreTests(each)));
+  const fitting = name === "" ? [] : [...known].filter((each) => each.startsWith(name)).sort();
+  return new UnknownSeriesError(noBackupMessage(series, backups, fitting), { series: name, fitting });
+}
+
+function noBackupMessage(series: string | null, backups: readonly Backup[], fitting: readonly string[]): string {
   if (backups.length === 0) return 'There is no backup in this repository yet: "agent put" makes one';
   const isId = ID_PREFIX.test(series ?? "") &&
     backups.some(({ id, snapshotId }) => id.startsWith(series!) || snapshotId.startsWith(series!));
@@ -189,5 +211,7 @@ function noBackupMessage(series: string | null, backups: readonly Backup[]): str
   if (first !== undefined) {
     return `There is no backup of "${series}" itself, only of series below it, such as "${first}"`;
   }
+  const [begun, ...others] = fitting;
+  if (begun !== undefined && others.length === 0) return `There is no backup of "${series}"; did you mean "${begun}"?`;
   return unknownName(backups, { series: [series ?? ""] })!;
 }

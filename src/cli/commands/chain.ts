@@ -9,6 +9,7 @@ import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";
 import { type Column, formatTime, writeJsonLines, writeTable } from "../terminal/write.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { describeWholeness, judgedText } from "../report/wholeness.ts";
@@ -35,14 +36,17 @@ function specification() {
     .argument("<backup>", "which backup; see agent get --help")
     .option("--all", "all chains of its series and host, with all branches")
     .addHelpText("after", helpNotes(NOTES));
-  return withRepositoryOptions(command);
+  return withRepositoryOptions(withMatchOption(command));
 }
 
 type ChainOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function chainCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
+  return specification().action((selector, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries([selector], all, context, ([meant], asked) => run(meant!, all, asked));
+  });
 }
 
 async function run(selector: string, options: ChainOptions, context: CliContext): Promise<void> {

@@ -91,8 +91,12 @@ async function openDialogue(self: CommandUnknownOpts, context: CliContext) {
   }
   const home: Home = { directory: machine.directory(), home: env("HOME") || undefined };
   const path = filePath(self, context, home);
-  await refuseForeignFolder(dirname(path), machine);
-  const file = await ConfigurationDraft.read(path, { now: () => world.clock.now(), randomBytes: world.randomBytes });
+  await refuseForeign(path, "file", machine);
+  const file = await ConfigurationDraft.read(path, {
+    uid: machine.uid,
+    now: () => world.clock.now(),
+    randomBytes: world.randomBytes,
+  });
   const configuration = file.text === undefined ? undefined : parseConfiguration(file.text, path);
   const dialogue: Dialogue = {
     prompter: await prompter(),
@@ -113,14 +117,15 @@ function filePath(self: CommandUnknownOpts, { env }: CliContext, home: Home): st
   throw new UsageError("There is no home directory for the file: name it with --config FILE");
 }
 
-/** Throws `UsageError` if the file would not be trusted in a folder, because others may write there. */
-async function refuseForeignFolder(folder: string, owner: TrustedOwner): Promise<void> {
+/** Throws `UsageError` if the file at a path is not trusted, or would not be in its folder: others may write there. */
+async function refuseForeign(path: string, kind: "file" | "folder", owner: TrustedOwner): Promise<void> {
+  const what = kind === "file" ? "configuration file" : "folder of the configuration file";
   try {
-    await trustedPath(folder, { what: "folder of the configuration", kind: "folder" }, owner);
+    await trustedPath(path, { what, kind }, owner);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw asAgentError(folder, error);
+    if (!(error instanceof Deno.errors.NotFound)) throw asAgentError(path, error);
     // What is missing is made with the file.
-    await refuseForeignFolder(dirname(folder), owner);
+    await refuseForeign(dirname(path), "folder", owner);
   }
 }
 

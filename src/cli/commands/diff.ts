@@ -7,6 +7,7 @@ import type { Backup } from "../../backup/backup.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { diff, type DiffRequest, type DiffResult, type StreamDifference } from "../../ops/stats/diff.ts";
 import type { CliContext } from "../context.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { diffSummaryJson, streamDifferenceJson } from "../report/json/files/diff_json.ts";
 import { changeJson, treeSummaryJson } from "../report/json/files/entry_json.ts";
@@ -52,14 +53,17 @@ function specification() {
     .option("--metadata", "also list files and directories of which only the metadata differ")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(NOTES));
-  return withRepositoryOptions(command);
+  return withRepositoryOptions(withMatchOption(command));
 }
 
 type DiffCommandOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function diffCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((names, options, self) => run(names, allOptions(self, options), context));
+  return specification().action((names, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries(names, all, context, (meant, asked) => run(meant, all, asked));
+  });
 }
 
 function selectorsOf([a, b, ...more]: readonly string[]): DiffRequest["selectors"] {

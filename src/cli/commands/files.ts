@@ -5,6 +5,7 @@ import type { ViewedEntry } from "../../backup/trees/walk_view.ts";
 import { bytesOfByteString } from "../../format/byte_string.ts";
 import { listEntries } from "../../ops/trees/list_entries.ts";
 import type { CliContext } from "../context.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { LongFormat } from "../report/files/entry_text.ts";
 import { entryJson } from "../report/json/files/entry_json.ts";
@@ -38,16 +39,22 @@ function specification() {
     .option("-0, --null", "end each name with a NUL byte, and escape nothing")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(NOTES));
-  return withRepositoryOptions(command);
+  return withRepositoryOptions(withMatchOption(command));
 }
 
 type FilesOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function filesCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((selector, path, options, self) =>
-    run({ selector, path }, allOptions(self, options), context)
-  );
+  return specification().action((selector, path, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries(
+      [selector],
+      all,
+      context,
+      ([meant], asked) => run({ selector: meant!, path }, all, asked),
+    );
+  });
 }
 
 async function run(

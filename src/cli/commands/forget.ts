@@ -1,10 +1,10 @@
 /** `agent forget`: removes backups that no policy keeps. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { type CalendarSpan, parseAgeSpan, parseKeepSpan } from "../../base/text/duration.ts";
+import { parseKeepSpan } from "../../base/text/duration.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { RetentionFilter, RetentionRequest } from "../../ops/forget.ts";
 import type { KeepRules } from "../../policy/retention/retention.ts";
-import { parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention/parse_retention.ts";
+import { parseAge, parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention/parse_retention.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
@@ -173,16 +173,6 @@ async function run(names: readonly string[], options: ForgetCommandOptions, cont
   throwRefusal(
     await runRetention(check(names, options), options, { command: "forget", tell: reportRetention }, context),
   );
-}
-
-/**
- * Parses an age. A plain `m` is refused, because in restic's `--keep-within` it means months: minutes and months differ
- * by a factor of 40,000.
- */
-function parseAge(text: string): CalendarSpan {
-  const minutes = /^(\d+)m$/.exec(text)?.[1];
-  if (minutes === undefined) return parseAgeSpan(text);
-  throw new UsageError(`Not clear: "${text}": write ${minutes}M for months, 0h${minutes}m for minutes`);
 }
 
 /** Adds one list of tags for each use of the option. An empty text means backups without tags. */

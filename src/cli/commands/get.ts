@@ -28,6 +28,7 @@ import { openOutputFile, type OutputFile, type OutputFileOptions } from "../../o
 import { isStandardOutput, writeToReader } from "../standard_output.ts";
 import { formatRate, writeJson, writeLine } from "../terminal/write.ts";
 import { type Progress, withProgress } from "../report/progress.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { restoredBackupLine } from "../report/restored_backup.ts";
 import { restoredJson } from "../report/json/streams_json.ts";
@@ -98,16 +99,19 @@ function specification() {
     .option("--overwrite", "replace existing files, or what the target holds")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
-  return withRepositoryOptions(withOptions(withOptions(command, TABLE_OPTIONS), RESTORE_OPTIONS));
+  return withRepositoryOptions(withOptions(withOptions(withMatchOption(command), TABLE_OPTIONS), RESTORE_OPTIONS));
 }
 
 type GetOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function getCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action(async (selector, paths, options, self) =>
-    await run(await check(selector, paths, allOptions(self, options), context), context)
-  );
+  return specification().action((selector, paths, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries([selector], all, context, async ([meant], asked) => {
+      await run(await check(meant!, paths, all, asked), asked);
+    });
+  });
 }
 
 async function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {

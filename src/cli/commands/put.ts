@@ -99,7 +99,7 @@ const EXAMPLES: HelpNotes = {
 };
 
 /** The command's specification. */
-function specification() {
+export function putSpecification() {
   const command = new Command("put")
     .description("back up standard input, the output of commands, or files and directories")
     .usage("[options] SERIES [PATH... | SOURCE | -- COMMAND ARG...]")
@@ -140,17 +140,26 @@ function specification() {
   return withSecondRepository(withRepositoryOptions(withOptions(command, PATH_OPTIONS)), "also");
 }
 
-type PutOptions = OptionsOf<typeof specification>;
+/** The values of its options. */
+export type PutOptions = OptionsOf<typeof putSpecification>;
 
 /** The command, to be run in `context`. */
 export function putCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action(async (series, sources, options, self) =>
-    await run(await check({ series, sources }, allOptions(self, options), context), context)
+  return putSpecification().action(async (series, sources, options, self) =>
+    await runPut(await checkPut({ series, sources }, allOptions(self, options), context), context)
   );
 }
 
+/** A put whose options were all checked, and that was not begun. */
+export interface CheckedPut extends Awaited<ReturnType<typeof checkPut>> {
+  /** What was decided before and may surprise, one line each. */
+  readonly decided?: readonly string[];
+  /** Finds what else is to be told of the result, one line each. */
+  readonly remarksOn?: (result: PutResult) => Promise<readonly string[]>;
+}
+
 /** Checks all options before anything is opened or started. */
-async function check(
+export async function checkPut(
   given: { readonly series: string; readonly sources: readonly string[] },
   options: PutOptions,
   context: CliContext,
@@ -210,7 +219,8 @@ function levelRules(options: PutOptions): LevelRules {
   };
 }
 
-async function run(checked: Awaited<ReturnType<typeof check>>, context: CliContext): Promise<void> {
+/** Runs a put and reports it. */
+export async function runPut(checked: CheckedPut, context: CliContext): Promise<void> {
   const { request: { series }, input } = checked;
   const action = { action: "Backup", series, isDry: isDryRun(input) } as const;
   await performAction(action, context, (session) => backUp(checked, session, context), ({ backup }) => backup);
@@ -218,7 +228,7 @@ async function run(checked: Awaited<ReturnType<typeof check>>, context: CliConte
 
 /** Backs up and reports that. */
 async function backUp(
-  { request, input, options, access }: Awaited<ReturnType<typeof check>>,
+  { request, input, options, access, decided: decidedBefore = [], remarksOn }: CheckedPut,
   session: ActionSession,
   context: CliContext,
 ): Promise<PutResult> {
@@ -231,6 +241,7 @@ async function backUp(
     decided.push(line);
     if (!options.quiet && !options.json) await writeNote(line, stderr);
   };
+  for (const line of decidedBefore) await note(line);
   const own = () =>
     ownDirectories([access, ...request.also ? [request.also] : []], {
       cache: cacheDirectory(options.cacheDir, context.env),
@@ -251,8 +262,9 @@ async function backUp(
     const result = await put(access, { ...request, input: opened }, tools).catch(async (error) => {
       throw bytesRead > 0 || input.kind !== "stdin" ? error : await withAdviceOnPath(error, request.series, context);
     });
+    const notes = [...result.notes, ...await remarksOn?.(result) ?? []];
     await progress.end();
-    const told = { options, decided, isDry, seconds: progress.seconds, session: session.id };
+    const told = { options, decided, notes, isDry, seconds: progress.seconds, session: session.id };
     await reportDone(session, result.backup, () => report(result, told, context));
     return result;
   });
@@ -263,6 +275,8 @@ interface PutReport {
   readonly options: PutOptions;
   /** What was said before the put. */
   readonly decided: readonly string[];
+  /** What is said about the backup, besides warnings. */
+  readonly notes: readonly string[];
   readonly isDry: boolean;
   readonly seconds: number;
   readonly session: string;
@@ -271,7 +285,7 @@ interface PutReport {
 /** Tells what came of a put. Throws `PartialError` if something is missing. */
 async function report(
   result: PutResult,
-  { options, decided, isDry, seconds, session }: PutReport,
+  { options, decided, notes, isDry, seconds, session }: PutReport,
   { stdout, stderr }: CliContext,
 ): Promise<void> {
   // Warnings are written even with --quiet, because a problem with the parent does not go away by itself.
@@ -279,12 +293,12 @@ async function report(
   for (const warning of warnings) await writeWarning(warning, options, stderr);
   await writeDecision(result.decision, options, stderr);
   await tellId(result, () => {
-    const told = { ...result, notes: [...decided, ...result.notes] };
+    const told = { ...result, notes: [...decided, ...notes] };
     if (options.json) return writeJson(stdout, putJson(told, { session, seconds, warnings, isDry }));
     return isDry ? Promise.resolve() : writeLine(stdout, result.backup.id);
   });
   if (!options.quiet && !options.json) {
-    for (const note of result.notes) await writeNote(note, stderr);
+    for (const note of notes) await writeNote(note, stderr);
     const lines = [...summaryLines(result, { seconds, isDry }), ...outcomeLines(result)];
     for (const line of lines) await writeParagraph(stderr, line);
   }

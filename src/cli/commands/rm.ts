@@ -11,6 +11,7 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatTime, writeJson, writeLine } from "../terminal/write.ts";
 import { withPruneAfterwards } from "../options/prune_options.ts";
 import { type RetentionRunOptions, runRetention, throwRefusal } from "../retention_run.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { withRepositoryOptions } from "../options/repository_options.ts";
 import { writeWarning } from "../report/warning.ts";
 
@@ -30,12 +31,15 @@ function specification() {
     .argument("<backup>", "which backup, such as prod/shop@latest or @1f2e3d4c; see agent get --help")
     .option("-n, --dry-run", "only show what would be removed")
     .option("--allow-last", "remove it even if it is the last good backup of its series");
-  return withRepositoryOptions(withPruneAfterwards(command)).addHelpText("after", helpNotes(NOTES));
+  return withRepositoryOptions(withPruneAfterwards(withMatchOption(command))).addHelpText("after", helpNotes(NOTES));
 }
 
 /** The command, to be run in `context`. */
 export function rmCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
+  return specification().action((selector, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries([selector], all, context, ([meant], asked) => run(meant!, all, asked));
+  });
 }
 
 async function run(selector: string, options: RetentionRunOptions, context: CliContext): Promise<void> {

@@ -21,6 +21,7 @@ import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, formatTime, writeJson, writeJsonLines, writeParagraph } from "../terminal/write.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { printTables } from "../tables_run.ts";
 import { verdictText } from "../report/restored_backup.ts";
@@ -50,14 +51,17 @@ function specification() {
     .option("--tables", "list its tables, or those of its dumps")
     .option("--file <path>", "with --tables, which stream of the backup")
     .addHelpText("after", helpNotes(NOTES));
-  return withRepositoryOptions(command);
+  return withRepositoryOptions(withMatchOption(command));
 }
 
 type ShowOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function showCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
+  return specification().action((selector, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries([selector], all, context, ([meant], asked) => run(meant!, all, asked));
+  });
 }
 
 async function run(selector: string, options: ShowOptions, context: CliContext): Promise<void> {

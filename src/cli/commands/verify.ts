@@ -17,6 +17,7 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, writeJson, writeLine } from "../terminal/write.ts";
 import { withProgress } from "../report/progress.ts";
 import { withoutCache } from "../../ops/access.ts";
+import { withMatchingSeries, withMatchOption } from "../options/match_option.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { verifiedChainJson, verifiedFilesJson, verifiedJson } from "../report/json/streams_json.ts";
 import { StreamCounter } from "../report/stream_counter.ts";
@@ -57,14 +58,17 @@ function specification() {
     .option("--chain", "only check the manifests of its chain; read no streams")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(NOTES));
-  return withRepositoryOptions(command);
+  return withRepositoryOptions(withMatchOption(command));
 }
 
 type VerifyOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function verifyCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((selector, options, self) => run(selector, allOptions(self, options), context));
+  return specification().action((selector, options, self) => {
+    const all = allOptions(self, options);
+    return withMatchingSeries([selector], all, context, ([meant], asked) => run(meant!, all, asked));
+  });
 }
 
 async function run(selector: string, options: VerifyOptions, context: CliContext): Promise<void> {

@@ -13,7 +13,7 @@ import { withAnswers } from "./configuration_file.ts";
 import { tried } from "./trying.ts";
 
 /** The file that the answers go into. */
-export interface ConfiguredFile {
+interface ConfiguredFile {
   readonly path: string;
   /** What it says; undefined if it is not there. */
   readonly text: string | undefined;
@@ -47,7 +47,7 @@ export interface WholeDialogue extends Dialogue {
 }
 
 /** What came of the dialogue. */
-export interface Configured {
+interface Configured {
   readonly repository: RepositoryAnswer;
   readonly firstBackup: FirstBackupAnswer | undefined;
 }

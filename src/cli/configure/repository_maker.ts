@@ -4,7 +4,7 @@ import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import type { Configuration } from "../../config/configuration.ts";
 import { selectProfile } from "../../config/selection.ts";
 import { init } from "../../ops/init.ts";
-import { isRepositoryThere, tryAccess } from "../../ops/try_repository.ts";
+import { isRepositoryThere, tryAccess } from "../../library/opening/try_repository.ts";
 import { ActiveSettings } from "../active_settings.ts";
 import type { CliContext } from "../context.ts";
 import { passwordForNew, repositoryAccess, type RepositoryOptions } from "../options/repository_options.ts";
@@ -26,8 +26,7 @@ export function repositoryTrial(ground: TrialGround): RepositoryTrial {
   const { context } = ground;
   return {
     async find(url) {
-      const store = await repositoryAccess(...opening(ground, { url })).openStore();
-      return await isRepositoryThere(store, context);
+      return await isRepositoryThere(repositoryAccess(...opening(ground, { url })), context);
     },
     async check(answer) {
       if (answer.exists) await tryAccess(repositoryAccess(...opening(ground, answer)), context);

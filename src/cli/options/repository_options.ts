@@ -25,7 +25,7 @@ import {
 
 const PLACE_OPTIONS = new Command()
   .optionsGroup("Repository:")
-  .option("-r, --repo <url>", "repository: a path or a URL (AGENT_REPOSITORY)")
+  .option("-r, --repo <url>", "repository: name, path or URL (AGENT_REPOSITORY)")
   .option("--repository-file <file>", "file that holds the repository's URL (AGENT_REPOSITORY_FILE)");
 
 /** The options to add to commands. */

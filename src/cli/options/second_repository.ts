@@ -12,13 +12,13 @@ import { repositoryAccess, type RepositoryOptions } from "./repository_options.t
 const GROUPS = {
   from: new Command()
     .optionsGroup("Repository to copy from:")
-    .option("--from <url>", "repository: a path or a URL (AGENT_FROM_REPOSITORY)")
+    .option("--from <url>", "repository: name, path or URL (AGENT_FROM_REPOSITORY)")
     .option("--from-repository-file <file>", "file that holds the repository's URL (AGENT_FROM_REPOSITORY_FILE)")
     .option("--from-password-file <file>", "file that holds the password (AGENT_FROM_PASSWORD_FILE)")
     .option("--from-password-command <command>", "command that prints the password (AGENT_FROM_PASSWORD_COMMAND)"),
   also: new Command()
     .optionsGroup("Second repository:")
-    .option("--also <url>", "repository: a path or a URL (AGENT_ALSO_REPOSITORY)")
+    .option("--also <url>", "repository: name, path or URL (AGENT_ALSO_REPOSITORY)")
     .option("--also-repository-file <file>", "file that holds the repository's URL (AGENT_ALSO_REPOSITORY_FILE)")
     .option("--also-password-file <file>", "file that holds the password (AGENT_ALSO_PASSWORD_FILE)")
     .option("--also-password-command <command>", "command that prints the password (AGENT_ALSO_PASSWORD_COMMAND)"),

@@ -4,7 +4,7 @@ import type { AgentError, ExitCode, LockedError } from "../../base/errors.ts";
 import { memoryBudget } from "../../base/memory_budget.ts";
 import { systemRandomBytes } from "../../crypto/random.ts";
 import { ActiveSettings } from "../active_settings.ts";
-import { askSecret } from "../terminal/ask_secret.ts";
+import { askSecret, askYesNo } from "../terminal/ask.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { reportFailure } from "../report/failure_report.ts";
@@ -98,7 +98,8 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       },
     },
     files: localFiles(),
-    askSecret: (question) => askBelow(line, question),
+    askSecret: (question) => askBelow(line, () => askSecret(question)),
+    ...terminal.isTerminal && { askYesNo: (question: string) => askBelow(line, () => askYesNo(question)) },
     prompter: async () => (await import("../terminal/terminal_prompter.ts")).terminalPrompter(interrupt.signal),
   };
 }
@@ -116,10 +117,10 @@ function processEnvironment(): Environment {
 }
 
 /** Asks a question below the hidden progress line, which returns after the answer. */
-async function askBelow(line: TerminalLine | undefined, question: string): Promise<Uint8Array | undefined> {
+async function askBelow<T>(line: TerminalLine | undefined, ask: () => Promise<T>): Promise<T> {
   await line?.hide();
   try {
-    return await askSecret(question);
+    return await ask();
   } finally {
     line?.show();
   }

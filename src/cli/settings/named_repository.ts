@@ -169,6 +169,9 @@ async function secretText(
 ): Promise<string | undefined> {
   const secret = secretOf(repository, key);
   if (secret === undefined) return undefined;
+  if (secret.kind === "command" && context.runsPasswordCommands === false) {
+    throw new UsageError("No password command may be run here");
+  }
   const bytes = secret.kind === "env"
     ? neededVariable(secret.name, repository, context)
     : secret.kind === "command"

@@ -49,6 +49,9 @@ export const COMMAND_PATHS: readonly string[] = [
   "config example",
   "config import",
   "cache",
+  "completion",
+  "man",
+  "__complete",
   "version",
 ];
 

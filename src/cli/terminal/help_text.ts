@@ -57,7 +57,21 @@ export function helpColumns({ stdout, env }: HelpEnvironment): number {
 }
 
 /** The options of `configureHelp` that keep the order of groups. */
-export const HELP_ORDER: Partial<Help> = { groupItems: groupInOrder };
+export const HELP_ORDER: Partial<Help> = { groupItems: groupInOrder, subcommandTerm: termOf };
+
+/** The widest term of a command: all descriptions stand to the right of it. */
+const MOST_TERM_COLUMNS = 35;
+
+/** How the overview names a command: with its arguments, or with dots for them if they take too many columns. */
+function termOf(command: CommandUnknownOpts): string {
+  const named = `${command.name()} [options]`;
+  const args = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+    return argument.required ? ` <${name}>` : ` [${name}]`;
+  }).join("");
+  if (command.options.length === 0) return `${command.name()}${args}`;
+  return named.length + args.length <= MOST_TERM_COLUMNS ? named + args : `${named} ...`;
+}
 
 function groupInOrder<T extends Command | Option>(
   _unsorted: T[],

@@ -10,7 +10,7 @@ import { UsageError } from "../../base/errors.ts";
 export type TomlSetting = string | number | boolean | readonly string[];
 
 /** What is set: keys at the top, and whole tables by their names, which replace tables of the same name. */
-export interface TomlChange {
+interface TomlChange {
   /** Values by key. */
   readonly keys?: Readonly<Record<string, TomlSetting>>;
   /** Tables by the path of their names, joined by dots. */

@@ -92,16 +92,19 @@ export function selectedBy(
 ): RetentionBackup[] {
   switch (request.kind) {
     case "policy": {
-      if (damaged.length === 0) refuseUnknown(all, request.filter);
-      return all.filter((candidate) => fits(candidate, request.filter));
+      const { filter } = request;
+      if (damaged.length === 0) refuseUnknown(all, filter);
+      const fitting = all.filter((candidate) => fits(candidate, filter));
+      const { series: [series] = [], exactSeries = false } = filter;
+      if (exactSeries && series !== undefined && fitting.length === 0 && damaged.length === 0) {
+        throw unknownSeries(all, series, filter.hosts);
+      }
+      return fitting;
     }
     case "rotation": {
       const { series, hosts } = request;
       const fitting = all.filter((backup) => backup.series === series && (hosts?.includes(backup.host) ?? true));
-      if (fitting.length === 0) {
-        refuseUnknown(all, { series: [series], ...hosts && { hosts } });
-        throw new UsageError(`There is no backup of "${series}" to rotate; "agent ls" shows what there is`);
-      }
+      if (fitting.length === 0) throw unknownSeries(all, series, hosts);
       return fitting;
     }
     case "backups":
@@ -113,6 +116,12 @@ export function selectedBy(
 function refuseUnknown(all: readonly RetentionBackup[], filter: Pick<RetentionFilter, "series" | "hosts">): void {
   const problem = unknownName(all, filter);
   if (problem !== null) throw new UsageError(problem);
+}
+
+/** The error for a series that is meant without those below it, and that has no backup. */
+function unknownSeries(all: readonly RetentionBackup[], series: string, hosts?: readonly string[]): UsageError {
+  const problem = unknownName(all, { series: [series], ...hosts && { hosts } });
+  return new UsageError(problem ?? `There is no backup of "${series}" itself; "agent ls" shows what there is`);
 }
 
 function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {

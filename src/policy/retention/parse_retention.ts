@@ -1,6 +1,7 @@
-/** Parses what users write in a policy: counts, counts for each run type, groupings, days of the week. */
+/** Parses what users write in a policy: counts, ages, counts for each run type, groupings, days of the week. */
 import { UsageError } from "../../base/errors.ts";
 import { parseRunType, type RunType } from "../../base/run_type.ts";
+import { type CalendarSpan, parseAgeSpan } from "../../base/text/duration.ts";
 import type { GroupWord } from "./retention_plan.ts";
 
 /** More digits are a typing mistake: nobody has a billion backups. */
@@ -82,4 +83,14 @@ export function parseWeekDay(text: string): number {
   throw new UsageError(
     `Not a day of the week: "${text}"; write saturday, sat, or a number, 0 for Monday to 6 for Sunday`,
   );
+}
+
+/**
+ * Parses an age, such as `3M2D8h20m5s`. A plain `m` is refused, because in restic's `--keep-within` it means months:
+ * minutes and months differ by a factor of 40,000. Throws `UsageError`.
+ */
+export function parseAge(text: string): CalendarSpan {
+  const minutes = /^(\d+)m$/.exec(text)?.[1];
+  if (minutes === undefined) return parseAgeSpan(text);
+  throw new UsageError(`Not clear: "${text}": write ${minutes}M for months, 0h${minutes}m for minutes`);
 }

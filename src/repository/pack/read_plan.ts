@@ -1,5 +1,5 @@
 /** Plans what to read from which packs for a piece of a stream. Needs nothing but the index. */
-import { ID_BYTES } from "../../base/id.ts";
+import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { MOST_CHUNK_BYTES } from "../../format/bounds.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import type { BlobIndex, BlobPlace } from "../index/blob_index.ts";
@@ -75,6 +75,16 @@ export function planRead(
     bytes += length;
   }
   return { ...groupIntoRanges(index, [...wanted.values()], limits.gapBytes), copies, bytes, count: position - from };
+}
+
+/** The packs that hold the chunks of a content list, by name; what no index lists is left out. */
+export function packsOf(index: BlobIndex<"data">, content: Uint8Array): Set<PackId> {
+  const numbers = new Set<number>();
+  for (let at = 0; at < content.length; at += ID_BYTES) {
+    const place = index.locate("data", content, at);
+    if (place !== undefined) numbers.add(place.pack);
+  }
+  return new Set(Array.from(numbers, (number) => index.packId(number)));
 }
 
 interface WantedBlob extends BlobPlace {

@@ -40,7 +40,11 @@ const WRONG_REGION = means.broken(
 const NO_BUCKET = means.missing("there is no such bucket", "check its name and the endpoint, or create it with init");
 const ARCHIVED = means.broken(
   "it lies in an archive class and cannot be read at once",
-  "restore it to a class that can be read first",
+  "set s3.enable-restore=true to have the server restore it, or restore it to a class that can be read first",
+);
+const NO_EXPEDITED = means.broken(
+  "the server has no capacity to restore it quickly",
+  "set s3.restore-tier=Standard",
 );
 const DAMAGED_ON_THE_WAY = means.temporary("what arrived at the server is not what was sent", "try again");
 const TAKEN_BUCKET = means.denied("a bucket of this name belongs to somebody else", "choose another name");
@@ -95,6 +99,7 @@ const MEANING_BY_CODE: Readonly<Record<string, Meaning>> = {
   BucketAlreadyExists: TAKEN_BUCKET,
   PreconditionFailed: EXISTS,
   InvalidObjectState: ARCHIVED,
+  GlacierExpeditedRetrievalNotAvailable: NO_EXPEDITED,
 };
 
 /** For answers without a known code. Swift answers 412 to a request that it does not understand at all. */
@@ -122,6 +127,11 @@ export function readFailure(answer: HttpAnswer, clock: Clock): S3Failure {
   const isPage = document === undefined && (isHtml(answer) || isWebPage(body));
   const waitMs = retryAfterMs(headers.get("retry-after"), clock.now());
   return { status, document, isWebPage: isPage, retryAfterMs: waitMs };
+}
+
+/** Whether a server refuses to read an object because that lies in an archive class. */
+export function isArchived({ document }: S3Failure): boolean {
+  return document?.code === "InvalidObjectState";
 }
 
 /** The error for a failure. Pure. */

@@ -17,10 +17,12 @@ import {
   type ListedFile,
   type StoreCallOptions,
 } from "../store.ts";
+import type { Retry } from "../retry.ts";
+import { ArchivedObjects } from "./archived.ts";
 import { S3Connection } from "./connection.ts";
 import type { RunProcess } from "./credentials/credential_process.ts";
 import { credentialsSource } from "./credentials/s3_credentials.ts";
-import { type Attempt, errorOfDocument, errorOfFailure, readFailure } from "./s3_errors.ts";
+import { type Attempt, errorOfDocument, errorOfFailure, isArchived, readFailure } from "./s3_errors.ts";
 import {
   bucketStyleOf,
   locationOf,
@@ -54,6 +56,8 @@ export interface S3StoreOptions {
   readonly partSizes?: PartSizes;
   /** How many keys a page of a listing may hold; by default 1000, which is S3's own limit. */
   readonly pageKeys?: number;
+  /** Called when the store begins to wait for packs in an archive class, which takes hours. */
+  readonly onWait?: (wait: Retry) => void;
 }
 
 /**
@@ -93,6 +97,9 @@ class S3Store implements BlobStore {
   readonly #clock: Clock;
   readonly #connection: S3Connection;
   readonly #uploader: S3Uploader;
+  readonly #archived: ArchivedObjects | undefined;
+  /** Only where archived packs are restored. */
+  readonly expect?: (packs: Iterable<string>) => void;
   readonly #pageKeys: number;
   /** What the store opened and has to close, in any order. */
   readonly #clients: readonly HttpClient[];
@@ -129,6 +136,18 @@ class S3Store implements BlobStore {
       clock,
     });
     this.#uploader = new S3Uploader(this.#connection, clock, options.partSizes ?? PART_SIZES);
+    if (settings.restoresArchived) {
+      const { onWait } = options;
+      const archived = new ArchivedObjects({
+        connection: this.#connection,
+        clock,
+        settings: settings.archive,
+        connections,
+        onWait,
+      });
+      this.#archived = archived;
+      this.expect = (packs) => archived.expect(Array.from(packs, (name) => this.#key({ kind: "pack", name })));
+    }
   }
 
   /** Creates the bucket if it is missing. If access is denied, the bucket is assumed to exist. */
@@ -161,7 +180,12 @@ class S3Store implements BlobStore {
     if (range?.length === 0) return await this.#getNothing(file, range, signal);
     const headers: Record<string, string> = range ? { range: rangeHeader(range) } : {};
     const mostBytes = range?.length ?? options.mostBytes ?? MOST_FILE_BYTES;
-    const answer = await this.#connection.send({ method: "GET", key, headers, mostBytes, signal });
+    const request = { method: "GET", key, headers, mostBytes, signal } as const;
+    let answer = await this.#connection.send(request);
+    if (file.kind === "pack" && this.#archived !== undefined && isArchived(readFailure(answer, this.#clock))) {
+      await this.#archived.restore({ key, attempt: this.#attempt("read", file), signal });
+      answer = await this.#connection.send(request);
+    }
     if (range && answer.status === 416) return await this.#getNothing(file, range, signal);
     const isRead = answer.status === 200 || (range && answer.status === 206);
     if (!isRead) throw this.#failure(this.#attempt("read", file), answer);

@@ -1,6 +1,17 @@
 /** The user's settings for S3, by restic's names. */
 import { UsageError } from "../../base/errors.ts";
+import { parseSpan } from "../../base/text/duration.ts";
 import type { BucketStyle } from "./bucket_address.ts";
+
+/** How packs are restored from archive classes. */
+export interface ArchiveSettings {
+  /** How many days a restored copy stays readable. */
+  readonly days: number;
+  /** How soon the server restores, as S3 names it. */
+  readonly tier: string;
+  /** How long to wait for one pack, in milliseconds. */
+  readonly timeoutMs: number;
+}
 
 /** The settings of an S3 store; undefined means that a setting was not given. */
 export interface S3Settings {
@@ -12,15 +23,26 @@ export interface S3Settings {
   readonly bucketStyle: BucketStyle | undefined;
   /** Sends requests without a signature, for public buckets. */
   readonly anonymous: boolean;
+  /** Whether packs are restored from archive classes when they are needed. */
+  readonly restoresArchived: boolean;
+  readonly archive: ArchiveSettings;
 }
 
-type Reader = (value: string) => Partial<S3Settings> | undefined;
+type Read = Partial<Omit<S3Settings, "archive">> & { readonly archive?: Partial<ArchiveSettings> };
+
+type Reader = (value: string) => Read | undefined;
 
 /**
- * Storage classes whose files must be requested hours before they can be read. A repository with trees, indexes and
- * locks in such a class could be neither listed nor restored.
+ * Storage classes whose files must be requested hours before they can be read. No file is stored in one of them: indexes
+ * and locks there could not even be listed, and packs hold the manifests that the next backup reads. A rule of the
+ * bucket may move old packs there.
  */
-const ARCHIVE_CLASSES: readonly string[] = ["GLACIER", "DEEP_ARCHIVE"];
+export const ARCHIVE_CLASSES: readonly string[] = ["GLACIER", "DEEP_ARCHIVE"];
+
+/** How soon a server restores, as S3 names it. */
+const RESTORE_TIERS: readonly string[] = ["Expedited", "Standard", "Bulk"];
+
+const MOST_RESTORE_DAYS = 10_000;
 
 /** `read` returns what a value means, or undefined if it is malformed; `wants` says what it should look like. */
 const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly read: Reader }>> = {
@@ -47,6 +69,25 @@ const READER_BY_NAME: Readonly<Record<string, { readonly wants: string; readonly
       return value === "dns" || value === "path" ? { bucketStyle: value } : undefined;
     },
   },
+  "s3.enable-restore": {
+    wants: "true or false",
+    read: (value) => ["true", "false"].includes(value) ? { restoresArchived: value === "true" } : undefined,
+  },
+  "s3.restore-days": {
+    wants: `a number of days from 1 to ${MOST_RESTORE_DAYS}`,
+    read: (value) => {
+      const days = /^\d{1,5}$/.test(value) ? Number(value) : 0;
+      return days >= 1 && days <= MOST_RESTORE_DAYS ? { archive: { days } } : undefined;
+    },
+  },
+  "s3.restore-timeout": {
+    wants: "a duration such as 24h",
+    read: (value) => /^(\d{1,9}[smhd])+$/.test(value) ? { archive: { timeoutMs: parseSpan(value) } } : undefined,
+  },
+  "s3.restore-tier": {
+    wants: `one of ${RESTORE_TIERS.join(", ")}`,
+    read: (value) => RESTORE_TIERS.includes(value) ? { archive: { tier: value } } : undefined,
+  },
   "s3.unsafe-anonymous-auth": {
     wants: "true or false",
     read: (value) => ["true", "false"].includes(value) ? { anonymous: value === "true" } : undefined,
@@ -64,12 +105,17 @@ export function readS3Settings(settings: ReadonlyMap<string, string>): S3Setting
     storageClass: undefined,
     bucketStyle: undefined,
     anonymous: false,
+    restoresArchived: false,
+    archive: { days: 7, tier: "Standard", timeoutMs: 24 * 3_600_000 },
   };
   const ours = [...settings].filter(([name]) => name.startsWith("s3."));
-  return ours.reduce((all, [name, value]) => ({ ...all, ...readSetting(name, value) }), read);
+  return ours.reduce((all, [name, value]) => {
+    const { archive, ...others } = readSetting(name, value);
+    return { ...all, ...others, archive: { ...all.archive, ...archive } };
+  }, read);
 }
 
-function readSetting(name: string, value: string): Partial<S3Settings> {
+function readSetting(name: string, value: string): Read {
   const reader = Object.hasOwn(READER_BY_NAME, name) ? READER_BY_NAME[name] : undefined;
   if (!reader) {
     throw new UsageError(

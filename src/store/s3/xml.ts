@@ -112,6 +112,13 @@ export function createBucketDocument(region: string): string {
   }</LocationConstraint></CreateBucketConfiguration>`;
 }
 
+/** The document that asks for a readable copy of an archived object, which stays for so many days. */
+export function restoreRequestDocument({ days, tier }: { readonly days: number; readonly tier: string }): string {
+  return `<RestoreRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Days>${days}</Days><GlacierJobParameters><Tier>${
+    escapeXml(tier)
+  }</Tier></GlacierJobParameters></RestoreRequest>`;
+}
+
 /** AWS sends spaces in front of a document to keep a waiting client connected. */
 function rootOf(body: Uint8Array): XmlElement {
   try {

@@ -22,7 +22,7 @@ export function eventOf(parts: Partial<ToldEvent> = {}): ToldEvent {
 }
 
 /** A machine with the variables of this process, and what hooks said. */
-export interface TestMachine extends HookMachine<ToldEvent> {
+interface TestMachine extends HookMachine<ToldEvent> {
   readonly said: () => string;
 }
 

@@ -12,6 +12,8 @@ Deno.test("settings have restic's names and defaults", () => {
     storageClass: undefined,
     bucketStyle: undefined,
     anonymous: false,
+    restoresArchived: false,
+    archive: { days: 7, tier: "Standard", timeoutMs: 86_400_000 },
   });
   deepEqual(
     read({
@@ -20,8 +22,20 @@ Deno.test("settings have restic's names and defaults", () => {
       "s3.storage-class": "STANDARD_IA",
       "s3.bucket-lookup": "dns",
       "s3.unsafe-anonymous-auth": "true",
+      "s3.enable-restore": "true",
+      "s3.restore-days": "30",
+      "s3.restore-tier": "Bulk",
+      "s3.restore-timeout": "1d12h",
     }),
-    { region: "eu-central-1", connections: 20, storageClass: "STANDARD_IA", bucketStyle: "dns", anonymous: true },
+    {
+      region: "eu-central-1",
+      connections: 20,
+      storageClass: "STANDARD_IA",
+      bucketStyle: "dns",
+      anonymous: true,
+      restoresArchived: true,
+      archive: { days: 30, tier: "Bulk", timeoutMs: 36 * 3_600_000 },
+    },
   );
   equal(read({ "s3.bucket-lookup": "auto" }).bucketStyle, undefined);
 });
@@ -39,6 +53,11 @@ for (
     ["s3.storage-class", "GLACIER"],
     ["s3.storage-class", "DEEP_ARCHIVE"],
     ["s3.unsafe-anonymous-auth", "yes"],
+    ["s3.enable-restore", "yes"],
+    ["s3.restore-days", "0"],
+    ["s3.restore-days", "a week"],
+    ["s3.restore-timeout", "24"],
+    ["s3.restore-tier", "fast"],
   ] as const
 ) {
   Deno.test(`${name}=${JSON.stringify(value)} is refused`, () => throws(() => read({ [name]: value }), UsageError));

@@ -28,23 +28,53 @@ export function ruleOfArgument(pattern: string): Rule {
  * that no path can match.
  */
 export function rulesOfFile(text: string, what: string): Rule[] {
+  return rulesOfLines(text, what, rule);
+}
+
+/**
+ * The rules of a file of patterns that lies in `directory`, a byte string below the root: as in git, a slash at the
+ * beginning or in the middle anchors a pattern there, and no pattern matches anything outside. Throws `UsageError` for a
+ * line that no path can match.
+ */
+export function rulesOfFileIn(directory: string, text: string, what: string): Rule[] {
+  const prefix = directory === "" ? "/" : `/${directory.replaceAll(/[\\*?[\]]/g, "\\$&")}/`;
+  return rulesOfLines(text, what, (pattern, shown, where) => {
+    const isNegated = pattern.startsWith("!");
+    const body = checkedBody(isNegated ? pattern.slice(1) : pattern, shown, where);
+    const isAnchored = body.slice(0, -1).includes("/");
+    const anchored = `${prefix}${isAnchored ? body.replace(/^\//, "") : ANY_DEPTH + body}`;
+    return isNegated ? `!${anchored}` : anchored;
+  });
+}
+
+/** Makes a rule of each line that is no comment and not empty. */
+function rulesOfLines(
+  text: string,
+  what: string,
+  make: (pattern: string, shown: string, where: string) => Rule,
+): Rule[] {
   const body = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
   return body.split("\n").flatMap((ended, index) => {
     const line = ended.endsWith("\r") ? ended.slice(0, -1) : ended;
     const pattern = trimSpaces(line);
     if (line.startsWith("#") || pattern === "" || pattern === "!") return [];
-    return [rule(pattern, line, `line ${index + 1} of ${what}: `)];
+    return [make(pattern, line, `line ${index + 1} of ${what}: `)];
   });
 }
 
 function rule(pattern: string, shown: string, where = ""): Rule {
   const isNegated = pattern.startsWith("!");
-  const body = cleaned(isNegated ? pattern.slice(1) : pattern);
-  const problem = problemOf(body);
-  if (problem !== undefined) throw new UsageError(`Not a pattern: ${where}${quoteByteString(shown)}: ${problem}`);
+  const body = checkedBody(isNegated ? pattern.slice(1) : pattern, shown, where);
   const hasSlashInside = body.slice(0, -1).includes("/");
   const anchored = hasSlashInside && !body.startsWith("/") && !body.startsWith(ANY_DEPTH) ? ANY_DEPTH + body : body;
   return isNegated ? `!${anchored}` : anchored;
+}
+
+function checkedBody(pattern: string, shown: string, where: string): string {
+  const body = cleaned(pattern);
+  const problem = problemOf(body);
+  if (problem === undefined) return body;
+  throw new UsageError(`Not a pattern: ${where}${quoteByteString(shown)}: ${problem}`);
 }
 
 /** Why no path can match, and what to write; undefined if one can. */

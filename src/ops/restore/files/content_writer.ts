@@ -50,7 +50,11 @@ export class ContentWriter {
     const { wanted, zeros } = chooseChunks(chunks, entries, needed);
     const damaged = new Set<ReadEntry>();
     if (!zeros.isEmpty) await this.#send(null, zeros.collected);
-    const { index } = this.#reading.repository;
+    const { index, store } = this.#reading.repository;
+    if (store.expect !== undefined) {
+      const numbers = new Set(Array.from(wanted.chunks, (chunk) => chunks.packs[chunk]!));
+      store.expect(Array.from(numbers, (number) => index.packId(number)));
+    }
     const work = new BackgroundWork(this.#batches);
     for (let from = 0; from < wanted.chunks.length;) {
       this.#reading.signal.throwIfAborted();

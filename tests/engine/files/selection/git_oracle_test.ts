@@ -3,7 +3,7 @@ import { deepEqual } from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { PathRules } from "../../../../src/engine/files/selection/path_rules.ts";
-import { ruleOfArgument, rulesOfFile } from "../../../../src/engine/files/selection/pattern.ts";
+import { ruleOfArgument, rulesOfFile, rulesOfFileIn } from "../../../../src/engine/files/selection/pattern.ts";
 import { bytesOfByteString, byteStringOf } from "../../../../src/format/byte_string.ts";
 import { programTest } from "../../../helpers/programs.ts";
 
@@ -134,6 +134,29 @@ for (const [ignoreCase, setting] of [[false, "core.ignoreCase=false"], [true, "c
       }),
   });
 }
+
+programTest({
+  name: "generated patterns of a file that lies in a directory exclude there what git ignores, and nothing outside",
+  needs: ["git"],
+  fn: ({ git }) =>
+    withRepository(git, (repository) => {
+      fc.assert(
+        fc.property(
+          fc.array(PATTERN, { minLength: 1, maxLength: 5 }),
+          fc.constantFrom("", "srv/site", "srv/*/[x]", "srv/b\\c/!n/#h "),
+          (pairs, directory) => {
+            const file = `${pairs.map(({ ours }) => ours).join("\n")}\n`;
+            const rules = new PathRules(rulesOfFileIn(directory, file, "list"), { ignoreCase: false });
+            const prefix = directory === "" ? "" : `${directory}/`;
+            const within = new Map([...repository.entries].map(([path, isDirectory]) => [prefix + path, isDirectory]));
+            deepEqual(excluded(within, rules), repository.ignored(file).map((path) => prefix + path).sort());
+            if (directory !== "") deepEqual(excluded(repository.entries, rules), []);
+          },
+        ),
+        { seed: 17, numRuns: 250 },
+      );
+    }),
+});
 
 programTest({
   name: "files of patterns are read as git reads them: comments, line ends, byte order marks, quoting, order",

@@ -1,10 +1,14 @@
 /** What one wants to know of a repository before one relies on it: whether it is there, and whether it opens. */
-import { NotFoundError } from "../base/errors.ts";
-import { type BlobStore, CONFIG_FILE } from "../store/store.ts";
-import { closeStore, openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "./access.ts";
+import { NotFoundError } from "../../base/errors.ts";
+import { closeStore, openAccess, type RepositoryAccess, useCase, type UseCaseOptions } from "../../ops/access.ts";
+import { CONFIG_FILE } from "../../store/store.ts";
 
-/** Whether there is a repository in a store. Throws what the store throws if that cannot be found out. */
-export async function isRepositoryThere(store: BlobStore, options: UseCaseOptions): Promise<boolean> {
+/** Whether there is a repository. Throws what the store throws if that cannot be found out. */
+export async function isRepositoryThere(
+  { openStore }: Pick<RepositoryAccess, "openStore">,
+  options: UseCaseOptions,
+): Promise<boolean> {
+  const store = await openStore();
   await using _closing = { [Symbol.asyncDispose]: () => closeStore(store, options.world) };
   return await useCase(options, async (signal) => {
     try {

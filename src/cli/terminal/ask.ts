@@ -1,4 +1,4 @@
-/** Asks for a secret on the terminal without echo. Standard input stays free for the stream. */
+/** Asks on the terminal: for a secret, without echo, or for a yes. Standard input stays free for the stream. */
 import { InterruptedError } from "../../base/errors.ts";
 
 const INTERRUPT = 3;
@@ -8,20 +8,41 @@ const NEWLINE = 10;
 const RETURN = 13;
 const KILL_LINE = 21;
 const DELETE = 127;
+const FIRST_PRINTABLE = 32;
+/** What removes the last character from the screen. */
+const RUB_OUT = "\b \b";
+
+const encoder = new TextEncoder();
 
 /**
  * The bytes of the answer, in the terminal's encoding. Undefined if this process has no terminal, or if the input ends
  * (Ctrl-D) before anything was typed. Throws `InterruptedError` on Ctrl-C.
  */
 export async function askSecret(question: string): Promise<Uint8Array | undefined> {
+  const line = await ask(question, { echo: false });
+  return line && Uint8Array.from(line);
+}
+
+/**
+ * Whether the answer is `y` or `yes`; everything else is a no. Undefined if this process has no terminal. Throws
+ * `InterruptedError` on Ctrl-C.
+ */
+export async function askYesNo(question: string): Promise<boolean | undefined> {
+  const line = await ask(`${question} [y/N] `, { echo: true });
+  if (line === undefined) return undefined;
+  return /^\s*y(es)?\s*$/i.test(new TextDecoder().decode(Uint8Array.from(line)));
+}
+
+/** The line that is typed; undefined without a terminal, or if the input ends before anything was typed. */
+async function ask(question: string, { echo }: { readonly echo: boolean }): Promise<number[] | undefined> {
   const terminal = await openTerminal();
   if (terminal === undefined) return undefined;
   using tty = terminal;
+  // With echo, too, the terminal is raw: Ctrl-C must end the question and not wait for the end of the line.
   tty.setRaw(true);
   try {
-    await tty.write(new TextEncoder().encode(question));
-    const line = await readLine(tty);
-    return line && Uint8Array.from(line);
+    await tty.write(encoder.encode(question));
+    return await readLine(tty, echo ? (text) => tty.write(encoder.encode(text)) : () => Promise.resolve());
   } finally {
     await restore(tty);
   }
@@ -31,7 +52,7 @@ export async function askSecret(question: string): Promise<Uint8Array | undefine
 async function restore(tty: Deno.FsFile): Promise<void> {
   try {
     tty.setRaw(false);
-    await tty.write(new TextEncoder().encode("\n"));
+    await tty.write(encoder.encode("\n"));
   } catch {
     // Nobody is left to see it.
   }
@@ -47,7 +68,7 @@ async function openTerminal(): Promise<Deno.FsFile | undefined> {
 }
 
 /** The bytes typed until the end of the line; undefined if the input ends before anything was typed. */
-async function readLine(tty: Deno.FsFile): Promise<number[] | undefined> {
+async function readLine(tty: Deno.FsFile, show: (text: string) => Promise<unknown>): Promise<number[] | undefined> {
   const line: number[] = [];
   const byte = new Uint8Array(1);
   while (await tty.read(byte) !== null) {
@@ -55,9 +76,16 @@ async function readLine(tty: Deno.FsFile): Promise<number[] | undefined> {
     if (code === INTERRUPT) throw new InterruptedError();
     if (code === NEWLINE || code === RETURN) return line;
     if (code === END_OF_INPUT) break;
-    if (code === BACKSPACE || code === DELETE) removeCharacter(line);
-    else if (code === KILL_LINE) line.length = 0;
-    else line.push(code);
+    if (code === BACKSPACE || code === DELETE) {
+      if (line.length > 0) await show(RUB_OUT);
+      removeCharacter(line);
+    } else if (code === KILL_LINE) {
+      await show(RUB_OUT.repeat(line.length));
+      line.length = 0;
+    } else {
+      line.push(code);
+      if (code >= FIRST_PRINTABLE && code < DELETE) await show(String.fromCharCode(code));
+    }
   }
   return line.length > 0 ? line : undefined;
 }
