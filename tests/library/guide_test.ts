@@ -5,9 +5,6 @@ import { page, sectionOf } from "../helpers/documents.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
 import { programTest } from "../helpers/programs.ts";
 
-/** Several programs, each with a key to be derived, and one check of all types take long on a busy machine. */
-const PATIENCE_MS = 300_000;
-
 const PAGE = await page("docs/scripting.md");
 
 /** The programs of a section. One that begins with a comment with the name of a file is for others to import. */
@@ -36,20 +33,17 @@ async function run(
   return written;
 }
 
-Deno.test(
-  { name: "the programs of the guide type-check with the plainest settings", timeout: PATIENCE_MS },
-  async () => {
-    await using folder = new ForeignFolder();
-    const programs = programsOf(PAGE.text);
-    assert.equal(programs.length, 8);
-    const files = programs.map(({ name, text }, i) => {
-      folder.write(name ?? `program_${i}.ts`, `${text}\nexport {};\n`);
-      return name ?? `program_${i}.ts`;
-    });
-    const { code, stderr } = await folder.check(files.map((file) => `import "./${file}";`).join("\n"));
-    assert.equal(code, 0, stderr);
-  },
-);
+Deno.test("the programs of the guide type-check with the plainest settings", async () => {
+  await using folder = new ForeignFolder();
+  const programs = programsOf(PAGE.text);
+  assert.equal(programs.length, 8);
+  const files = programs.map(({ name, text }, i) => {
+    folder.write(name ?? `program_${i}.ts`, `${text}\nexport {};\n`);
+    return name ?? `program_${i}.ts`;
+  });
+  const { code, stderr } = await folder.check(files.map((file) => `import "./${file}";`).join("\n"));
+  assert.equal(code, 0, stderr);
+});
 
 Deno.test("the functions: backups in one repository and two, a list, a restore, and removals", async () => {
   assert.deepEqual(await run("The functions"), ["bak first\nbak \n1 elsewhere\nremember\nfirst 0 0\n"]);
@@ -86,7 +80,6 @@ const SHOP = `CREATE DATABASE shop; USE shop; CREATE TABLE orders (id INT PRIMAR
 programTest({
   name: "the script for MySQL backs up the databases of a server, which are restored from its dumps",
   needs: [...MARIADB_PROGRAMS, "mysql", "mysqldump"],
-  timeout: PATIENCE_MS,
   async fn(programs) {
     await using server = await MariaDbServer.start(programs);
     await server.query(SHOP);
