@@ -45,7 +45,7 @@ export class ForeignFolder implements AsyncDisposable {
     const process = new Deno.Command(first!, {
       args,
       cwd: this.path,
-      env: { NO_COLOR: "1", ...env },
+      env: { NO_COLOR: "1", AGENT_CACHE_DIR: this.at("cache"), ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
