@@ -38,6 +38,7 @@ export const FURTHER_PAGES: Readonly<Record<string, readonly Link[]>> = {
   "config import": [["Coming from bakthat", "configuration.md#coming-from-bakthat"]],
   configure: [["Configuring by questions", "configure.md"]],
   cache: [["Cache", "repositories.md#cache"]],
+  plugins: [["Plugins", "plugins.md"]],
   completion: [["Manual and completion", "install.md#manual-and-completion"]],
   man: [["Manual and completion", "install.md#manual-and-completion"]],
 };
