@@ -4,7 +4,6 @@ import type { Password } from "../../crypto/kdf.ts";
 import type { CacheAccess, RepositoryAccess, World } from "../../ops/access.ts";
 import { passwordOfCommand } from "../../password/password_command.ts";
 import { passwordOfFile, type PasswordUse } from "../../password/password_file.ts";
-import { isRemote } from "../../store/built_in.ts";
 import { cacheDirectory, cacheLimit } from "../../store/cache/cache_place.ts";
 import { LastKey } from "../../store/cache/last_key.ts";
 import { proxiesOf } from "../../store/http/proxy_variables.ts";
@@ -29,7 +28,7 @@ export function accessOf(options: ConfiguredOptions, tools: AccessTools): Reposi
     openStore: () => stores.open(repository, storeDependencies(options, tools)),
     password: passwordSource(options, { isNew: false }),
     retryLockMs,
-    cache: () => Promise.resolve(isRemote(repository) ? cache : undefined),
+    cache: () => Promise.resolve(stores.isRemote(repository) ? cache : undefined),
     listCache: () => Promise.resolve(cache),
     ...directory !== undefined && {
       keyMemory: (location) => new LastKey({ directory, location, random: world.randomBytes }),
