@@ -77,7 +77,7 @@ export function ownConfigurationPath({ env }: Pick<ConfigurationMachine, "env">)
  * The user's own folder for what configures this program (XDG Base Directory Specification, which ignores relative
  * paths); undefined without a home. A home of `/` counts as none: containers give it to users without one.
  */
-function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env">): string | undefined {
+export function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env">): string | undefined {
   const xdg = env("XDG_CONFIG_HOME");
   if (xdg?.startsWith("/")) return `${xdg.replace(/\/+$/, "")}/agent`;
   const home = env("HOME");
