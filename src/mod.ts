@@ -307,7 +307,7 @@ export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
 export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/backup_request.ts";
 export type { RestoreVerdict } from "./backup/restore_tests.ts";
 export type { PartLimits } from "./backup/content/content_list.ts";
-export type { CompressionLevel } from "./codec/compression.ts";
+export { COMPRESSION_LEVELS, type CompressionLevel } from "./codec/compression.ts";
 export {
   type BuiltInGuardChoice,
   type CustomGuard,

@@ -9,6 +9,7 @@ import { LastKey } from "../../store/cache/last_key.ts";
 import { proxiesOf } from "../../store/http/proxy_variables.ts";
 import type { StoreDependencies, StoreRegistry } from "../../store/store_urls.ts";
 import type { AgentOptions } from "./agent_options.ts";
+import type { ConfiguredOptions } from "./configured.ts";
 
 /** What an agent's repository is opened with. */
 interface AccessTools {
@@ -18,7 +19,7 @@ interface AccessTools {
 }
 
 /** Access to the repository of an agent. Nothing is opened or asked for yet. */
-export function accessOf(options: AgentOptions, tools: AccessTools): RepositoryAccess {
+export function accessOf(options: ConfiguredOptions, tools: AccessTools): RepositoryAccess {
   const { repository, retryLockMs = 0 } = options;
   const { world, stores } = tools;
   const directory = cacheDirectoryOf(options, tools);
@@ -74,10 +75,10 @@ function cacheAt(
 }
 
 function storeDependencies(
-  { settings = {}, network, onRetry }: AgentOptions,
+  { settings = {}, network, onRetry, credentials }: ConfiguredOptions,
   { world, environment }: AccessTools,
 ): StoreDependencies {
-  const env = (name: string) => environment[name];
+  const env = (name: string) => environment[name] ?? credentials[name];
   return {
     random: world.randomBytes,
     clock: world.clock,
