@@ -3,7 +3,7 @@ import type { Password } from "../crypto/kdf.ts";
 import { builtInEngines } from "../engine/built_in.ts";
 import { uuid4 } from "../base/uuid.ts";
 import { isRepositorySecret } from "../config/repository_secrets.ts";
-import { secretVariables } from "../config/secrets.ts";
+import { secretVariables } from "../config/secret_references.ts";
 import type { World } from "../ops/access.ts";
 import { builtInStores } from "../store/built_in.ts";
 import { Agent } from "./agent.ts";

@@ -4,7 +4,7 @@
  */
 import { uuid4 } from "../../base/uuid.ts";
 import type { HookSettings } from "../../config/configuration.ts";
-import { secretVariables } from "../../config/secrets.ts";
+import { secretVariables } from "../../config/secret_references.ts";
 import type { Events } from "../../library/events/events.ts";
 import type { CliContext } from "../context.ts";
 import { networkOptions } from "../options/network_options.ts";

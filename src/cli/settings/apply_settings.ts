@@ -4,7 +4,7 @@ import { messageOf, UsageError } from "../../base/errors.ts";
 import type { Setting } from "../../config/configuration.ts";
 import { findConfiguration } from "../../config/find_configuration.ts";
 import { ConfigurationError } from "../../config/problems.ts";
-import { secretVariables } from "../../config/secrets.ts";
+import { secretVariables } from "../../config/secret_references.ts";
 import { layersFor, type Selection, selectProfile } from "../../config/selection.ts";
 import type { CliContext } from "../context.ts";
 import { OFF, optionValue } from "./option_value.ts";
