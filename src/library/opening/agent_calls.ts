@@ -3,6 +3,7 @@ import { InterruptedError, UsageError } from "../../base/errors.ts";
 import type { Password } from "../../crypto/kdf.ts";
 import type { Action, EventResult } from "../events/event.ts";
 import type { ActionSession } from "../events/events.ts";
+import { unheardSession } from "../events/told_action.ts";
 import type { AgentParts } from "./agent_parts.ts";
 
 /** What a call is about, and what stops it besides the end of the agent. */
@@ -66,7 +67,7 @@ export class AgentCalls {
     return this.#call(given, (signal) => {
       const request = { series, signal };
       return isDry
-        ? events.watch(request, (session) => work({ parts, session: unheard(session), signal }))
+        ? events.watch(request, (session) => work({ parts, session: unheardSession(session), signal }))
         : events.perform(action, request, (session) => work({ parts, session, signal }), resultOf);
     });
   }
@@ -103,9 +104,4 @@ export class AgentCalls {
       this.#underWay.delete(call);
     }
   }
-}
-
-function unheard(id: string): ActionSession {
-  const nobody = () => Promise.resolve();
-  return { id, begin: nobody, done: nobody };
 }
