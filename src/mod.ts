@@ -144,6 +144,20 @@ export {
   type SubscribeOptions,
 } from "./library/events/events.ts";
 
+// Plugins: what they are, what they get, and what activates them.
+export type { Plugin, PluginContext, PluginEvents, PluginLog, PluginStoreOptions } from "./library/plugins/plugin.ts";
+export type {
+  PluginArgument,
+  PluginCommand,
+  PluginCommandIo,
+  PluginCommandValues,
+  PluginOption,
+} from "./library/plugins/plugin_command.ts";
+export type { PluginPlace } from "./library/plugins/plugin_files.ts";
+export type { PluginLibrary } from "./library/plugins/plugin_library.ts";
+export { activatePlugins, type PluginRow, type Plugins, type PluginsOptions } from "./library/plugins/plugins.ts";
+export type { RegisteredCommand, RegisteredKind, TakenNames } from "./library/plugins/registrations.ts";
+
 // Stores by URL, and the interface for custom stores.
 export type {
   BlobStore,
@@ -162,6 +176,7 @@ export { openMemoryStore } from "./store/memory_store.ts";
 export { builtInStores, openStore } from "./store/built_in.ts";
 export {
   parseStoreUrl,
+  type RegisterStoreOptions,
   type StoreDependencies,
   type StoreFactory,
   StoreRegistry,
@@ -292,8 +307,17 @@ export { type Driven, EngineRegistry } from "./engine/engine_urls.ts";
 export type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./ops/session/backup_request.ts";
 export type { RestoreVerdict } from "./backup/restore_tests.ts";
 export type { PartLimits } from "./backup/content/content_list.ts";
-export type { CompressionLevel } from "./codec/compression.ts";
-export { GUARD_FORMATS, type GuardChoice, type GuardFormat, type Verdict } from "./guard/guard.ts";
+export { COMPRESSION_LEVELS, type CompressionLevel } from "./codec/compression.ts";
+export {
+  type BuiltInGuardChoice,
+  type CustomGuard,
+  type CustomJudge,
+  type CustomVerdict,
+  GUARD_FORMATS,
+  type GuardChoice,
+  type GuardFormat,
+  type Verdict,
+} from "./guard/guard.ts";
 export {
   LEVEL_MODES,
   type LevelDecision,

@@ -25,6 +25,7 @@ import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
+  pluginMessage,
   servedMessage,
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
@@ -381,6 +382,7 @@ export const RESULTS: readonly Message[] = [
     about: "One for each address, when the server accepts requests.",
     schema: servedMessage,
   },
+  { title: "A plugin", commands: ["plugins"], about: "One for each.", schema: pluginMessage },
   { title: "The version", commands: ["version"], about: "One.", schema: versionMessage },
 ];
 

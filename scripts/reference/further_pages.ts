@@ -36,7 +36,9 @@ export const FURTHER_PAGES: Readonly<Record<string, readonly Link[]>> = {
   serve: [["The HTTP store", "server.md"]],
   config: [["Configuration", "configuration.md"]],
   "config import": [["Coming from bakthat", "configuration.md#coming-from-bakthat"]],
+  configure: [["Configuring by questions", "configure.md"]],
   cache: [["Cache", "repositories.md#cache"]],
+  plugins: [["Plugins", "plugins.md"]],
   completion: [["Manual and completion", "install.md#manual-and-completion"]],
   man: [["Manual and completion", "install.md#manual-and-completion"]],
 };

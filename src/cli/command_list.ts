@@ -64,6 +64,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
     };
   },
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
+  plugins: async () => ({ make: (await import("./commands/plugins.ts")).pluginsCommand }),
   configure: async () => ({ make: (await import("./commands/configure.ts")).configureCommand }),
   completion: async () => ({ make: (await import("./commands/completion.ts")).completionCommand }),
   man: async () => ({ make: (await import("./commands/man.ts")).manCommand }),

@@ -8,7 +8,9 @@ import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { ConfigurationMachine } from "../config/find_configuration.ts";
 import type { Events } from "../library/events/events.ts";
 import type { VersionInfo } from "../library/machine/version.ts";
+import type { Plugins } from "../library/plugins/plugins.ts";
 import type { World } from "../ops/access.ts";
+import type { StoreRegistry } from "../store/store_urls.ts";
 import type { ActiveSettings } from "./active_settings.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { Prompter } from "./terminal/prompter.ts";
@@ -52,6 +54,10 @@ export interface CliContext {
   readonly version: VersionInfo;
   /** Loads the engines that sources and targets may name: most commands need none. */
   readonly engines: () => Promise<EngineRegistry>;
+  /** The stores that repositories may name; absent for those of this program. */
+  readonly stores?: () => Promise<StoreRegistry>;
+  /** The plugins that are active while the command runs; absent if none is enabled. */
+  readonly plugins?: Plugins;
   /** Loads those who hear of what commands do to backups; undefined, or absent, if there are none. */
   readonly events?: () => Promise<Events | undefined>;
   /** Takes the options of the command for the hooks that may run; absent if none can. */

@@ -1,14 +1,16 @@
 /** The whole command line: all commands, and how an error becomes a message and an exit code. */
 import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { ExitCode, UsageError } from "../base/errors.ts";
+import { type AgentError, ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
 import { COMMAND_NAMES, loadCommands, type LoadedCommand, NAMES_THAT_NEED_ALL } from "./command_list.ts";
 import { versionLine } from "./commands/version.ts";
 import { refuseBytes, type TakesBytes } from "./byte_arguments.ts";
-import type { VersionInfo } from "../library/machine/version.ts";
 import type { CliContext } from "./context.ts";
+import type { VersionInfo } from "../library/machine/version.ts";
 import { type CommandDescription, describeCommand } from "./manual/description.ts";
 import { EXIT_CODES } from "./manual/facts.ts";
+import { withPlugins } from "./plugins/active_plugins.ts";
+import { pluginCommand } from "./plugins/plugin_command.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
@@ -37,15 +39,20 @@ const OVERVIEW: HelpNotes = {
 /** Runs one command line, without the program's own name, and returns the exit code. Never throws. */
 export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const { own, commandLine } = splitCommandLine(args);
+  const json = asksForJson(args);
+  const speech = { json, quiet: asksForQuiet(args), commands: [...COMMAND_NAMES, HELP] };
   try {
-    const run = withHooks({ ...context, commandLine }, (context) => runProgram(own, context));
+    // Hooks are part of what a command is given, since the file that names them is read when its options are parsed.
+    const run = withPlugins(own, { ...context, commandLine }, speech, (context) => {
+      return withHooks(context, (context) => runProgram(own, context));
+    });
     for (const text of await (context.tooLate ? Promise.race([run, context.tooLate]) : run)) {
       await writeText(context.stdout, text.trimEnd());
     }
     return ExitCode.done;
   } catch (error) {
     return await reportFailure(error, context, {
-      json: asksForJson(args) || (context.settings?.isOn("json") ?? false),
+      json: json || (context.settings?.isOn("json") ?? false),
       debug: own.includes("--debug") || (context.settings?.isOn("debug") ?? false),
     });
   }
@@ -79,7 +86,7 @@ async function runProgram(args: readonly string[], context: CliContext): Promise
   // What concerns the program as a whole, such as its help, concerns all commands. None has run then.
   const isOfAll = first.mistake?.command.parent === null;
   const { help, mistake } = isOfAll ? await attempt(args, COMMAND_NAMES, context) : first;
-  if (mistake !== undefined && mistake.reason.exitCode !== 0) throw mistakeError(mistake);
+  if (mistake !== undefined && mistake.reason.exitCode !== 0) throw mistakeError(mistake, context);
   return help;
 }
 
@@ -124,6 +131,7 @@ function buildProgram(
     .addHelpText("after", helpNotes(OVERVIEW))
     .helpCommand(false)
     .showSuggestionAfterError();
+  for (const registered of context.plugins?.commands ?? []) program.addCommand(pluginCommand(registered, context));
   const bytesOf = new Map<CommandUnknownOpts, TakesBytes | undefined>();
   for (const { make, bytes, isHidden = false } of loaded) {
     const command = make(context);
@@ -205,10 +213,12 @@ class CommandMistake extends Error {
 }
 
 /** An error of commander in our words, with advice. */
-function mistakeError({ command, reason }: CommandMistake): UsageError {
+function mistakeError({ command, reason }: CommandMistake, { plugins }: CliContext): AgentError {
   if (reason.code === "commander.help") return new UsageError(missingCommand(command));
   if (reason.code === "commander.unknownCommand") {
-    return new UsageError(noSuchCommand(command, command.args[0]!), { cause: reason });
+    const name = command.args[0]!;
+    const error = new UsageError(noSuchCommand(command, name), { cause: reason });
+    return command.parent === null ? plugins?.explain("command", name, error) ?? error : error;
   }
   const text = reason.message.replace(/^error: /, "").replace(/\.$/, "").replaceAll("\n", " ");
   const unknown = /^unknown option '([^'=]+)/.exec(text)?.[1] ?? "";

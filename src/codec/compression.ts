@@ -24,11 +24,13 @@ import {
   type ZstdParameters,
 } from "./zstd_context.ts";
 
+/** How hard to compress, in rising order. */
+export const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 /**
  * How hard to compress: not at all, as fast as sensible, restic's default, harder than that, or as small as possible.
  * The names are those of restic 0.19.
  */
-export type CompressionLevel = "off" | "fastest" | "auto" | "better" | "max";
+export type CompressionLevel = typeof COMPRESSION_LEVELS[number];
 
 /** Inputs up to this size count as small. They fit the window of the small parameters. */
 const SMALL_BYTES = 128 * 1024;

@@ -53,7 +53,7 @@ export async function configurationPath(
 ): Promise<string | undefined> {
   for (const { path, isNamed } of places(named, machine)) {
     if (path === NONE) return undefined;
-    if (await exists(path)) return path;
+    if (await exists(path, { isNamed })) return path;
     if (isNamed) throw new UsageError(`There is no ${WHAT} "${path}"; check --config or AGENT_CONFIG`);
   }
   return undefined;
@@ -77,7 +77,7 @@ export function ownConfigurationPath({ env }: Pick<ConfigurationMachine, "env">)
  * The user's own folder for what configures this program (XDG Base Directory Specification, which ignores relative
  * paths); undefined without a home. A home of `/` counts as none: containers give it to users without one.
  */
-function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env">): string | undefined {
+export function ownConfigurationFolder({ env }: Pick<ConfigurationMachine, "env">): string | undefined {
   const xdg = env("XDG_CONFIG_HOME");
   if (xdg?.startsWith("/")) return `${xdg.replace(/\/+$/, "")}/agent`;
   const home = env("HOME");
@@ -99,14 +99,17 @@ function absolute(path: string, { directory }: ConfigurationMachine): string {
   return path.startsWith("/") ? path : `${directory()}/${path}`;
 }
 
-/** Whether there is something at a path, a broken link included. */
-async function exists(path: string): Promise<boolean> {
+/**
+ * Whether there is something at a path, a broken link included. A folder that the user may not look into is somebody
+ * else's home, or not meant for him.
+ */
+async function exists(path: string, { isNamed }: Pick<Place, "isNamed">): Promise<boolean> {
   try {
     await Deno.lstat(path);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
-    if (isOfOthers(path, error)) return false;
+    if (!isNamed && error instanceof Deno.errors.PermissionDenied) return false;
     throw new UsageError(`Cannot look for the ${WHAT} "${path}": ${systemReason(error)}`, { cause: error });
   }
 }

@@ -20,6 +20,7 @@ export interface TrustedThing {
 /** As many links as Linux follows. */
 const MOST_LINKS = 40;
 const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
 
 /**
  * The real path of a file or folder at the absolute path `path`. Throws `UsageError` if somebody else could change it
@@ -121,7 +122,12 @@ function distrust(
   }
   if (isSymlink || (mode & WRITABLE_BY_OTHERS) === 0) return undefined;
   const others = (mode & 0o002) === 0 ? "its group" : "everybody";
-  return { reason: `may be written by ${others}`, advice: (path) => `run chmod go-w "${path}"` };
+  // A folder for everybody's temporary files is meant to be as it is.
+  const isShared = (mode & STICKY) !== 0;
+  return {
+    reason: `may be written by ${others}`,
+    advice: (path) => isShared ? "put it into a folder of your own" : `run chmod go-w "${path}"`,
+  };
 }
 
 function namesOf(path: string): string[] {

@@ -1,5 +1,5 @@
 /** Finds the engine that the URL of a source or target means. */
-import { invariant, UsageError } from "../base/errors.ts";
+import { type AgentError, invariant, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
 import type { Engine, EngineSource, EngineTarget, EngineUrl } from "./engine.ts";
 
@@ -16,6 +16,9 @@ export interface Driven<T> {
 /** The engines that a program knows, by scheme. */
 export class EngineRegistry {
   readonly #engines = new Map<string, { readonly name: string; readonly engine: Engine }>();
+
+  /** The error for an unknown scheme, given the usual one; for a program that knows more of the scheme. */
+  onUnknown: (scheme: string, error: UsageError) => AgentError = (_scheme, error) => error;
 
   /**
    * Adds an engine, whose name is the scheme. `aliases` are other schemes of its URLs. Throws `BugError` if a scheme is
@@ -64,7 +67,7 @@ export class EngineRegistry {
     const found = this.#engines.get(scheme);
     if (found === undefined) {
       const hint = didYouMean(scheme, this.#engines.keys()) || `; known are ${this.#known}`;
-      throw new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`);
+      throw this.onUnknown(scheme, new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`));
     }
     const known = found.engine.parameters;
     if (known !== "any") requireKnown(scheme, [...parameters.keys()], known);

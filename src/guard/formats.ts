@@ -8,7 +8,7 @@ import { mongodumpFormat } from "./database/mongodump.ts";
 import { pgCopyFormat } from "./database/pg_copy.ts";
 import { redisFormat } from "./database/redis.ts";
 import { sqliteFileFormat } from "./database/sqlite_file.ts";
-import type { Guard, GuardChoice, Verdict } from "./guard.ts";
+import type { BuiltInGuardChoice, Guard, Verdict } from "./guard.ts";
 import { gzipFormat } from "./gzip.ts";
 import { type Format, HEAD_BYTES, type Judge, silentJudge } from "./judge.ts";
 import { pgArchiveFormat } from "./pg_archive.ts";
@@ -42,7 +42,7 @@ const MAX_COMPRESSIONS = 3;
  * name of a format requires it: a stream of any other format is incomplete. `none` looks at nothing. `pieces` receives
  * what a dump consists of, if it is one that can be divided and is not compressed.
  */
-export function createGuard(choice: GuardChoice, pieces?: PieceSink): Guard {
+export function createGuard(choice: BuiltInGuardChoice, pieces?: PieceSink): Guard {
   const judge = judgeFor(choice, pieces);
   return {
     push: (bytes) => judge.push(bytes),
@@ -51,7 +51,7 @@ export function createGuard(choice: GuardChoice, pieces?: PieceSink): Guard {
   };
 }
 
-function judgeFor(choice: GuardChoice, pieces: PieceSink | undefined): Judge {
+function judgeFor(choice: BuiltInGuardChoice, pieces: PieceSink | undefined): Judge {
   if (choice === "auto") return new AutoJudge(0, pieces);
   if (choice === "none") return silentJudge("no guard was asked for");
   if (isSqlDialect(choice)) return new SqlJudge(choice, undefined, pieces);

@@ -26,8 +26,45 @@ export const GUARD_FORMATS = [
 /** The name of one format. */
 export type GuardFormat = (typeof GUARD_FORMATS)[number];
 
-/** The user's choice: detect the format, do not judge at all, or require one format. */
-export type GuardChoice = "auto" | "none" | GuardFormat;
+/** A choice among the guards of this program: detect the format, do not judge at all, or require one format. */
+export type BuiltInGuardChoice = "auto" | "none" | GuardFormat;
+
+/** The user's choice: a guard of this program, or one that it did not come with. */
+export type GuardChoice = BuiltInGuardChoice | CustomGuard;
+
+/** A guard that this program did not come with: that of a plugin, or of a program that uses the library. */
+export interface CustomGuard {
+  /** What it is called. Backups record it as the format of the stream. */
+  readonly name: string;
+  /** A judge for one stream. */
+  create(): CustomJudge;
+}
+
+/**
+ * Judges one stream of a custom guard, in the thread of the program. Whatever it throws, and a verdict of another form,
+ * counts against the stream.
+ */
+export interface CustomJudge {
+  /**
+   * Takes the next bytes. They may be a view of shared memory and are not kept: they may change as soon as the call
+   * returns, or its promise resolves if it returns one. Nothing is pushed before that.
+   */
+  push(bytes: Uint8Array): void | Promise<void>;
+  /** The verdict over everything pushed. Nothing is pushed afterwards. */
+  finish(): CustomVerdict | Promise<CustomVerdict>;
+  /** Releases the resources of a stream, which may have been given up. Called once, at the end in any case. */
+  dispose?(): void;
+}
+
+/** What a custom guard says at the end of a stream. */
+export interface CustomVerdict {
+  /** Whether the stream is whole. */
+  readonly complete: boolean;
+  /** One line for people. */
+  readonly reason: string;
+  /** What people should know about an accepted stream, one line each. */
+  readonly notes?: readonly string[];
+}
 
 /** The result of a guard at the end of a stream. */
 export interface Verdict {
@@ -59,12 +96,26 @@ export interface Guard {
   dispose(): void;
 }
 
-/** The user's choice of a guard. Throws a `UsageError` that lists all choices if `text` is not one of them. */
-export function parseGuardChoice(text: string): GuardChoice {
-  const choices: readonly GuardChoice[] = ["auto", "none", ...GUARD_FORMATS];
-  const choice = choices.find((name) => name === text);
+/** The names of the guards of this program, and of those that leave the choice to it. */
+export const BUILT_IN_GUARDS: readonly BuiltInGuardChoice[] = ["auto", "none", ...GUARD_FORMATS];
+
+/**
+ * The user's choice of a guard of this program or among the `custom` ones. Throws a `UsageError` that lists all choices
+ * if `text` is not one of them.
+ */
+export function parseGuardChoice(text: string, custom: readonly CustomGuard[] = []): GuardChoice {
+  const choice = BUILT_IN_GUARDS.find((name) => name === text) ?? custom.find(({ name }) => name === text);
   if (choice === undefined) {
+    const choices = [...BUILT_IN_GUARDS, ...custom.map(({ name }) => name)];
     throw new UsageError(`No such guard: "${text.slice(0, 40)}"; choose one of ${choices.join(", ")}`);
   }
   return choice;
+}
+
+/** Throws `UsageError` unless a custom guard may have this name: verdicts join names by `+` and `,`. */
+export function requireGuardName(name: unknown): void {
+  const isTaken = BUILT_IN_GUARDS.some((known) => known === name);
+  if (typeof name === "string" && /^[a-z][a-z0-9_-]*$/.test(name) && !isTaken) return;
+  const why = isTaken ? "it is a guard of this program" : "write lower-case letters, digits, - and _";
+  throw new UsageError(`Not a name for a guard: ${JSON.stringify(name)}; ${why}`);
 }

@@ -329,7 +329,7 @@ export class Agent implements AsyncDisposable {
    * weeks and 6 months by default. Weeks begin on Saturday, 5, unless `firstWeekDay` says otherwise, 0 for Monday.
    */
   async rotateBackups(series: string, options: RotationOptions = {}): Promise<Backup[]> {
-    return removedOf(await this.#remove(rotatedOut(series, options), options));
+    return removedOf(await this.#remove(rotatedOut(series, options, this.#calls.parts.usual.rotation), options));
   }
 
   /**

@@ -3,7 +3,7 @@ import { ID_BYTES } from "../base/id.ts";
 import type { IdTableView } from "../base/id_table.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
-import type { GuardChoice, Verdict } from "../guard/guard.ts";
+import type { BuiltInGuardChoice, Verdict } from "../guard/guard.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { StreamTables } from "./stream_tables.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
@@ -106,7 +106,7 @@ export type BlobCalls = {
 
 /** Calls of a thread that digests streams; each stream has a unique number. */
 export type DigestCalls = {
-  begin: { request: { stream: number; guard: GuardChoice }; response: null };
+  begin: { request: { stream: number; guard: BuiltInGuardChoice }; response: null };
   /** Bytes `start` to `end` of a segment come next; the answer means that the segment is no longer needed. */
   update: { request: { stream: number; segment: SharedArrayBuffer; start: number; end: number }; response: null };
   finish: { request: { stream: number }; response: StreamSummary };

@@ -2,7 +2,7 @@
 import { invariant } from "../base/errors.ts";
 import { Turn } from "../base/limits.ts";
 import { StreamDigest } from "../crypto/digest.ts";
-import type { GuardChoice } from "../guard/guard.ts";
+import type { BuiltInGuardChoice } from "../guard/guard.ts";
 import { createGuard } from "../guard/formats.ts";
 import type { DigestCalls } from "./calls.ts";
 import type { Handlers } from "../base/thread.ts";
@@ -51,7 +51,7 @@ class DigestedStream {
   readonly #judging = new Turn({ endsAtFailure: true });
   #size = 0;
 
-  constructor(guard: GuardChoice) {
+  constructor(guard: BuiltInGuardChoice) {
     this.#guard = createGuard(guard, this.#tables);
   }
 

@@ -1,5 +1,16 @@
-/** One stream in the digesting thread, which digests and judges any number of streams side by side. */
-import type { GuardChoice } from "../guard/guard.ts";
+/**
+ * One stream in the digesting thread, which digests and judges any number of streams side by side; custom guards judge
+ * in this thread.
+ */
+import { AgentError, messageOf, SourceError } from "../base/errors.ts";
+import { Turn } from "../base/limits.ts";
+import {
+  type BuiltInGuardChoice,
+  type CustomGuard,
+  type CustomJudge,
+  requireGuardName,
+  type Verdict,
+} from "../guard/guard.ts";
 import type { DigestCalls, StreamSummary } from "./calls.ts";
 import type { FilledSegment } from "./feed.ts";
 import type { Caller } from "../base/thread.ts";
@@ -9,8 +20,8 @@ import type { Caller } from "../base/thread.ts";
  * end, call `drop` instead.
  */
 export interface StreamInspection {
-  /** Takes the next piece. Owns: the segment is released in the end. */
-  take(filled: FilledSegment): void;
+  /** Takes the next piece, which begins at `start`, 0 by default. Owns: the segment is released in the end. */
+  take(filled: FilledSegment, start?: number): void;
   /** The digests and the verdict of the whole stream. Throws if it could not be digested or judged. */
   finish(): Promise<StreamSummary>;
   /** Gives the stream up. May be called more than once, and after `finish`. */
@@ -34,14 +45,14 @@ export interface DigestPlace {
 export class Inspection implements StreamInspection {
   readonly #place: DigestPlace;
   readonly #stream: number;
-  readonly #guard: GuardChoice;
+  readonly #guard: BuiltInGuardChoice;
   /** Who digests this stream, once that is known. */
   #digester: Caller<DigestCalls> | undefined;
   /** The first piece, until it is known who digests it. */
   #held: FilledSegment & { readonly start: number } | undefined;
 
   /** `stream` is its number in the place; no other stream there may ever have the same. */
-  constructor(place: DigestPlace, stream: number, guard: GuardChoice) {
+  constructor(place: DigestPlace, stream: number, guard: BuiltInGuardChoice) {
     this.#place = place;
     this.#stream = stream;
     this.#guard = guard;
@@ -89,6 +100,69 @@ export class Inspection implements StreamInspection {
 }
 
 /**
+ * Lets a custom guard judge in this thread what another one digests, since the guard is an object of this thread. A
+ * guard that throws, or that gives no verdict, makes `finish` throw `SourceError`: half a stream must never count.
+ */
+export class CustomInspection implements StreamInspection {
+  readonly #digests: StreamInspection;
+  readonly #name: string;
+  /** After a piece that could not be judged, no other piece is judged. */
+  readonly #judging = new Turn({ endsAtFailure: true });
+  #judge: CustomJudge | undefined;
+  #isOver = false;
+
+  /** `digests` digests the stream and judges nothing. */
+  constructor(digests: StreamInspection, guard: CustomGuard) {
+    this.#digests = digests;
+    this.#name = guard.name;
+    this.#quietly(() => {
+      requireGuardName(guard.name);
+      this.#judge = guard.create();
+    });
+  }
+
+  take({ segment, length }: FilledSegment, start = 0): void {
+    segment.retain();
+    this.#quietly(() => this.#judge!.push(segment.bytes.subarray(start, length)), () => segment.release());
+    this.#digests.take({ segment, length }, start);
+  }
+
+  async finish(): Promise<StreamSummary> {
+    const judged = this.#judging.take(async () => this.#verdictOf(await this.#judge!.finish()));
+    judged.catch(() => {}); // It is thrown below, once all pieces are released.
+    const summary = await this.#digests.finish();
+    try {
+      return { ...summary, verdict: await judged };
+    } catch (error) {
+      if (error instanceof AgentError) throw error;
+      const message = `The guard "${this.#name}" failed: ${messageOf(error)}; nothing was committed`;
+      throw new SourceError(message, { cause: error });
+    }
+  }
+
+  drop(): void {
+    this.#digests.drop();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const dispose = () => this.#judge?.dispose?.();
+    this.#judging.take(() => {}).then(dispose, dispose).catch(() => {}); // What the guard said of the stream counts.
+  }
+
+  /** Does work of the guard after all that it was given before. What it throws is thrown by `finish`. */
+  #quietly(work: () => void | Promise<void>, after: () => void = () => {}): void {
+    this.#judging.take(work).catch(() => {}).finally(after);
+  }
+
+  #verdictOf(verdict: unknown): Verdict {
+    const { complete, reason, notes = [] } = (verdict ?? {}) as Record<string, unknown>;
+    if (typeof complete !== "boolean" || typeof reason !== "string" || !isListOfTexts(notes)) {
+      throw new TypeError("it gave no verdict, which has complete (true or false) and reason (a text)");
+    }
+    return { format: this.#name, complete, reason: oneLine(reason), notes: notes.map(oneLine) };
+  }
+}
+
+/**
  * The view of one inspection for those who share its stream: the pieces go to the inspection by another way, once, and
  * each sharer gets the same summary. Whoever began the inspection drops it.
  */
@@ -115,4 +189,12 @@ export class SharedInspection implements StreamInspection {
 /** Keeps a rejection from counting as unhandled; the stream's `finish` throws it. */
 function quiet(promise: Promise<unknown>): void {
   promise.catch(() => {});
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim();
 }

@@ -6,7 +6,7 @@ import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import { CarryPool } from "./cutting/carry_pool.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
-import { type DigestPlace, Inspection } from "./inspection.ts";
+import { CustomInspection, type DigestPlace, Inspection, type StreamInspection } from "./inspection.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
 import { ZeroIds } from "./zero_ids.ts";
@@ -63,8 +63,10 @@ export class DigestThread implements DigestPlace, Disposable {
   }
 
   /** Begins to digest a stream. */
-  inspect(guard: GuardChoice): Inspection {
-    return new Inspection(this, this.#streams++, guard);
+  inspect(guard: GuardChoice): StreamInspection {
+    const stream = this.#streams++;
+    if (typeof guard === "string") return new Inspection(this, stream, guard);
+    return new CustomInspection(new Inspection(this, stream, "none"), guard);
   }
 
   [Symbol.dispose](): void {
@@ -119,7 +121,7 @@ export class PipelineThreads {
   }
 
   /** Begins to digest a stream; any number of streams may be under way. */
-  inspect(guard: GuardChoice): Inspection {
+  inspect(guard: GuardChoice): StreamInspection {
     this.#digest ??= new DigestThread({ startsLate: this.#startsLate });
     return this.#digest.inspect(guard);
   }

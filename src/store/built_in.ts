@@ -7,8 +7,8 @@ import { withRetries } from "./retry.ts";
 import type { BlobStore, StoreReader } from "./store.ts";
 import { withVerification } from "./verified.ts";
 
-/** Schemes of stores on other machines, which are worth a cache on this one. */
-const REMOTE_SCHEMES: readonly string[] = ["rest", "s3"];
+/** The schemes of the stores that this program comes with. */
+export const BUILT_IN_STORES = ["local", "rest", "s3"] as const;
 
 /**
  * A registry of the stores that this program comes with: `local`, `rest`, `s3`. Those on other machines are loaded when
@@ -20,13 +20,13 @@ export function builtInStores(): StoreRegistry {
   registry.register("rest", async (place, dependencies) => {
     const { openRestStore } = await import("./rest/rest_store.ts");
     return overNetwork(openRestStore(place, restOptions(dependencies)), dependencies);
-  });
+  }, { isRemote: true });
   registry.register("s3", async (place, dependencies) => {
     const { openS3Store } = await import("./s3/s3_store.ts");
     const { env = () => undefined, network = {}, settings = new Map(), clock, onRetry } = dependencies;
     const options = { env, network, settings, clock, ...onRetry && { onWait: onRetry } };
     return overNetwork(openS3Store(place, options), dependencies);
-  });
+  }, { isRemote: true });
   return registry;
 }
 
@@ -35,18 +35,13 @@ export function openStore(text: string, dependencies: StoreDependencies): Promis
   return builtInStores().open(text, dependencies);
 }
 
-/** Whether a repository URL names a store on another machine. Throws `UsageError` as `parseStoreUrl` does. */
-export function isRemote(text: string): boolean {
-  return REMOTE_SCHEMES.includes(parseStoreUrl(text).scheme);
-}
-
-/** Where on this machine a store lies that says it is at `location`; null if it is on another one. */
-export function localFolderOf({ location }: StoreReader): string | null {
-  return isRemote(location) ? null : location;
+/** The folder of a store that says it is at `location`; null if it is none of this machine's folders. */
+export function localFolderOf({ location }: Pick<StoreReader, "location">): string | null {
+  return parseStoreUrl(location).scheme === "local" ? location : null;
 }
 
 /** Retries what fails on the way, and reads again what is damaged on the way. */
-function overNetwork(store: BlobStore, { clock, random, onRetry }: StoreDependencies): BlobStore {
+export function overNetwork(store: BlobStore, { clock, random, onRetry }: StoreDependencies): BlobStore {
   return withRetries(withVerification(store), { clock, random, ...onRetry && { onRetry } });
 }
 

@@ -1,5 +1,5 @@
 /** Finds the store that a repository URL means. */
-import { invariant, UsageError } from "../base/errors.ts";
+import { type AgentError, invariant, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
 import type { NetworkOptions } from "./http/client.ts";
@@ -49,18 +49,34 @@ export function parseStoreUrl(text: string): StoreUrl {
   return url;
 }
 
+/** How a store is registered. */
+export interface RegisterStoreOptions {
+  /** Whether it lies on another machine, so that it is worth a cache on this one; false by default. */
+  readonly isRemote?: boolean;
+}
+
 /** The stores that a program knows, by scheme. */
 export class StoreRegistry {
   readonly #factories = new Map<string, StoreFactory>();
+  readonly #remote = new Set<string>();
+
+  /** The error for an unknown scheme, given the usual one; for a program that knows more of the scheme. */
+  onUnknown: (scheme: string, error: UsageError) => AgentError = (_scheme, error) => error;
 
   /**
    * Adds a store. Throws `BugError` if the scheme is taken or contains anything but lower-case letters, digits, `+`,
    * `.` and `-`.
    */
-  register(scheme: string, factory: StoreFactory): void {
+  register(scheme: string, factory: StoreFactory, { isRemote = false }: RegisterStoreOptions = {}): void {
     invariant(/^[a-z][a-z0-9+.-]*$/.test(scheme), `Not a scheme: "${scheme}"`);
     invariant(!this.#factories.has(scheme), `The scheme "${scheme}" is registered already`);
     this.#factories.set(scheme, factory);
+    if (isRemote) this.#remote.add(scheme);
+  }
+
+  /** Whether a repository URL names a store on another machine. Throws `UsageError` as `parseStoreUrl` does. */
+  isRemote(text: string): boolean {
+    return this.#remote.has(parseStoreUrl(text).scheme);
   }
 
   /** The schemes that can be opened, sorted. */
@@ -75,7 +91,7 @@ export class StoreRegistry {
   async open(text: string, dependencies: StoreDependencies): Promise<BlobStore> {
     const { scheme, place } = parseStoreUrl(text);
     const factory = this.#factories.get(scheme);
-    if (!factory) throw this.#unknownScheme(scheme);
+    if (!factory) throw this.onUnknown(scheme, this.#unknownScheme(scheme));
     return await factory(place, dependencies);
   }
 

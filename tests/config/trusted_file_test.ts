@@ -28,11 +28,12 @@ trustedTest("a file or a folder that others may write is refused by name", async
     const path = directory.write("a/b.toml", "");
     await Deno.chmod(directory.at(changed), mode);
     const at = changed === "." ? directory.path : directory.at(changed);
+    const advice = mode === 0o1777 ? "put it into a folder of your own" : `run chmod go-w "${at}"`;
     await assert.rejects(
       readTrustedFile(path, FILE, ME),
       {
         message:
-          `Refusing the configuration file "${path}": "${at}" may be written by ${who}, so that somebody else may decide what it says; run chmod go-w "${at}"`,
+          `Refusing the configuration file "${path}": "${at}" may be written by ${who}, so that somebody else may decide what it says; ${advice}`,
       },
     );
   }

@@ -1,15 +1,9 @@
 /** The engine of docs/engines.md, in a project of its own: it passes the suite as the page calls it, a put and a replay. */
 import assert from "node:assert/strict";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { blocksOf, ROOT } from "../helpers/documents.ts";
 
-const ROOT = resolve(import.meta.dirname!, "../..");
 const LOG = "order 1\norder 2\n";
-
-/** The blocks of code of a page in this language. */
-async function blocksOf(page: string, language: string): Promise<string[]> {
-  const text = await Deno.readTextFile(join(ROOT, "docs", page));
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, code]) => code!);
-}
 
 /** Makes the project as the pages tell, does the work in it, and removes it. */
 async function inProject(work: (folder: string) => Promise<void>): Promise<void> {

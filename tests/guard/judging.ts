@@ -1,12 +1,12 @@
 /** Runs guards over bytes cut in different ways. */
 import { strict as assert } from "node:assert";
-import type { GuardChoice, Verdict } from "../../src/guard/guard.ts";
+import type { BuiltInGuardChoice, Verdict } from "../../src/guard/guard.ts";
 import { createGuard } from "../../src/guard/formats.ts";
 
 /** The verdict over `bytes`, pushed in pieces that end at the offsets `cuts` (ascending) and at the end. */
 export async function judge(
   bytes: Uint8Array,
-  choice: GuardChoice = "auto",
+  choice: BuiltInGuardChoice = "auto",
   cuts: Iterable<number> = [],
 ): Promise<Verdict> {
   const guard = createGuard(choice);
@@ -29,7 +29,7 @@ export async function judge(
 export async function assertNoPrefixIsWhole(
   bytes: Uint8Array,
   wholeFrom = bytes.length,
-  choice: GuardChoice = "auto",
+  choice: BuiltInGuardChoice = "auto",
   cuts: Iterable<number> = Array.from({ length: bytes.length + 1 }, (_, cut) => cut),
 ): Promise<void> {
   for (const cut of cuts) {

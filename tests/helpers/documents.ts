@@ -28,6 +28,12 @@ export async function allPages(): Promise<Page[]> {
   return await Promise.all(["README.md", "CHANGELOG.md", ...names].map(page));
 }
 
+/** The blocks of code of a page in docs/ in this language. */
+export async function blocksOf(page: string, language: string): Promise<string[]> {
+  const text = await Deno.readTextFile(join(ROOT, "docs", page));
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, code]) => code!);
+}
+
 /** The text below a heading, up to the next heading of the same or a higher rank. */
 export function sectionOf({ path, text }: Page, heading: string): string {
   const lines = text.split("\n");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash, hash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { GuardChoice } from "../../src/guard/guard.ts";
-import type { Inspection } from "../../src/pipeline/inspection.ts";
+import type { StreamInspection } from "../../src/pipeline/inspection.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { startThreads } from "../../src/pipeline/threads.ts";
 import { noise, sqlDump } from "../helpers/world.ts";
@@ -12,7 +12,7 @@ import { assertAllFree } from "./pool_check.ts";
 const POOL = { count: 3, segmentBytes: 1000 };
 const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
 
-async function send(pool: SegmentPool, inspection: Inspection, bytes: Uint8Array): Promise<void> {
+async function send(pool: SegmentPool, inspection: StreamInspection, bytes: Uint8Array): Promise<void> {
   const segment = await pool.acquire();
   segment.bytes.set(bytes);
   inspection.take({ segment, length: bytes.length });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../src/base/clock.ts";
 import { BugError, UsageError } from "../../src/base/errors.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
-import { builtInStores, isRemote, openStore } from "../../src/store/built_in.ts";
+import { builtInStores, openStore } from "../../src/store/built_in.ts";
 import { parseStoreUrl, StoreRegistry } from "../../src/store/store_urls.ts";
 import { countingRandom } from "./local_fixture.ts";
 
@@ -47,10 +47,10 @@ Deno.test("rest: and s3: open stores on other machines, which are told apart fro
   for (const [text, location] of Object.entries(places)) {
     const store = await openStore(text, dependencies);
     assert.equal(store.location, location);
-    assert.ok(isRemote(text));
+    assert.ok(builtInStores().isRemote(text));
     await store.close();
   }
-  for (const text of ["/srv/backup", "local:rest:x", "xyz:place"]) assert.ok(!isRemote(text));
+  for (const text of ["/srv/backup", "local:rest:x", "xyz:place"]) assert.ok(!builtInStores().isRemote(text));
 });
 
 Deno.test("settings are checked by the store they are for", async () => {

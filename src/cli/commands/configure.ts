@@ -11,10 +11,10 @@ import { furtherSettings, knownAddress, knownRotation } from "../configure/known
 import { absolutePath, type Home } from "../configure/place.ts";
 import { makeRepository, namingOptions, repositoryTrial, type TrialGround } from "../configure/repository_maker.ts";
 import type { CliContext } from "../context.ts";
-import { withRepositoryOptions } from "../options/repository_options.ts";
+import { NETWORK_OPTIONS } from "../options/network_options.ts";
 import { givenText } from "../settings/origin.ts";
 import { variableFor } from "../settings/variables.ts";
-import { allOptions, type OptionsOf } from "../specification.ts";
+import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 
 const NOTES: HelpNotes = {
@@ -33,13 +33,12 @@ function specification() {
   const command = new Command("configure")
     .description("ask for a repository, a rotation and a first backup, and write the configuration file")
     .addHelpText("after", helpNotes(NOTES));
-  return withRepositoryOptions(command);
+  return withOptions(command, NETWORK_OPTIONS);
 }
 
 /** The specification of `agent configure rotation`. */
 function rotationSpecification() {
-  const command = new Command("rotation").description("ask what a rotation keeps, and write it into the file");
-  return withRepositoryOptions(command);
+  return new Command("rotation").description("ask what a rotation keeps, and write it into the file");
 }
 
 type ConfigureOptions = OptionsOf<typeof specification>;
@@ -67,7 +66,7 @@ async function run(options: ConfigureOptions, self: CommandUnknownOpts, context:
     make: (answer) => makeRepository(answer, ground),
     findPath,
     ground: { ...home, folder: dirname(path) },
-    url: options.repo ?? knownAddress(configuration),
+    url: knownAddress(configuration),
     settings,
   });
   if (firstBackup === undefined) return;

@@ -7,6 +7,7 @@ import { shortId } from "../../base/id.ts";
 import { parseSize } from "../../base/text/size.ts";
 import { parametersFor } from "../../chunker/parameters.ts";
 import { RUN_TYPES } from "../../base/run_type.ts";
+import { COMPRESSION_LEVELS } from "../../codec/compression.ts";
 import { DEFAULT_FILE_NAME, parseNewSeries } from "../../format/manifest/series.ts";
 import { GUARD_FORMATS } from "../../guard/guard.ts";
 import { LEVEL_MODES, type LevelDecision, type LevelRules } from "../../policy/level/level.ts";
@@ -43,7 +44,6 @@ import { problemLines, refuseToCallWhole, summaryLines } from "../report/put_sum
 import { writeNote, writeWarning } from "../report/warning.ts";
 import { performAction, reportDone } from "../../library/events/told_action.ts";
 
-const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as const;
 const EXAMPLES: HelpNotes = {
   about: [
     "Without a command, the stream comes from standard input. With a command after --, its exit code counts, too. " +

@@ -18,7 +18,9 @@ export const EXIT_CODES: readonly (readonly [ExitCode, string])[] = [
 
 /** The variables of every day with what they mean. docs/repositories.md has all of them. */
 export const VARIABLES: readonly (readonly [string, string])[] = [
-  ["AGENT_REPOSITORY", "the repository: a path or a URL"],
+  ["AGENT_CONFIG", "the configuration file; /dev/null for none"],
+  ["AGENT_PROFILE", "the profile in that file"],
+  ["AGENT_REPOSITORY", "the repository: a path, a URL or a name in the configuration file"],
   ["AGENT_REPOSITORY_FILE", "a file that holds the repository's URL"],
   ["AGENT_PASSWORD", "the password of the repository"],
   ["AGENT_PASSWORD_FILE", "a file that holds the password"],

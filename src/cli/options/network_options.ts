@@ -2,7 +2,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
-import { parseSize } from "../../base/text/size.ts";
+import { certificateOf, clientCertificate, parseRate } from "../../library/opening/network_settings.ts";
 import type { NetworkOptions } from "../../store/http/client.ts";
 import { proxiesOf } from "../../store/http/proxy_variables.ts";
 import type { Retry } from "../../store/retry.ts";
@@ -11,7 +11,6 @@ import type { CliContext } from "../context.ts";
 import type { OptionsOf } from "../specification.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";
 import { collect } from "./repeated_options.ts";
-import { readTextFile } from "../text_file.ts";
 
 /** Shorter delays are not reported. */
 const SILENT_DELAY_MS = 1000;
@@ -51,7 +50,7 @@ export async function networkOptions(values: NetworkOptionValues, context: CliCo
   const clientFile = values.tlsClientCert ?? variable("TLS_CLIENT_CERT", context);
   return {
     userAgent: `agent/${context.version.version}`,
-    ...caFile === undefined ? {} : { caCertificates: [await pemOf(caFile, "CERTIFICATE")] },
+    ...caFile === undefined ? {} : { caCertificates: [await certificateOf(caFile)] },
     ...clientFile === undefined ? {} : { clientCertificate: await clientCertificate(clientFile) },
     ...values.insecureTls ? { insecureTls: true } : {},
     ...values.limitUpload === undefined ? {} : { uploadBytesPerSecond: parseRate(values.limitUpload) },
@@ -67,16 +66,6 @@ export function storeSettings(values: NetworkOptionValues): ReadonlyMap<string, 
     if (at < 1) throw new UsageError(`Not a setting: "${text}"; write for example s3.region=eu-west-1`);
     return [text.slice(0, at), text.slice(at + 1)];
   }));
-}
-
-/**
- * Parses a limit in bytes per second. A plain number means KiB, as in restic; a number with a unit means that size.
- * Throws `UsageError` for anything else, and for 0.
- */
-export function parseRate(text: string): number {
-  const bytes = parseSize(/^\d+$/.test(text) ? `${text}K` : text);
-  if (bytes === 0) throw new UsageError("A limit of 0 would never end; leave the option out for no limit");
-  return bytes;
 }
 
 /** Reports failed calls that are retried, to a person or a program, unless the delay is short. */
@@ -95,24 +84,4 @@ export function retryTeller(
 /** Our variable, else restic's. An empty variable counts as not set. */
 function variable(name: string, { env }: CliContext): string | undefined {
   return env(`AGENT_${name}`) || env(`RESTIC_${name}`) || undefined;
-}
-
-/** Certificate chain and key from one file, as in restic. */
-async function clientCertificate(path: string) {
-  const text = await pemOf(path, "CERTIFICATE");
-  const key = /-----BEGIN ((?:RSA |EC )?PRIVATE KEY)-----[^-]*-----END \1-----/.exec(text)?.[0];
-  if (key === undefined) {
-    throw new UsageError(
-      `There is no private key in "${path}"; put certificate and key (PEM, not encrypted) into one file`,
-    );
-  }
-  return { certificate: text.replace(key, ""), key };
-}
-
-async function pemOf(path: string, label: string): Promise<string> {
-  const text = await readTextFile(path, "certificate");
-  if (!text.includes(`-----BEGIN ${label}-----`)) {
-    throw new UsageError(`There is no certificate in "${path}"; it has to be in PEM form`);
-  }
-  return text;
 }

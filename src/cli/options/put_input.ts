@@ -9,6 +9,7 @@ import { inputSource } from "../../engine/stream/input.ts";
 import { namedLines } from "../../engine/words.ts";
 import { DEFAULT_FILE_NAME, parseFileName, parseStreamPath, type StreamPath } from "../../format/manifest/series.ts";
 import { type GuardChoice, parseGuardChoice } from "../../guard/guard.ts";
+import type { Plugins } from "../../library/plugins/plugins.ts";
 import type { PutInput } from "../../ops/put.ts";
 import type { CliContext } from "../context.ts";
 import type { OwnDirectory } from "../../library/opening/agent_parts.ts";
@@ -50,7 +51,7 @@ export function isDryRun(input: PlannedInput): boolean {
 export async function planInput(
   sources: readonly string[],
   options: InputOptions,
-  { commandLine, stdin, engines }: CliContext,
+  { commandLine, stdin, engines, plugins }: CliContext,
 ): Promise<PlannedInput> {
   const { stream: streams = [], filename } = options;
   if (commandLine?.length === 0) {
@@ -73,7 +74,7 @@ export async function planInput(
   if (hasPaths) return { kind: "files", given: givenPaths(paths, sources, options) };
   refusePathOptions(options);
   if (sources.length > 0) return { kind: "engine", driven: engineSource(sources, options, await engines()) };
-  if (streams.length > 0) return { kind: "streams", commands: namedCommands(streams, options.guard ?? []) };
+  if (streams.length > 0) return { kind: "streams", commands: namedCommands(streams, options.guard ?? [], plugins) };
   if (commandLine === undefined && stdin.isTerminal) {
     throw new UsageError(
       "Standard input is a terminal: pipe a stream into agent put, name a command after --, or name files and " +
@@ -81,7 +82,7 @@ export async function planInput(
     );
   }
   const path = parseFileName(filename ?? DEFAULT_FILE_NAME);
-  const { all } = parseGuards(options.guard ?? [], []);
+  const { all } = parseGuards(options.guard ?? [], [], plugins);
   return { kind: commandLine === undefined ? "stdin" : "command", path, guard: all };
 }
 
@@ -192,7 +193,11 @@ function givenPaths(paths: readonly string[], sources: readonly string[], option
 }
 
 /** No message shows a command: it may contain a password. */
-function namedCommands(streams: readonly string[], guards: readonly string[]): NamedCommand[] {
+function namedCommands(
+  streams: readonly string[],
+  guards: readonly string[],
+  plugins: Plugins | undefined,
+): NamedCommand[] {
   const commands = streams.map((text) => {
     const at = text.indexOf("=");
     if (at < 0) {
@@ -207,18 +212,18 @@ function namedCommands(streams: readonly string[], guards: readonly string[]): N
     }
     return { path, command };
   });
-  const { all, single } = parseGuards(guards, commands.map(({ path }) => path));
+  const { all, single } = parseGuards(guards, commands.map(({ path }) => path), plugins);
   return commands.map((stream) => ({ ...stream, guard: single.get(stream.path) ?? all }));
 }
 
 /** `FORMAT` is for all streams, `NAME=FORMAT` for one; of two for the same, the last one counts. */
-function parseGuards(guards: readonly string[], names: readonly StreamPath[]) {
+function parseGuards(guards: readonly string[], names: readonly StreamPath[], plugins: Plugins | undefined) {
   let all: GuardChoice = "auto";
   const single = new Map<string, GuardChoice>();
   for (const text of guards) {
     const at = text.lastIndexOf("=");
     if (at < 0) {
-      all = parseGuardChoice(text);
+      all = guardChoice(text, plugins);
       continue;
     }
     const name = text.slice(0, at);
@@ -226,7 +231,16 @@ function parseGuards(guards: readonly string[], names: readonly StreamPath[]) {
       const hint = didYouMean(name, names) || "; --guard NAME=FORMAT goes with --stream NAME='COMMAND'";
       throw new UsageError(`--guard: there is no stream ${JSON.stringify(name)}${hint}`);
     }
-    single.set(name, parseGuardChoice(text.slice(at + 1)));
+    single.set(name, guardChoice(text.slice(at + 1), plugins));
   }
   return { all, single };
+}
+
+/** A guard by its name. Throws `UsageError`, and an error that names a faulty plugin whose guard it may be. */
+function guardChoice(text: string, plugins: Plugins | undefined): GuardChoice {
+  try {
+    return parseGuardChoice(text, plugins?.guards);
+  } catch (error) {
+    throw error instanceof UsageError ? plugins?.explain("guard", text, error) ?? error : error;
+  }
 }

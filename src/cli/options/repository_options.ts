@@ -6,7 +6,7 @@ import type { CacheAccess, RepositoryAccess } from "../../ops/access.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { readNamedFile } from "../../password/named_file.ts";
-import { isRemote, openStore } from "../../store/built_in.ts";
+import { builtInStores } from "../../store/built_in.ts";
 import { LastKey } from "../../store/cache/last_key.ts";
 import type { StoreDependencies } from "../../store/store_urls.ts";
 import { cacheDirectory, cacheLimit } from "../../store/cache/cache_place.ts";
@@ -64,10 +64,12 @@ export function repositoryAccess(
   const { options, context, storeEnvironment } = openingOf(given, around, prefix);
   let reading: Promise<string> | undefined;
   const url = () => reading ??= repositoryUrl(options, context, wording);
+  const stores = context.stores ?? (() => Promise.resolve(builtInStores()));
   return {
-    openStore: async () => openStore(await url(), await storeDependencies(options, context, await storeEnvironment())),
+    openStore: async () =>
+      (await stores()).open(await url(), await storeDependencies(options, context, await storeEnvironment())),
     ...passwordAccess(options, context, wording),
-    cache: async () => isRemote(await url()) ? cacheOf(options, context) : undefined,
+    cache: async () => (await stores()).isRemote(await url()) ? cacheOf(options, context) : undefined,
     listCache: () => Promise.resolve(cacheOf(options, context)),
     keyMemory: (location) => keyMemory(location, options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),

@@ -7,7 +7,6 @@ import { ConfigurationError } from "../../config/problems.ts";
 import { secretVariables } from "../../config/secrets.ts";
 import { layersFor, type Selection, selectProfile } from "../../config/selection.ts";
 import type { CliContext } from "../context.ts";
-import { optionProblems } from "./check_options.ts";
 import { OFF, optionValue } from "./option_value.ts";
 import { commandName, givenText, givenValue, keyOf, originOf } from "./origin.ts";
 
@@ -23,6 +22,7 @@ export async function applySettings(command: CommandUnknownOpts, context: CliCon
   const selection = settings && await findSelection(command, context);
   if (selection === undefined) return;
   const { configuration } = selection;
+  const { optionProblems } = await import("./check_options.ts");
   const problems = optionProblems(configuration, new Map([[commandName(command), command.options]]));
   if (problems.length > 0) throw new ConfigurationError(configuration.path, problems);
   const { env, envBytes } = context;

@@ -1,14 +1,17 @@
 /**
  * The names of all options and commands that the configuration file may hold, as a list: to load every command at each
- * start would cost more than many a command itself. A test compares it with the commands.
+ * start would cost more than many a command itself. A test compares it with the commands, and with `UPDATE_SCREENS=1`
+ * writes it anew.
  */
 
 /** All commands that run, subcommands by both words. */
 export const COMMAND_PATHS: readonly string[] = [
   "init",
   "put",
+  "backup",
   "get",
   "ls",
+  "search",
   "show",
   "chain",
   "files",
@@ -25,6 +28,7 @@ export const COMMAND_PATHS: readonly string[] = [
   "repair snapshots",
   "forget",
   "rotate",
+  "delete-older-than",
   "rm",
   "hold",
   "release",
@@ -49,6 +53,8 @@ export const COMMAND_PATHS: readonly string[] = [
   "config example",
   "config import",
   "cache",
+  "configure",
+  "configure rotation",
   "completion",
   "man",
   "__complete",
@@ -144,6 +150,7 @@ export const OPTION_NAMES: readonly string[] = [
   "listen",
   "log",
   "long",
+  "match",
   "max-level",
   "max-repack-size",
   "max-size",

@@ -1,7 +1,7 @@
 /** What tables need of a database: a snapshot that is read table by table, and a way to load single tables. */
 import type { JudgedSource, StreamSink } from "../../base/byte_source.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
-import type { GuardChoice } from "../../guard/guard.ts";
+import type { BuiltInGuardChoice } from "../../guard/guard.ts";
 import type { EngineTools, TargetRequest } from "../engine.ts";
 import type { TableColumn, TableDefinition } from "./definition.ts";
 import type { TableFormat, TableName } from "./table_name.ts";
@@ -54,7 +54,7 @@ export interface TableReader {
   /** The rows. Its `ended` throws `SourceError`. */
   rows(table: TableName, format: TableFormat): JudgedSource;
   /** The guard that judges rows. */
-  guard(format: TableFormat): GuardChoice;
+  guard(format: TableFormat): BuiltInGuardChoice;
   /** What people should know about the rows of tables, a line each; absent if there is never anything. */
   notes?(tables: readonly TableName[]): readonly string[];
   /** What definitions of tables may lack as the user may not see it, a line each; absent if that is an error. */

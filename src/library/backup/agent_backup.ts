@@ -79,15 +79,16 @@ function requestOf(
   options: BackupOptions & { readonly also?: RepositoryAccess | undefined },
   parts: AgentParts,
 ): Omit<PutRequest, "input"> {
-  const { host = parts.host, minOfParent, levelRules, isStrict, jobs } = options;
+  const { usual } = parts;
+  const { host = usual.backup.host ?? parts.host, minOfParent, levelRules, isStrict, jobs } = options;
   if (host === "") throw new UsageError("Not a host: the name is empty; name the host that the backup belongs to");
   return {
     series: parseNewSeries(series),
     host,
-    tags: options.tags ?? [],
-    runType: options.runType ?? null,
+    tags: options.tags ?? usual.backup.tags ?? [],
+    runType: options.runType ?? usual.backup.runType ?? null,
     time: options.time,
-    compression: options.compression ?? "auto",
+    compression: options.compression ?? usual.backup.compression ?? "auto",
     chunkAverage: options.chunkAverage,
     allowEmpty: options.allowEmpty ?? false,
     minSize: options.minSize ?? 0,

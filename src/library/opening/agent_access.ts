@@ -4,12 +4,12 @@ import type { Password } from "../../crypto/kdf.ts";
 import type { CacheAccess, RepositoryAccess, World } from "../../ops/access.ts";
 import { passwordOfCommand } from "../../password/password_command.ts";
 import { passwordOfFile, type PasswordUse } from "../../password/password_file.ts";
-import { isRemote } from "../../store/built_in.ts";
 import { cacheDirectory, cacheLimit } from "../../store/cache/cache_place.ts";
 import { LastKey } from "../../store/cache/last_key.ts";
 import { proxiesOf } from "../../store/http/proxy_variables.ts";
 import type { StoreDependencies, StoreRegistry } from "../../store/store_urls.ts";
 import type { AgentOptions } from "./agent_options.ts";
+import type { ConfiguredOptions } from "./configured.ts";
 
 /** What an agent's repository is opened with. */
 interface AccessTools {
@@ -19,7 +19,7 @@ interface AccessTools {
 }
 
 /** Access to the repository of an agent. Nothing is opened or asked for yet. */
-export function accessOf(options: AgentOptions, tools: AccessTools): RepositoryAccess {
+export function accessOf(options: ConfiguredOptions, tools: AccessTools): RepositoryAccess {
   const { repository, retryLockMs = 0 } = options;
   const { world, stores } = tools;
   const directory = cacheDirectoryOf(options, tools);
@@ -28,7 +28,7 @@ export function accessOf(options: AgentOptions, tools: AccessTools): RepositoryA
     openStore: () => stores.open(repository, storeDependencies(options, tools)),
     password: passwordSource(options, { isNew: false }),
     retryLockMs,
-    cache: () => Promise.resolve(isRemote(repository) ? cache : undefined),
+    cache: () => Promise.resolve(stores.isRemote(repository) ? cache : undefined),
     listCache: () => Promise.resolve(cache),
     ...directory !== undefined && {
       keyMemory: (location) => new LastKey({ directory, location, random: world.randomBytes }),
@@ -75,10 +75,10 @@ function cacheAt(
 }
 
 function storeDependencies(
-  { settings = {}, network, onRetry }: AgentOptions,
+  { settings = {}, network, onRetry, credentials }: ConfiguredOptions,
   { world, environment }: AccessTools,
 ): StoreDependencies {
-  const env = (name: string) => environment[name];
+  const env = (name: string) => environment[name] ?? credentials[name];
   return {
     random: world.randomBytes,
     clock: world.clock,

@@ -9,8 +9,20 @@ import type { StoreRegistry } from "../../store/store_urls.ts";
 
 /** Where the repository is, and how it is opened. Everything but the repository and its password has a default. */
 export interface AgentOptions {
-  /** A path, or a URL such as `s3:https://host/bucket/prefix`. */
-  readonly repository: string;
+  /**
+   * A path, a URL such as `s3:https://host/bucket/prefix`, or the name of a repository in the configuration file. Without
+   * it, the file says which one.
+   */
+  readonly repository?: string;
+  /**
+   * The configuration file; by default that of the user or of the machine. It counts if it or a profile is given, or no
+   * repository.
+   */
+  readonly config?: string;
+  /** A profile of that file. */
+  readonly profile?: string;
+  /** Receives what hooks of that file print, in whole lines. */
+  readonly onHookOutput?: (lines: Uint8Array) => void | Promise<void>;
   /** The password: bytes, or a text that stands for its bytes in UTF-8. One of the three ways must be given. */
   readonly password?: Password;
   /** A file that holds the password. */

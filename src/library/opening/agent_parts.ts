@@ -5,6 +5,7 @@ import type { EngineRegistry } from "../../engine/engine_urls.ts";
 import type { RepositoryAccess, World } from "../../ops/access.ts";
 import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { Events } from "../events/events.ts";
+import type { UsualOptions } from "./usual_options.ts";
 
 /** An agent's repository, and everything that its methods need besides. */
 export interface AgentParts {
@@ -19,6 +20,8 @@ export interface AgentParts {
   readonly usePassword: (password: Password) => void;
   /** The host that backups belong to. */
   readonly host: string;
+  /** What is usual for backups and rotations, where a call says nothing. */
+  readonly usual: UsualOptions;
   /** Directories that no backup holds: those of the repository and of the cache. */
   readonly own: () => Promise<readonly OwnDirectory[]>;
 }

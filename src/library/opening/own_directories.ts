@@ -1,6 +1,6 @@
 /** Directories that no backup of files should hold: the repositories that it goes to, and what this program caches. */
 import type { RepositoryAccess } from "../../ops/access.ts";
-import { isRemote } from "../../store/built_in.ts";
+import { localFolderOf } from "../../store/built_in.ts";
 import type { OwnDirectory } from "./agent_parts.ts";
 
 /**
@@ -19,8 +19,9 @@ export async function ownDirectories(
   const locations = await Promise.all(accesses.map(locationOf));
   return [
     ...locations.flatMap((location, i) => {
-      if (location === undefined || isRemote(location)) return [];
-      return [{ path: absolute(location, directory), what: i === 0 ? "the repository" : "the second repository" }];
+      const folder = location === undefined ? null : localFolderOf({ location });
+      if (folder === null) return [];
+      return [{ path: absolute(folder, directory), what: i === 0 ? "the repository" : "the second repository" }];
     }),
     ...cache === undefined ? [] : [{ path: absolute(cache, directory), what: "the cache of agent" }],
   ];

@@ -92,8 +92,12 @@ export function olderThan(series: string, interval: string, { host }: SeriesRemo
 }
 
 /** Everything of a series that a rotation does not keep. Throws `UsageError` for counts that make no sense. */
-export function rotatedOut(series: string, { host, ...options }: RotationOptions): RetentionRequest {
-  const { days, weeks, months, years, firstWeekDay } = { ...USUAL_ROTATION, ...options };
+export function rotatedOut(
+  series: string,
+  { host, ...options }: RotationOptions,
+  usual: Partial<Rotation>,
+): RetentionRequest {
+  const { days, weeks, months, years, firstWeekDay } = { ...USUAL_ROTATION, ...usual, ...options };
   for (const [name, count] of Object.entries({ days, weeks, months, years })) {
     if (count === Infinity || Number.isSafeInteger(count) && count >= 0) continue;
     throw new UsageError(`Not a number of ${name} to keep: ${count}; give a whole number`);

@@ -90,6 +90,21 @@ const NOTHING = { streams: [], tree: null, replayed: null, tables: null };
 export async function restoreBackup(
   which: WhichBackup,
   options: RestoreOptions,
+  tools: ActionTools,
+): Promise<RestoredBackup> {
+  try {
+    return await restoreFound(which, options, tools);
+  } catch (error) {
+    // Whoever reads the other end of a stream that was not even begun must not wait for ever.
+    const { to } = options;
+    if (to instanceof WritableStream && !to.locked) await to.abort(error).catch(() => {});
+    throw error;
+  }
+}
+
+async function restoreFound(
+  which: WhichBackup,
+  options: RestoreOptions,
   { parts, session, signal }: ActionTools,
 ): Promise<RestoredBackup> {
   const { to, at, file, noLock = false, onProgress } = options;

@@ -8,7 +8,7 @@ import { ZipArchive } from "../../backup/archive/zip_archive.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import { assertExpected } from "../../backup/content/read_verified.ts";
-import type { Inspection } from "../../pipeline/inspection.ts";
+import type { StreamInspection } from "../../pipeline/inspection.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import type { GatedOptions, RepositoryAccess } from "../access.ts";
 import { filesFor, findOneFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
@@ -151,7 +151,7 @@ class ArchiveVisitor implements EntryVisitor {
   readonly #writer: ArchiveWriter;
   readonly #threads: PipelineThreads;
   readonly #onProgress: (bytesWritten: number) => void;
-  #inspection: Inspection | null = null;
+  #inspection: StreamInspection | null = null;
 
   constructor(writer: ArchiveWriter, threads: PipelineThreads, onProgress: (bytesWritten: number) => void) {
     this.#writer = writer;

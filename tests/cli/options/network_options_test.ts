@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { AgentError, NotFoundError, TemporaryError, UsageError } from "../../../src/base/errors.ts";
 import type { CliContext } from "../../../src/cli/context.ts";
-import { networkOptions, parseRate, retryTeller, storeSettings } from "../../../src/cli/options/network_options.ts";
+import { networkOptions, retryTeller, storeSettings } from "../../../src/cli/options/network_options.ts";
+import { parseRate } from "../../../src/library/opening/network_settings.ts";
 
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n";
 const KEY = "-----BEGIN PRIVATE KEY-----\nMAs=\n-----END PRIVATE KEY-----";

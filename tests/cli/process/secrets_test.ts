@@ -61,6 +61,20 @@ Deno.test("children get the secrets where they are to be passed", () => {
   deepEqual(environment.bytes("AGENT_PASSWORD"), LATIN1);
 });
 
+Deno.test("one more variable is withheld, and all are given back, as the configuration file says", () => {
+  const system = systemWith({ AGENT_PASSWORD: "secret", SHOP_SECRET: "own", PATH: "/bin" });
+  const environment = new Environment(system, { passSecrets: false });
+  for (const name of ["SHOP_SECRET", "ABSENT"]) environment.withhold(name);
+  deepEqual(system.left(), ["PATH"]);
+  deepEqual(environment.withheld, ["AGENT_PASSWORD", "SHOP_SECRET"]);
+  equal(environment.get("SHOP_SECRET"), "own");
+  environment.pass();
+  deepEqual(system.left(), ["AGENT_PASSWORD", "PATH", "SHOP_SECRET"]);
+  deepEqual(environment.withheld, []);
+  environment.withhold("SHOP_SECRET");
+  deepEqual(system.left(), ["AGENT_PASSWORD", "PATH", "SHOP_SECRET"]);
+});
+
 Deno.test("what is not UTF-8 is refused where it has to be text, without being shown", () => {
   const environment = new Environment(systemWith({ AGENT_REST_PASSWORD: LATIN1 }), { passSecrets: false });
   throws(() => environment.get("AGENT_REST_PASSWORD"), (error) => {

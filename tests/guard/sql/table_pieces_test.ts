@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { createGuard } from "../../../src/guard/formats.ts";
-import type { GuardChoice } from "../../../src/guard/guard.ts";
+import type { BuiltInGuardChoice } from "../../../src/guard/guard.ts";
 import type { DumpPiece } from "../../../src/guard/tables/piece.ts";
 import { foreignText, madeDump } from "./made_dumps.ts";
 
@@ -15,7 +15,11 @@ interface Divided {
   readonly complete: boolean | null;
 }
 
-async function divide(bytes: Uint8Array, cuts: readonly number[] = [], choice: GuardChoice = "auto"): Promise<Divided> {
+async function divide(
+  bytes: Uint8Array,
+  cuts: readonly number[] = [],
+  choice: BuiltInGuardChoice = "auto",
+): Promise<Divided> {
   const pieces: DumpPiece[] = [];
   let problem: string | null | undefined;
   const guard = createGuard(choice, {

@@ -144,6 +144,14 @@ Deno.test("nothing is written if nobody has such a backup, or somebody objects",
   await assert.rejects(Deno.stat(to), Deno.errors.NotFound);
 });
 
+Deno.test("a web stream fails for its reader if there is no such backup", async () => {
+  await using agent = (await openTestAgent()).agent;
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const reading = assert.rejects(new Response(readable).text(), UsageError);
+  await assert.rejects(agent.restore("prod/shop", { to: writable }), UsageError);
+  await reading;
+});
+
 Deno.test("a signal stops a restore, and a stream that is cancelled ends its action", async () => {
   await using agent = (await openTestAgent()).agent;
   await agent.backup("prod/shop", noise(500_000, "long"), PLAIN);

@@ -1,6 +1,7 @@
 /** Facts about this machine in `--json` output: the program, its cache, a server that runs here. */
 import * as v from "valibot";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
+import type { PluginRow } from "../../../library/plugins/plugins.ts";
 import type { ServedPlace } from "../../../server/server.ts";
 import type { VersionInfo } from "../../../library/machine/version.ts";
 import { bytes, count, hex, object, orNull, text, time } from "./json_fields.ts";
@@ -68,4 +69,18 @@ export const servedMessage = v.strictObject({
 /** Its JSON object. */
 export function servedJson({ address, url }: ServedPlace): v.InferOutput<typeof servedMessage> {
   return { address, url };
+}
+
+/** A plugin. */
+export const pluginMessage = v.strictObject({
+  name: text("The name by which it is enabled."),
+  origin: orNull(text("Its file."), "there is none"),
+  version: orNull(text("Its version."), "it tells none, or was not loaded"),
+  state: text("`enabled`, `faulty` or `not enabled`."),
+  reason: orNull(text("What is wrong with it."), "it is not faulty"),
+});
+
+/** Its JSON object. */
+export function pluginJson({ name, origin, version, state, reason }: PluginRow): v.InferOutput<typeof pluginMessage> {
+  return { name, origin, version, state, reason };
 }

@@ -2,7 +2,7 @@
 import type { JudgedSource } from "../../../base/byte_source.ts";
 import { InterruptedError, messageOf, SourceError } from "../../../base/errors.ts";
 import type { JsonObject } from "../../../format/json/json_text.ts";
-import type { GuardChoice } from "../../../guard/guard.ts";
+import type { BuiltInGuardChoice } from "../../../guard/guard.ts";
 import type { EngineTools } from "../../engine.ts";
 import { type MysqlClient, quotedName } from "../../mysql/mysql_client.ts";
 import { askServer, type MysqlServer } from "../../mysql/server_facts.ts";
@@ -123,7 +123,7 @@ export class MysqlReader implements TableReader {
     return new RowSource(this.#rows(table, turn, resolve), table);
   }
 
-  guard(): GuardChoice {
+  guard(): BuiltInGuardChoice {
     return "none";
   }
 

@@ -2,7 +2,7 @@
 import { AgentError, InterruptedError, SourceError } from "../../../base/errors.ts";
 import type { JudgedSource } from "../../../base/byte_source.ts";
 import type { JsonObject } from "../../../format/json/json_text.ts";
-import type { GuardChoice } from "../../../guard/guard.ts";
+import type { BuiltInGuardChoice } from "../../../guard/guard.ts";
 import type { Child } from "../../child.ts";
 import type { EngineTools } from "../../engine.ts";
 import { placeOf } from "../../postgresql/postgresql_address.ts";
@@ -93,7 +93,7 @@ export class PostgresqlReader implements TableReader {
     return source;
   }
 
-  guard(format: TableFormat): GuardChoice {
+  guard(format: TableFormat): BuiltInGuardChoice {
     return format === "binary" ? "pg_copy" : "none";
   }
 

@@ -1,0 +1,60 @@
+/** What a configuration file says of all backups and rotations, where the program says nothing. */
+import { UsageError } from "../../base/errors.ts";
+import { parseRunType, type RunType } from "../../base/run_type.ts";
+import { COMPRESSION_LEVELS, type CompressionLevel } from "../../codec/compression.ts";
+import type { SettingValue } from "../../config/configuration.ts";
+import { layersFor, type Selection } from "../../config/selection.ts";
+import { parseCount, parseWeekDay } from "../../policy/retention/parse_retention.ts";
+import type { Rotation } from "../../policy/retention/retention_rotation.ts";
+
+/** What is usual for backups. */
+interface UsualBackup {
+  readonly tags?: readonly string[];
+  readonly host?: string;
+  readonly runType?: RunType;
+  readonly compression?: CompressionLevel;
+}
+
+/** What is usual, as far as the file says. */
+export interface UsualOptions {
+  readonly backup: UsualBackup;
+  readonly rotation: Partial<Rotation>;
+}
+
+/** What the file says; nothing without one. Throws `UsageError` for values that make no sense. */
+export function usualOptions(selection: Selection | undefined): UsualOptions {
+  if (selection === undefined) return { backup: {}, rotation: {} };
+  return { backup: usualBackup(lookUp(selection, "put")), rotation: usualRotation(lookUp(selection, "rotate")) };
+}
+
+type LookUp = (key: string) => SettingValue | undefined;
+
+function lookUp(selection: Selection, command: string): LookUp {
+  const layers = layersFor(selection, command);
+  return (key) => layers.find(({ settings }) => settings.has(key))?.settings.get(key)?.value;
+}
+
+function usualBackup(value: LookUp): UsualBackup {
+  const [tag, host, runType, compression] = [value("tag"), value("host"), value("run-type"), value("compression")];
+  return {
+    ...tag !== undefined && { tags: Array.isArray(tag) ? tag.map(String) : [String(tag)] },
+    ...host !== undefined && { host: String(host) },
+    ...runType !== undefined && { runType: parseRunType(String(runType)) },
+    ...compression !== undefined && { compression: parseCompression(String(compression)) },
+  };
+}
+
+function parseCompression(text: string): CompressionLevel {
+  const level = COMPRESSION_LEVELS.find((known) => known === text);
+  if (level !== undefined) return level;
+  throw new UsageError(`Not a level of compression: "${text}"; write one of ${COMPRESSION_LEVELS.join(", ")}`);
+}
+
+function usualRotation(value: LookUp): Partial<Rotation> {
+  const units = (["days", "weeks", "months", "years"] as const).flatMap((unit) => {
+    const count = value(unit);
+    return count === undefined ? [] : [[unit, parseCount(String(count), `${unit} to keep`)] as const];
+  });
+  const day = value("first-week-day");
+  return { ...Object.fromEntries(units), ...day !== undefined && { firstWeekDay: parseWeekDay(String(day)) } };
+}
