@@ -37,6 +37,7 @@ const TOLD_ELSEWHERE = [
   "A value that counts",
   "An imported configuration",
   "An address that is served",
+  "A plugin",
   "Progress",
   "A retry",
 ];

@@ -327,6 +327,28 @@ trustedTest("the webhook posts what came of a backup, and a server that is away 
   );
 });
 
+trustedTest("hooks and plugins hear of the same action, and either vetoes it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [notes, heard] = [`${folder}/diary`, `${folder}/heard`];
+    const command = `echo $AGENT_SERIES >> ${heard}; test $AGENT_SERIES != vetoed`;
+    const hook = `[[hooks]]\nevent = "beforeBackup"\ncommand = "${command}"\n`;
+    await using at = await scene({ "diary.js": DIARY(notes) }, ["diary"], hook);
+    await at.ok(["put", "s"], "hello");
+    for (const series of ["vetoed", "forbidden"]) {
+      assert.equal((await at.agent(["put", series], "hello")).exitCode, ExitCode.failed);
+    }
+    assert.equal(await Deno.readTextFile(heard), "s\nvetoed\n");
+    assert.deepEqual((await Deno.readTextFile(notes)).match(/^(on|before).*$/gm), [
+      ...["beforeBackup s", "onBackup s"],
+      ...["beforeBackup vetoed", "onError vetoed"],
+      ...["beforeBackup forbidden", "onError forbidden"],
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 trustedTest(
   "from source, plugins in TypeScript keep repositories and read sources as those in JavaScript do",
   async () => {

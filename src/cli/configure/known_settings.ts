@@ -2,6 +2,7 @@
 import type { Configuration, Settings, SettingValue } from "../../config/configuration.ts";
 import type { TomlSetting } from "../../config/write/edit_toml.ts";
 import { parseWeekDay } from "../../policy/retention/parse_retention.ts";
+import { DEFAULT_ROTATION } from "../../policy/retention/retention_rotation.ts";
 import type { RepositoryOptions } from "../options/repository_options.ts";
 import type { RotationAnswer } from "./answers.ts";
 import { REPOSITORY_NAME } from "./configuration_file.ts";
@@ -9,9 +10,6 @@ import { absolutePath, type Home } from "./place.ts";
 
 /** Settings of a repository that the dialogue asks for. */
 const ASKED = ["url", "repository-file", "password", "password-file", "password-command"];
-
-/** What bakthat proposes. */
-const USUAL_ROTATION: RotationAnswer = { days: 7, weeks: 6, months: 6, firstWeekDay: 5 };
 
 /** The address of the repository that is configured; empty if none is. */
 export function knownAddress(configuration: Configuration | undefined): string {
@@ -39,7 +37,7 @@ export function furtherSettings(
 
 /** The rotation that is configured, completed by what is usual. */
 export function knownRotation(configuration: Configuration | undefined): RotationAnswer {
-  const { days, weeks, months, firstWeekDay } = USUAL_ROTATION;
+  const { days, weeks, months, firstWeekDay } = DEFAULT_ROTATION;
   const settings = configuration?.rotation ?? new Map();
   const count = (key: string, usual: number) => {
     const value = settings.get(key)?.value;

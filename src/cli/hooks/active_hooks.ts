@@ -59,9 +59,12 @@ class ActiveHooks implements AsyncDisposable {
   }
 
   async #subscribeTo(events: Events, hooks: readonly HookSettings[]): Promise<AsyncDisposable> {
-    const { settings, world, childEnvironment, terminal, stderr } = this.#context;
+    const { settings, world, childEnvironment, terminal, stderr, tooLate } = this.#context;
     const { subscribeHooks } = await import("../../library/events/subscribe_hooks.ts");
+    const ending = new AbortController();
+    tooLate?.catch((reason) => ending.abort(reason));
     return subscribeHooks(events, hooks, {
+      ending: ending.signal,
       clock: world.clock,
       environment: () => childEnvironment?.() ?? {},
       secretVariables: secretVariables(settings!.selection!.configuration),

@@ -31,7 +31,5 @@ export const VARIABLES: readonly (readonly [string, string])[] = [
   ["AGENT_TLS_CLIENT_CERT", "as the option --tls-client-cert"],
   ["AGENT_CACHE_DIR", "as the option --cache-dir"],
   ["AGENT_CACHE_LIMIT", "the size of the cache, such as 2G"],
-  ["AGENT_CONFIG", "the configuration file"],
-  ["AGENT_PROFILE", "the profile in the configuration file"],
   ["AGENT_RUNTIME_DIR", "where an executable that unpacks itself does so"],
 ];

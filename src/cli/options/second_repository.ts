@@ -5,6 +5,7 @@
 import { Command, type OptionValues } from "@commander-js/extra-typings";
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { CliContext } from "../context.ts";
+import { KEYS_OF_S3 } from "../settings/variables.ts";
 import { type OptionsOf, withOptions } from "../specification.ts";
 import { repositoryAccess, type RepositoryOptions } from "./repository_options.ts";
 
@@ -94,21 +95,6 @@ const PLACE_AND_PASSWORD = /^(AGENT|RESTIC)_((?:REPOSITORY|PASSWORD)(?:_FILE|_CO
 /** The credentials of HTTP stores; restic has none of their own for its second repository. */
 const SERVER_LOGIN = /^(AGENT|RESTIC)_(REST_(?:USERNAME|PASSWORD))$/;
 
-/** Variables that say whose keys are used on S3, by whichever means. */
-const KEYS_OF_S3 = [
-  "AWS_ACCESS_KEY_ID",
-  "AWS_SECRET_ACCESS_KEY",
-  "AWS_SESSION_TOKEN",
-  "AWS_PROFILE",
-  "AWS_DEFAULT_PROFILE",
-  "AWS_WEB_IDENTITY_TOKEN_FILE",
-  "AWS_ROLE_ARN",
-  "AWS_ROLE_SESSION_NAME",
-  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-  "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-];
 /** Variables that name the files with these keys. */
 const FILES_OF_S3 = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 

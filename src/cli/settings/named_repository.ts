@@ -9,7 +9,7 @@ import type { CliContext } from "../context.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { passwordOfCommand } from "../../password/password_command.ts";
 import { readNamedFile } from "../../password/named_file.ts";
-import { isSet, variableFor } from "./variables.ts";
+import { isSet, KEYS_OF_S3, variableFor } from "./variables.ts";
 
 /** The option values that a repository's settings may replace. */
 interface Replaceable {
@@ -138,8 +138,6 @@ function neededVariable(name: string, repository: RepositorySettings, { settings
   throw new UsageError(`The variable ${name} is not set: the repository "${repository.name}" has a secret there`);
 }
 
-/** Variables that say whose keys are used on S3. */
-const KEYS_OF_S3 = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 const LOGINS = ["AGENT_REST_USERNAME", "AGENT_REST_PASSWORD", "RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"];
 
 /** The environment for stores: credentials of the repository, where the environment has none. */

@@ -53,6 +53,7 @@ export const COMMAND_PATHS: readonly string[] = [
   "config example",
   "config import",
   "cache",
+  "plugins",
   "configure",
   "configure rotation",
   "completion",

@@ -30,6 +30,8 @@ export interface HookMachine<Event extends HookEvent = HookEvent> {
   readonly say: (lines: Uint8Array) => Promise<void>;
   /** How to reach servers. Only called for hooks with a URL. */
   readonly network: () => Promise<NetworkOptions>;
+  /** Aborted when this process is about to end; absent if it waits for hooks. */
+  readonly ending?: AbortSignal;
   /** An event as a value for JSON. */
   readonly toJson: (event: Event) => unknown;
 }

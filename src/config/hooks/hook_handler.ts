@@ -15,13 +15,14 @@ export function hookHandler<Event extends HookEvent>(
   machine: HookMachine<Event>,
 ): (event: Event) => Promise<void> {
   return async (event) => {
-    const { clock } = machine;
+    const { clock, ending } = machine;
     const late = new AbortController();
     const over = new AbortController();
     const reason = new AgentError(`it did not end within ${formatDuration(hook.timeoutMs)}`);
     clock.sleep(hook.timeoutMs, over.signal).then(() => late.abort(reason), () => {});
     try {
-      await run(hook, event, AbortSignal.any([event.signal, late.signal]), machine);
+      const signals = [event.signal, late.signal, ...ending === undefined ? [] : [ending]];
+      await run(hook, event, AbortSignal.any(signals), machine);
     } catch (error) {
       throw event.signal.aborted ? interruption(event.signal) : failure(hook, event, error);
     } finally {

@@ -12,7 +12,7 @@ import {
   type RetentionRequest,
 } from "../../ops/forget.ts";
 import type { PruneProgress } from "../../ops/prune.ts";
-import type { Rotation } from "../../policy/retention/retention_rotation.ts";
+import { DEFAULT_ROTATION, type Rotation } from "../../policy/retention/retention_rotation.ts";
 import { removedBy } from "../events/removal.ts";
 import type { ActionTools } from "../opening/agent_calls.ts";
 import type { CallOptions } from "../opening/agent_parts.ts";
@@ -44,9 +44,6 @@ export type ForgetPolicy =
 
 /** What of a rotation is not as usual. */
 export type RotationOptions = Partial<Rotation> & SeriesRemovalOptions;
-
-/** Seven days, six weeks, six months, no years; weeks begin on Saturday. */
-const USUAL_ROTATION: Rotation = { days: 7, weeks: 6, months: 6, years: 0, firstWeekDay: 5 };
 
 /** Removes what a request says. */
 export async function removeBackups(
@@ -97,7 +94,7 @@ export function rotatedOut(
   { host, ...options }: RotationOptions,
   usual: Partial<Rotation>,
 ): RetentionRequest {
-  const { days, weeks, months, years, firstWeekDay } = { ...USUAL_ROTATION, ...usual, ...options };
+  const { days, weeks, months, years, firstWeekDay } = { ...DEFAULT_ROTATION, ...usual, ...options };
   for (const [name, count] of Object.entries({ days, weeks, months, years })) {
     if (count === Infinity || Number.isSafeInteger(count) && count >= 0) continue;
     throw new UsageError(`Not a number of ${name} to keep: ${count}; give a whole number`);

@@ -19,8 +19,8 @@ export interface Rotation {
   readonly firstWeekDay: number;
 }
 
-/** bakthat's default: a week of days, a month of weeks that begin on Saturday, half a year of months, no years. */
-export const DEFAULT_ROTATION: Rotation = { days: 7, weeks: 4, months: 6, years: 0, firstWeekDay: 5 };
+/** bakthat's default: a week of days, six weeks that begin on Saturday, half a year of months, no years. */
+export const DEFAULT_ROTATION: Rotation = { days: 7, weeks: 6, months: 6, years: 0, firstWeekDay: 5 };
 
 /** Whether the rotation keeps nothing from the past. */
 export function isEmptyRotation({ days, weeks, months, years }: Rotation): boolean {

@@ -75,7 +75,7 @@ Deno.test("keys of S3 come from the file's references, and a place from a file",
 Deno.test("logins and keys of the environment win, and are not mixed with those of the file", async () => {
   const login = openingOf({ repo: "web" }, contextWithFile({ WEB: "x", RESTIC_REST_USERNAME: "own" }), "");
   assert.equal((await login.storeEnvironment())("AGENT_REST_PASSWORD"), undefined);
-  for (const variable of ["AWS_PROFILE", "AWS_ACCESS_KEY_ID"]) {
+  for (const variable of ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE"]) {
     const { storeEnvironment } = openingOf({ repo: "cold" }, contextWithFile({ [variable]: "own" }), "");
     assert.equal((await storeEnvironment())("AWS_SECRET_ACCESS_KEY"), undefined);
   }

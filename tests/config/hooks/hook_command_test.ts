@@ -152,6 +152,19 @@ Deno.test("an interruption ends it, too", async () => {
   );
 });
 
+Deno.test("when the process is about to end, so is the command", async () => {
+  const { machine, pids, all } = withProcesses(1);
+  const ending = new AbortController();
+  const running = hookHandler(hookOf({ command: "echo $$; exec sleep 1000" }), { ...machine, ending: ending.signal })(
+    eventOf({ event: "onError" }),
+  );
+  running.catch(() => {});
+  await all;
+  ending.abort(new InterruptedError());
+  await rejects(running, AgentError);
+  ok(!pids.some(isThere));
+});
+
 Deno.test("what a command leaves running goes on if it succeeded, and is ended if it failed", async () => {
   for (const [code, goesOn] of [[0, true], [3, false]] as const) {
     const { machine, pids } = withProcesses(1);

@@ -68,7 +68,7 @@ Deno.test("whatever lies in the future is kept and takes nobody's place", () => 
   });
 });
 
-Deno.test("the defaults keep a week of days, four weeks and half a year of months", () => {
+Deno.test("the defaults keep a week of days, six weeks and half a year of months", () => {
   const days = Array.from({ length: 400 }, (_, i) => new Date(Date.UTC(2024, 11, 11) + i * 86_400_000).toISOString());
   assert.deepEqual(Object.keys(kept(days, DEFAULT_ROTATION)).map((time) => time.slice(0, 10)), [
     "2025-08-01",
@@ -76,6 +76,8 @@ Deno.test("the defaults keep a week of days, four weeks and half a year of month
     "2025-10-01",
     "2025-11-01",
     "2025-12-01",
+    "2025-12-06",
+    "2025-12-13",
     "2025-12-20",
     "2025-12-27",
     "2026-01-01",
