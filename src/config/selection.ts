@@ -12,6 +12,9 @@ import type {
   Settings,
 } from "./configuration.ts";
 
+/** Commands that are another one with less to say, and take its settings too. */
+const SHORT_FORMS: Readonly<Record<string, string>> = { backup: "put" };
+
 /** A table whose settings count, and what messages call it. */
 interface Layer {
   /** As it is in the file: `[defaults.put]`. */
@@ -73,16 +76,21 @@ export function layersFor({ configuration, profile }: Selection, command: string
 
 /** Those of a section; `above` is how the names of its own tables begin. */
 function layersOf(section: Section, name: string, command: string, above: string): Layer[] {
-  const words = command.split(" ");
-  const commands = words.map((_, i) => words.slice(0, words.length - i).join(" "));
   return [
-    ...commands.map((own) => ({
+    ...withTables(command).map((own) => ({
       table: `[${name}.${own.replaceAll(" ", ".")}]`,
       settings: section.commands.get(own)?.settings ?? new Map(),
     })),
     ...command === "rotate" ? [{ table: `[${above}rotation]`, settings: section.rotation }] : [],
     { table: `[${name}]`, settings: section.options },
   ].filter(({ settings }) => settings.size > 0);
+}
+
+/** The commands whose tables count for one, its own first: those above it, and what it is a short form of. */
+function withTables(command: string): string[] {
+  const words = command.split(" ");
+  const above = words.map((_, i) => words.slice(0, words.length - i).join(" "));
+  return Object.hasOwn(SHORT_FORMS, command) ? [...above, SHORT_FORMS[command]!] : above;
 }
 
 function profileOf({ profiles, path }: Configuration, name: string): Profile {

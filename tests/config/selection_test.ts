@@ -78,6 +78,21 @@ Deno.test("a rotation counts for rotate alone, after what is said of that comman
   ]);
 });
 
+Deno.test("a backup takes what is said of put after what is said of itself", () => {
+  const text = "[defaults]\na = 1\n[defaults.put]\na = 2\n[defaults.backup]\na = 3\n" +
+    "[profiles.n.put]\na = 4\n[profiles.n.backup]\na = 5\n";
+  const selection = selectProfile(parseConfiguration(text, "agent.toml"), "n");
+  const tables = (command: string) => layersFor(selection, command).map(({ table }) => table);
+  assert.deepEqual(tables("backup"), [
+    "[profiles.n.backup]",
+    "[profiles.n.put]",
+    "[defaults.backup]",
+    "[defaults.put]",
+    "[defaults]",
+  ]);
+  assert.deepEqual(tables("put"), ["[profiles.n.put]", "[defaults.put]", "[defaults]"]);
+});
+
 Deno.test("a profile names its repository, or has that of the file", () => {
   assert.equal(selectProfile(CONFIGURATION, "nightly").repository?.setting.value, "away");
   assert.equal(selectProfile(CONFIGURATION, "plain").repository?.setting.value, "main");

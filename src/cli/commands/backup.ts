@@ -19,6 +19,8 @@ const NOTES: HelpNotes = {
   about: [
     "This is agent put NAME PATH, where NAME is the last name in the PATH: site for /srv/site, on every host. A backup " +
     "continues the newest one of that name on this host; a note tells if that one is of another PATH.",
+    "Of the configuration file, what is for agent put counts here too; [defaults.backup] and [profiles.NAME.backup] win " +
+    "over the tables of put beside them.",
     "If the directory has a file .agentexclude, or else a .gitignore, what its rules match is left out. They are those of " +
     "gitignore, with slashes that anchor them in the directory; a .gitignore further down is not looked at. Rules of " +
     "--exclude come after them.",

@@ -131,6 +131,23 @@ trustedTest("an option wins over a variable, a profile, the defaults of a comman
   assert.equal(await machine.value("repo", ["put"], { AGENT_REPOSITORY: "/v" }, ["-r", "away"]), "away option");
 });
 
+trustedTest("what is said of put counts for a backup, and what is said of backup wins", async () => {
+  using machine = new Machine(`${LAYERS}
+[defaults.backup]
+one-file-system = true
+[profiles.nightly.backup]
+tag = ["files"]
+`);
+  const value = (option: string, before: string[] = []) => machine.value(option, ["backup"], {}, before);
+  assert.equal(await value("compression"), "max defaults");
+  assert.equal(await value("compression", ["--profile", "nightly"]), "better profile");
+  assert.equal(await value("one-file-system"), "true defaults");
+  assert.equal(await value("tag", ["--profile", "nightly"]), "files profile");
+  assert.equal(await machine.value("one-file-system", ["put"]), "");
+  const { stdout } = await machine.run(["config", "show", "--explain", "backup"]);
+  assert.match(stdout, /^compression +max +defaults: \[defaults\.put\], line \d+$/m);
+});
+
 trustedTest("what a repository says wins over profiles and defaults, and settings of stores add up", async () => {
   using machine = new Machine(LAYERS);
   assert.equal(await machine.value("cacert", ["put", "-r", "settings"]), "/repository repository");
