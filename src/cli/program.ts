@@ -1,5 +1,5 @@
 /** The whole command line: all commands, and how an error becomes a message and an exit code. */
-import { Command, type CommanderError, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { Command, type CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type AgentError, ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
 import { COMMAND_NAMES, loadCommands, type LoadedCommand, NAMES_THAT_NEED_ALL } from "./command_list.ts";
@@ -17,6 +17,7 @@ import { writeText } from "./terminal/write.ts";
 import { withHooks } from "./hooks/active_hooks.ts";
 import { applySettings } from "./settings/apply_settings.ts";
 import { commandName } from "./settings/origin.ts";
+import { configurationOptions, debugOption } from "./options/program_options.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
 const OVERVIEW: HelpNotes = {
@@ -180,18 +181,6 @@ function subcommandOf(command: CommandUnknownOpts, name: string): CommandUnknown
   const found = command.commands.find((child) => child.name() === name);
   if (found !== undefined) return found;
   throw new UsageError(noSuchCommand(command, name));
-}
-
-function debugOption(): Option {
-  return new Option("--debug", "show where an error comes from").helpGroup("Options:");
-}
-
-/** The options that say which configuration counts. */
-function configurationOptions(): Option[] {
-  return [
-    new Option("--config <file>", "agent.toml to use (AGENT_CONFIG)"),
-    new Option("--profile <name>", "profile in it (AGENT_PROFILE)"),
-  ].map((option) => option.helpGroup("Options:"));
 }
 
 /** Commands that have to run whatever the configuration file says, above all those that show what is wrong in it. */

@@ -38,6 +38,12 @@ export interface PluginSettings {
   readonly settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+/** What one table says of plugins. */
+export interface PluginTable extends PluginSettings {
+  /** The lines of the enabled names. */
+  readonly lines: ReadonlyMap<string, number>;
+}
+
 /** What is done at an event. */
 export interface HookSettings {
   /** What messages call it. */
@@ -63,7 +69,7 @@ export interface Section {
   /** What a rotation keeps. */
   readonly rotation: Settings;
   /** Which plugins are used. */
-  readonly plugins: PluginSettings;
+  readonly plugins: PluginTable;
   /** What is done at events, in the order of the file. */
   readonly hooks: readonly HookSettings[];
 }

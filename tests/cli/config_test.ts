@@ -30,6 +30,49 @@ trustedTest("check shows all mistakes, each on a line with its place", async () 
   assert.deepEqual(JSON.parse(json.stdout.split("\n")[2]!), { path, mistakes: 2 });
 });
 
+trustedTest("check works behind options of every command, and loads no plugins", async () => {
+  using directory = new TrustedDirectory();
+  const path = directory.write("other.toml", "x = 1\ny = 1\n[plugins]\nenabled = ['nope']\n");
+  for (
+    const before of [["--config", path], [`--config=${path}`], ["-q", "--config", path], [
+      "-qr",
+      "/r",
+      "--config",
+      path,
+    ]]
+  ) {
+    const { stdout, exitCode } = await runInProcess([...before, "config", "check"], {
+      env: {},
+      configurationMachine: { uid: Deno.uid(), directory: () => directory.path },
+    });
+    assert.match(stdout, /:1: .*\n.*:2: /);
+    assert.equal(exitCode, 2);
+  }
+});
+
+trustedTest("check shows mistakes in options and plugins beside those in the file's structure", async () => {
+  using directory = new TrustedDirectory();
+  const path = directory.write(
+    "agent/agent.toml",
+    `x = 1
+[defaults.put]
+compresion = "max"
+[rotation]
+days = "many"
+[plugins]
+dir = "${directory.at("plugins")}"
+enabled = ["there", "nope"]
+`,
+  );
+  directory.write("plugins/there.js", "throw new Error('loaded')");
+  const { stdout } = await run(directory, ["check"]);
+  assert.deepEqual(
+    stdout.trim().split("\n").map((line) => line.split(": ")[0]),
+    [1, 3, 5, 8].map((line) => `${path}:${line}`),
+  );
+  assert.match(stdout, /:8: The plugin "nope" cannot be used: there is no nope\.js, \.mjs or \.ts in /);
+});
+
 trustedTest("every object of --json has the fields that it is to have", async () => {
   using directory = new TrustedDirectory();
   directory.write("agent/agent.toml", "x = 1\n");
@@ -105,7 +148,9 @@ trustedTest("passwords of the environment are not shown", async () => {
 
 trustedTest("the example is a file without mistakes, and so it is with all its settings", async () => {
   using directory = new TrustedDirectory();
-  const { stdout } = await run(directory, ["example"]);
+  const { stdout: example } = await run(directory, ["example"]);
+  directory.write("plugins/timer.js", "");
+  const stdout = example.replace("/etc/agent/plugins", directory.at("plugins"));
   for (const text of [stdout, stdout.replaceAll(/^# (?=[a-z0-9-]+ = |\[)/gm, "")]) {
     directory.write("agent/agent.toml", text);
     const { exitCode, stdout } = await run(directory, ["check"]);

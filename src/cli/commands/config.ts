@@ -107,12 +107,23 @@ async function check(
 }
 
 async function problemsIn(path: string, context: CliContext, allCommands: AllCommands) {
+  const { configuration, problems } = await readAnyway(path, context);
+  if (configuration === undefined) return problems;
+  const commands = (await allCommands()).flatMap((command) => [...withSubcommands(command, command.name())]);
+  const { pluginProblems } = await import("../plugins/check_plugins.ts");
+  return [
+    ...problems,
+    ...optionProblems(configuration, new Map(commands)),
+    ...await pluginProblems(configuration, context),
+  ].sort((a, b) => a.line - b.line);
+}
+
+/** The configuration, and what is wrong with its structure; undefined if it cannot be read at all. */
+async function readAnyway(path: string, context: CliContext) {
   try {
-    const configuration = await readConfiguration(path, context.configurationMachine!);
-    const commands = (await allCommands()).flatMap((command) => [...withSubcommands(command, command.name())]);
-    return optionProblems(configuration, new Map(commands)).sort((a, b) => a.line - b.line);
+    return { configuration: await readConfiguration(path, context.configurationMachine!), problems: [] };
   } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
+    if (error instanceof ConfigurationError) return { configuration: error.readable, problems: error.problems };
     throw error;
   }
 }

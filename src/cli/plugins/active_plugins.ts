@@ -8,6 +8,7 @@ import type { PluginLog } from "../../library/plugins/plugin.ts";
 import { BUILT_IN_STORES, builtInStores } from "../../store/built_in.ts";
 import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { CliContext } from "../context.ts";
+import { namedCommand } from "../options/program_options.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { configuredPlugins } from "./configured_plugins.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
@@ -16,7 +17,10 @@ import { writeNote, writeWarning } from "../report/warning.ts";
 /** The command that lists plugins, and therefore looks at them even if none is enabled. */
 const PLUGINS = "plugins";
 /** What plugins have no part in, above all what has to work although the configuration is wrong. */
-const WITHOUT_PLUGINS = ["version", "--version", "-V", "config", "configure", "completion", "man", "__complete"];
+const WITHOUT_PLUGINS = ["version", "config", "configure", "completion", "man", "__complete"];
+
+/** Options that do what the command `version` does. */
+const VERSION = ["--version", "-V"];
 
 /** How a command speaks, and which commands there are. */
 interface Speech {
@@ -36,9 +40,12 @@ export async function withPlugins<Result>(
   speech: Speech,
   work: (context: CliContext) => Promise<Result>,
 ): Promise<Result> {
-  const [first = ""] = args;
-  const setup = WITHOUT_PLUGINS.includes(first) ? undefined : await configuredPlugins(args, context);
-  if (setup === undefined || setup.enabled.length === 0 && first !== PLUGINS) return await work(context);
+  const command = namedCommand(args);
+  const isWithout = command === undefined
+    ? args.some((arg) => VERSION.includes(arg))
+    : WITHOUT_PLUGINS.includes(command);
+  const setup = isWithout ? undefined : await configuredPlugins(args, context);
+  if (setup === undefined || setup.enabled.length === 0 && command !== PLUGINS) return await work(context);
   const { Plugins } = await import("../../library/plugins/plugins.ts");
   const { Events } = await import("../../library/events/events.ts");
   const { stderr, signal, world: { clock, randomBytes } } = context;

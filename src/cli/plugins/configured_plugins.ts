@@ -2,6 +2,7 @@
 import { AgentError } from "../../base/errors.ts";
 import { findConfiguration, ownConfigurationFolder } from "../../config/find_configuration.ts";
 import { type Selection, selectProfile } from "../../config/selection.ts";
+import type { PluginPlace } from "../../library/plugins/plugin_files.ts";
 import type { PluginsOptions } from "../../library/plugins/plugins.ts";
 import type { CliContext } from "../context.ts";
 
@@ -16,23 +17,30 @@ export async function configuredPlugins(
   args: readonly string[],
   context: CliContext,
 ): Promise<ConfiguredPlugins | undefined> {
-  const { configurationMachine: machine, env, version } = context;
-  if (machine === undefined) return undefined;
+  if (context.configurationMachine === undefined) return undefined;
   const selection = await selectionFor(args, context);
   const { directory, enabled, settings } = selection?.plugins ?? { directory: null, enabled: [], settings: {} };
-  const own = ownConfigurationFolder({ env });
   return {
-    place: {
-      directory: directory ?? (own === undefined ? null : `${own}/plugins`),
-      runsTypeScript: version.form === "source",
-      async trustedPath(path, kind) {
-        const { trustedPath } = await import("../../config/trusted_file.ts");
-        return await trustedPath(path, { what: kind === "file" ? "plugin" : "directory of plugins", kind }, machine);
-      },
-    },
+    place: pluginPlace(directory, context),
     enabled,
     conf: selection?.conf ?? {},
     settings,
+  };
+}
+
+/** Where plugins are if the file says that they are in `directory`; null for the usual place. */
+export function pluginPlace(
+  directory: string | null,
+  { configurationMachine: machine, env, version }: CliContext,
+): PluginPlace {
+  const own = ownConfigurationFolder({ env });
+  return {
+    directory: directory ?? (own === undefined ? null : `${own}/plugins`),
+    runsTypeScript: version.form === "source",
+    async trustedPath(path, kind) {
+      const { trustedPath } = await import("../../config/trusted_file.ts");
+      return await trustedPath(path, { what: kind === "file" ? "plugin" : "directory of plugins", kind }, machine!);
+    },
   };
 }
 

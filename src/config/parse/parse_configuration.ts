@@ -46,7 +46,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
   const problems: Problem[] = [];
   const configuration = readTop(new TableReader(tree, null, problems), path);
   checkNames(configuration, problems);
-  if (problems.length > 0) throw new ConfigurationError(path, problems);
+  if (problems.length > 0) throw new ConfigurationError(path, problems, configuration);
   return configuration;
 }
 

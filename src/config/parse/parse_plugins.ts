@@ -1,13 +1,13 @@
 /** Parses `[plugins]` and the settings of each plugin below it. */
-import type { PluginSettings } from "../configuration.ts";
+import type { PluginTable } from "../configuration.ts";
 import type { TableReader } from "./table_reader.ts";
 import { plainObject } from "./toml.ts";
 import { checkName, checkPath } from "../values.ts";
 
-const NONE: PluginSettings = { directory: null, enabled: [], settings: {} };
+const NONE: PluginTable = { directory: null, enabled: [], settings: {}, lines: new Map() };
 
 /** The plugins of a table, if there is one. */
-export function parsePlugins(table: TableReader | undefined): PluginSettings {
+export function parsePlugins(table: TableReader | undefined): PluginTable {
   if (table === undefined) return NONE;
   // The second key is what bakthat calls it.
   const [directory, bakthats] = ["dir", "plugins_dir"].map((key) => table.text(key, checkPath));
@@ -22,5 +22,12 @@ export function parsePlugins(table: TableReader | undefined): PluginSettings {
     directory: directory?.value ?? bakthats?.value ?? null,
     enabled: [...new Set(enabled?.value)],
     settings: Object.fromEntries(settings),
+    lines: linesOf(table),
   };
+}
+
+function linesOf({ table }: TableReader): Map<string, number> {
+  const list = table.entries.get("enabled")?.value;
+  const items = list?.kind === "list" ? list.items : [];
+  return new Map(items.flatMap((item) => item.kind === "text" ? [[item.value, item.line] as const] : []));
 }

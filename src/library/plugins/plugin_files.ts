@@ -59,6 +59,7 @@ export async function findPlugin(name: string, place: PluginPlace): Promise<stri
   const files = await listPluginFiles(place);
   const [file] = files.get(name) ?? [];
   if (file === undefined) {
+    if (!await isThere(directory)) throw new UsageError(`there is no directory of plugins "${directory}"`);
     throw new UsageError(`there is no ${name}.js, .mjs or .ts in "${directory}"${didYouMean(name, files.keys())}`);
   }
   if (file.endsWith(`.${TYPESCRIPT}`) && !runsTypeScript) {
@@ -67,6 +68,10 @@ export async function findPlugin(name: string, place: PluginPlace): Promise<stri
     );
   }
   return file;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
 }
 
 /** The real path of a plugin's file. Throws unless nobody but root and the user can change it. */

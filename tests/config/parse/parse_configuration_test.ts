@@ -82,6 +82,7 @@ Deno.test("every part of a file is there", () => {
   assert.deepEqual([...configuration.commands.get("key add")!.settings.keys()], ["new-password-file"]);
   assert.deepEqual(configuration.rotation.get("days"), { value: 7, line: 40 });
   assert.deepEqual(configuration.plugins, {
+    lines: new Map([["timer", 45]]),
     directory: "/etc/agent/plugins",
     enabled: ["timer"],
     settings: { timer: { unit: "s", nested: { list: [1, 2] } } },
@@ -108,7 +109,7 @@ Deno.test("a profile has what the file has, and its options at its top", () => {
 Deno.test("an empty file says nothing", () => {
   const empty = parseConfiguration("", "agent.toml");
   assert.equal(empty.repository, undefined);
-  assert.deepEqual(empty.plugins, { directory: null, enabled: [], settings: {} });
+  assert.deepEqual(empty.plugins, { directory: null, enabled: [], settings: {}, lines: new Map() });
   assert.deepEqual(empty.raw, {});
 });
 

@@ -192,7 +192,7 @@ Deno.test("a plugin without a file is named, with the nearest", async () => {
     `The plugin "timr" is faulty and does nothing: there is no timr.js, .mjs or .ts in "${scene.directory}"; did you mean ` +
     '"timer"?',
     'The plugin "timer" is faulty and does nothing: no directory of plugins is known: set dir in [plugins]',
-    `The plugin "timer" is faulty and does nothing: there is no timer.js, .mjs or .ts in "${scene.directory}/missing"`,
+    `The plugin "timer" is faulty and does nothing: there is no directory of plugins "${scene.directory}/missing"`,
   ]);
 });
 
