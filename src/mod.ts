@@ -153,6 +153,7 @@ export type {
   PluginCommandValues,
   PluginOption,
 } from "./library/plugins/plugin_command.ts";
+export type { PluginLogLine, UsePluginOptions } from "./library/plugins/agent_plugins.ts";
 export type { PluginPlace } from "./library/plugins/plugin_files.ts";
 export type { PluginLibrary } from "./library/plugins/plugin_library.ts";
 export { activatePlugins, type PluginRow, type Plugins, type PluginsOptions } from "./library/plugins/plugins.ts";
