@@ -31,7 +31,7 @@ export interface UsePluginOptions {
 }
 
 /** What the plugins of an agent work with. */
-export interface AgentPluginsTools {
+interface AgentPluginsTools {
   readonly engines: EngineRegistry;
   readonly stores: StoreRegistry;
   readonly events: Events;
