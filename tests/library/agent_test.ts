@@ -206,7 +206,8 @@ Deno.test("what makes no sense to a server is refused", async () => {
   await using agent = (await openTestAgent()).agent;
   await assert.rejects(agent.serve({ path: "" }), UsageError);
   await assert.rejects(agent.serve({ path: "/nowhere", listen: "somewhere" }), UsageError);
-  const open = { path: "/nowhere", listen: ":0", authentication: { method: "none" } } as const;
+  await using served = new TestDirectory();
+  const open = { path: served.path, listen: ":0", authentication: { method: "none" } } as const;
   await assert.rejects(agent.serve(open), UsageError);
 });
 

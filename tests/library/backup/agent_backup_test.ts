@@ -54,6 +54,25 @@ Deno.test("a path, and several, are backed up without what is excluded", async (
   assert.equal((await agent.backup("web/index", directory.at("site/index.html"))).manifest.tree?.files, 1);
 });
 
+Deno.test("with a base, what is backed up is restored below that, and all of it must lie there", async () => {
+  await using directory = new TestDirectory();
+  directory.write("a/site/index.html", "<h1>Shop</h1>");
+  directory.write("a/site/page.tmp", "not needed");
+  directory.write("b/other", "elsewhere");
+  await using agent = (await openTestAgent()).agent;
+  const files = { base: directory.at("a/../a/"), exclude: ["/site/page.tmp"] };
+  const { manifest } = await agent.backup("web/site", directory.at("a/site"), { files });
+  assert.deepEqual(manifest.engine.options["base"], directory.at("a"));
+  await agent.restore("web/site", { to: directory.at("to") });
+  assert.deepEqual([...await Array.fromAsync(Deno.readDir(directory.at("to/site")))].map(({ name }) => name), [
+    "index.html",
+  ]);
+  const outside = agent.backup("web/site", [directory.at("a/site"), directory.at("b")], { files });
+  await assert.rejects(outside, /^UsageError: ".*\/b" does not lie in ".*\/a", where the tree is to begin$/);
+  await assert.rejects(agent.backup("web/site", directory.at("a"), { files: { base: "" } }), UsageError);
+  assert.equal((await agent.backup("web/all", directory.at("b"), { files: { base: "/" } })).manifest.tree?.files, 1);
+});
+
 Deno.test("the repository is no part of a backup of what it lies in", async () => {
   await using directory = new TestDirectory();
   directory.write("index.html", "<h1>Shop</h1>");

@@ -38,6 +38,8 @@ Deno.test("a scope makes a directory for dumps, backs it up under its name with 
     assert.deepEqual(await helper.rotate(), []);
   }
   assert.equal(isThere(directory), false);
+  await agent.verify("prod/shop");
+  assert.deepEqual((await agent.check({ readData: true })).errors, []);
   assert.deepEqual(await restored(agent, "prod/shop"), { "dump.sql": "CREATE TABLE\n", "etc/my.cnf": "[mysqld]\n" });
 });
 

@@ -11,7 +11,7 @@ import { openAgent } from "../../../src/library/open_agent.ts";
 import { openMemoryStore } from "../../../src/store/memory_store.ts";
 import { fakeWorld, PASSWORD } from "../../helpers/world.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
-import { bytesOf, openTestAgent } from "../agent_fixture.ts";
+import { bytesOf, listenTo, namesIn, openTestAgent } from "../agent_fixture.ts";
 
 Deno.test("with nothing but a repository and a password, an agent has the defaults of this process", async () => {
   await using directory = new TestDirectory();
@@ -75,6 +75,22 @@ Deno.test("a wrong password is refused by the first call", async () => {
   await openTestAgent({ store });
   await using agent = (await openTestAgent({ store, password: "wrong" })).agent;
   await assert.rejects(agent.ls(), WrongPasswordError);
+});
+
+Deno.test("an agent with another password shares events and its end with the first one, and may change its own", async () => {
+  const { agent } = await openTestAgent();
+  await agent.keys.add("second");
+  const other = agent.withPassword("second");
+  const heard = listenTo(agent);
+  await other.backup("prod/shop", bytesOf("orders"), { guard: "none" });
+  assert.deepEqual(namesIn(heard), ["beforeBackup", "onBackup"]);
+  await other.keys.change("third");
+  assert.equal((await other.ls()).length, 1);
+  await assert.rejects(agent.withPassword("second").ls(), WrongPasswordError);
+  assert.equal((await agent.withPassword("third").ls()).length, 1);
+  assert.throws(() => agent.withPassword(""), UsageError);
+  await agent.close();
+  await assert.rejects(other.ls(), UsageError);
 });
 
 Deno.test("no password, two of them, an empty one, and a file that is not there are refused", async () => {
