@@ -85,7 +85,8 @@ function requestOf(
   parts: AgentParts,
 ): Omit<PutRequest, "input"> {
   const { usual } = parts;
-  const { host = usual.backup.host ?? parts.host, minOfParent, levelRules, isStrict, jobs } = options;
+  const { host = usual.backup.host ?? parts.host, levelRules, jobs } = options;
+  const { minOfParent = usual.backup.minOfParent, isStrict = usual.backup.isStrict } = options;
   if (host === "") throw new UsageError("Not a host: the name is empty; name the host that the backup belongs to");
   return {
     series: parseNewSeries(series),
@@ -96,7 +97,7 @@ function requestOf(
     compression: options.compression ?? usual.backup.compression ?? "auto",
     chunkAverage: options.chunkAverage,
     allowEmpty: options.allowEmpty ?? false,
-    minSize: options.minSize ?? 0,
+    minSize: options.minSize ?? usual.backup.minSize ?? 0,
     also: options.also,
     ...levelRules && { levelRules },
     ...minOfParent !== undefined && { minOfParent },
