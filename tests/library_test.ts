@@ -139,6 +139,21 @@ Deno.test("a newcomer's program by this page backs up, lists and restores in und
   });
 });
 
+Deno.test("the program in the README backs up into a repository that is there", async () => {
+  const [, example] = /```ts\n(.*?)```/s.exec(await Deno.readTextFile(join(ROOT, "README.md"))) ?? [];
+  const making = `{
+  await Deno.writeTextFile("password", "secret");
+  await using _made = await openAgent({ repository: "repo", passwordFile: "password", init: true });
+}`;
+  const program = example!.replace("/backup/repo", "repo").replace("/etc/agent.password", "password")
+    .replace("\n", `\n${making}\n`);
+  const listing = "for (const { series } of await agent.ls()) console.log(series);";
+  await inFolderOfItsOwn(program + listing, ["run", "--allow-all", "--no-check"], (_, { code, stdout, stderr }) => {
+    assert.equal(stdout, "prod/shop\n", stderr);
+    assert.equal(code, 0);
+  });
+});
+
 Deno.test("the documented program puts streams, refuses half of one, and verifies what it put", async () => {
   const [program] = await documentedPrograms();
   await inFolderOfItsOwn(program!, ["run", "--allow-all", "--no-check"], (_, { code, stdout, stderr }) => {

@@ -10,7 +10,7 @@ import type { VersionInfo } from "../library/machine/version.ts";
 import { type CommandDescription, describeCommand } from "./manual/description.ts";
 import { EXIT_CODES } from "./manual/facts.ts";
 import { withPlugins } from "./plugins/active_plugins.ts";
-import { pluginCommand } from "./plugins/plugin_command.ts";
+import { makePluginCommand } from "./plugins/make_plugin_command.ts";
 import { reportFailure } from "./report/failure_report.ts";
 import { HELP_ORDER, helpColumns, type HelpNotes, helpNotes } from "./terminal/help_text.ts";
 import { writeText } from "./terminal/write.ts";
@@ -131,7 +131,7 @@ function buildProgram(
     .addHelpText("after", helpNotes(OVERVIEW))
     .helpCommand(false)
     .showSuggestionAfterError();
-  for (const registered of context.plugins?.commands ?? []) program.addCommand(pluginCommand(registered, context));
+  for (const registered of context.plugins?.commands ?? []) program.addCommand(makePluginCommand(registered, context));
   const bytesOf = new Map<CommandUnknownOpts, TakesBytes | undefined>();
   for (const { make, bytes, isHidden = false } of loaded) {
     const command = make(context);

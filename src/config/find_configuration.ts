@@ -100,8 +100,8 @@ function absolute(path: string, { directory }: ConfigurationMachine): string {
 }
 
 /**
- * Whether there is something at a path, a broken link included. A folder that the user may not look into is somebody
- * else's home, or not meant for him.
+ * Whether there is something at a path, a broken link included. What lies in a folder that the user may not look into
+ * counts as missing: it is somebody else's home, or not meant for this user.
  */
 async function exists(path: string, { isNamed }: Pick<Place, "isNamed">): Promise<boolean> {
   try {

@@ -4,7 +4,7 @@ import { builtInEngines } from "../engine/built_in.ts";
 import { EngineRegistry } from "../engine/engine_urls.ts";
 import { uuid4 } from "../base/uuid.ts";
 import { isRepositorySecret } from "../config/repository_secrets.ts";
-import { secretVariables } from "../config/secrets.ts";
+import { secretVariables } from "../config/secret_references.ts";
 import type { World } from "../ops/access.ts";
 import { builtInStores } from "../store/built_in.ts";
 import { StoreRegistry } from "../store/store_urls.ts";

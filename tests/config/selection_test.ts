@@ -1,7 +1,7 @@
 /** Which tables of a file count for a command, and in which order. */
 import assert from "node:assert/strict";
 import { parseConfiguration } from "../../src/config/parse/parse_configuration.ts";
-import { secretVariables } from "../../src/config/secrets.ts";
+import { secretVariables } from "../../src/config/secret_references.ts";
 import { layersFor, namedRepository, selectProfile } from "../../src/config/selection.ts";
 
 const CONFIGURATION = parseConfiguration(

@@ -49,8 +49,8 @@ Deno.test("the functions: backups in one repository and two, a list, a restore, 
   assert.deepEqual(await run("The functions"), ["bak first\nbak \n1 elsewhere\nremember\nfirst 0 0\n"]);
 });
 
-Deno.test("hooks hear what is done, in sessions that match, and may forbid it", async () => {
-  assert.deepEqual(await run("Hooks"), [
+Deno.test("handlers hear what is done, in sessions that match, and may forbid it", async () => {
+  assert.deepEqual(await run("Events"), [
     "onBackup greeting true\nonRotateBackups 0\nonError the calendar refused (beforeDelete): nothing goes on a Friday\n1 left\n",
   ]);
 });

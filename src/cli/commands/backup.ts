@@ -8,7 +8,7 @@ import type { Manifest } from "../../format/manifest/manifest.ts";
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { PutResult } from "../../ops/put.ts";
 import { withFoundBackup } from "../../ops/restore/get.ts";
-import { absolutePath, rulesIn, seriesOfPath } from "../options/backup_path.ts";
+import { pathFromRoot, rulesIn, seriesOfPath } from "../options/backup_path.ts";
 import { namesLists } from "../options/put_paths.ts";
 import { allOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
@@ -60,7 +60,7 @@ async function run(paths: readonly string[], options: PutOptions, context: CliCo
   const { files } = context;
   if (files === undefined) throw new UsageError("Files and directories cannot be backed up by this program");
   const given = onlyPath(paths, options);
-  const path = await absolutePath(given, files);
+  const path = await pathFromRoot(given, files);
   const checked = await checkPut({ series: seriesOfPath(path), sources: [`/${path}`] }, options, context);
   const found = await rulesIn(path, files);
   const { input } = checked;

@@ -3,7 +3,7 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { type CalendarSpan, isZeroSpan } from "../../base/text/duration.ts";
 import { parseSeries } from "../../format/manifest/series.ts";
-import { parseAge } from "../../policy/retention/parse_retention.ts";
+import { parseClearAge } from "../../policy/retention/parse_retention.ts";
 import { withPruneAfterwards } from "../options/prune_options.ts";
 import { withRepositoryOptions } from "../options/repository_options.ts";
 import { reportRetention } from "../report/retention_report.ts";
@@ -37,7 +37,7 @@ function specification() {
 }
 
 function parseInterval(text: string): CalendarSpan {
-  const interval = parseAge(text);
+  const interval = parseClearAge(text);
   if (!isZeroSpan(interval)) return interval;
   throw new UsageError(`${text} is no age: every backup is older; write for example 3M2D8h20m5s`);
 }

@@ -4,7 +4,12 @@ import { parseKeepSpan } from "../../base/text/duration.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { RetentionFilter, RetentionRequest } from "../../ops/forget.ts";
 import type { KeepRules } from "../../policy/retention/retention.ts";
-import { parseAge, parseGrouping, parseKeepCount, parseRunTypeCounts } from "../../policy/retention/parse_retention.ts";
+import {
+  parseClearAge,
+  parseGrouping,
+  parseKeepCount,
+  parseRunTypeCounts,
+} from "../../policy/retention/parse_retention.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
@@ -79,7 +84,7 @@ function policyGroup() {
       "keep this many of each run type, such as hourly=24,daily=7",
       parseRunTypeCounts,
     )
-    .option("--older-than <age>", "remove only what is older than this, such as 3M2D8h20m5s", parseAge);
+    .option("--older-than <age>", "remove only what is older than this, such as 3M2D8h20m5s", parseClearAge);
 }
 
 type ForgetCommandOptions = OptionsOf<typeof specification>;

@@ -56,7 +56,7 @@ export function commandWords(program: CommandDescription): CommandWords[] {
   }));
 }
 
-/** What says nothing about the repository, or would run a command of the user's at each touch of the key. */
+/** Options that say nothing about the repository, or would run a command of the user's whenever Tab is pressed. */
 const NOT_PASSED = ["--debug", "--help", "--version", "--json", "--quiet", "--pass-secrets", "--password-command"];
 
 /** The options that say which repository is meant, which a script passes on when it asks for names. */

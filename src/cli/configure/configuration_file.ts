@@ -6,6 +6,7 @@ import type { PasswordAnswer, RepositoryAnswer, RotationAnswer } from "./answers
 
 /** What the repository is called in the file. */
 export const REPOSITORY_NAME = "main";
+
 /** The text of a file with the answers in it. `settings` are further options of the repository, by their long names. */
 export function withAnswers(
   text: string,

@@ -1,10 +1,10 @@
 /**
- * The hooks of a command. They are subscribed when it first asks who hears of what it does: until then nothing of them
- * is loaded.
+ * The hooks of a command. They are subscribed when the command first asks for the events: until then nothing of them is
+ * loaded.
  */
 import { uuid4 } from "../../base/uuid.ts";
 import type { HookSettings } from "../../config/configuration.ts";
-import { secretVariables } from "../../config/secrets.ts";
+import { secretVariables } from "../../config/secret_references.ts";
 import type { Events } from "../../library/events/events.ts";
 import type { CliContext } from "../context.ts";
 import { networkOptions } from "../options/network_options.ts";
@@ -34,7 +34,7 @@ class ActiveHooks implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Those who hear, hooks included; undefined if there are none. */
+  /** The events with the hooks among their handlers; undefined if nobody subscribed. */
   events(): Promise<Events | undefined> {
     return this.#events ??= this.#subscribe();
   }

@@ -10,8 +10,8 @@ import { readNamedFile } from "../../password/named_file.ts";
 /** Names of files with rules, of which the first one that lies in the directory counts. */
 const EXCLUDE_FILES = [".agentexclude", ".gitignore"] as const;
 
-/** The PATH below the root of the file system, as a byte string. Throws `UsageError` for one that makes no sense. */
-export async function absolutePath(given: string, files: LocalFiles): Promise<string> {
+/** A PATH without the slash that it begins with from the root, as a byte string. Throws `UsageError` for one that makes no sense. */
+export async function pathFromRoot(given: string, files: LocalFiles): Promise<string> {
   const look = await files.look();
   return pathBelowRoot(given, files.directory, (link) => look.linkTarget(link));
 }

@@ -5,7 +5,7 @@
 import { Command, type OptionValues } from "@commander-js/extra-typings";
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { CliContext } from "../context.ts";
-import { KEYS_OF_S3 } from "../settings/variables.ts";
+import { S3_KEY_VARIABLES } from "../../config/credential_variables.ts";
 import { type OptionsOf, withOptions } from "../specification.ts";
 import { repositoryAccess, type RepositoryOptions } from "./repository_options.ts";
 
@@ -126,8 +126,8 @@ function secondVariable<T extends { readonly length: number }>(
   }
   if (!name.startsWith("AWS_")) return env(name);
   const own = (variable: string) => unlessEmpty(env(`AGENT_${prefix}${variable}`));
-  const hasOwnKeys = () => [...KEYS_OF_S3, ...FILES_OF_S3].some((variable) => own(variable) !== undefined);
-  return own(name) ?? (KEYS_OF_S3.includes(name) && hasOwnKeys() ? undefined : env(name));
+  const hasOwnKeys = () => [...S3_KEY_VARIABLES, ...FILES_OF_S3].some((variable) => own(variable) !== undefined);
+  return own(name) ?? (S3_KEY_VARIABLES.includes(name) && hasOwnKeys() ? undefined : env(name));
 }
 
 /** An empty variable counts as not set. */

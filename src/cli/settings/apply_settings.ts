@@ -4,14 +4,11 @@ import { messageOf, UsageError } from "../../base/errors.ts";
 import type { Setting } from "../../config/configuration.ts";
 import { findConfiguration } from "../../config/find_configuration.ts";
 import { ConfigurationError } from "../../config/problems.ts";
-import { secretVariables } from "../../config/secrets.ts";
+import { secretVariables } from "../../config/secret_references.ts";
 import { layersFor, type Selection, selectProfile } from "../../config/selection.ts";
 import type { CliContext } from "../context.ts";
 import { OFF, optionValue } from "./option_value.ts";
-import { commandName, givenText, givenValue, keyOf, originOf } from "./origin.ts";
-
-/** The option of which all values count, wherever they are from: each is a setting by name, and the last one wins. */
-const ADDED = "option";
+import { commandName, givenText, givenValue, keyOf, originOf, STORE_SETTINGS } from "./origin.ts";
 
 /**
  * Finds the file, chooses the profile, and sets the options of `command` that are not given. Throws `UsageError`, also
@@ -49,14 +46,14 @@ export async function findSelection(
 function applyOption(option: Option, command: CommandUnknownOpts, selection: Selection, context: CliContext): void {
   const set = (value: unknown) => command.setOptionValueWithSource(option.attributeName(), value, "config");
   const settings = context.settings!;
-  if (keyOf(option) === ADDED) {
+  if (keyOf(option) === STORE_SETTINGS) {
     const ofFile = layersFor(selection, commandName(command)).toReversed().flatMap(({ settings, table }) => {
-      const setting = settings.get(ADDED);
+      const setting = settings.get(STORE_SETTINGS);
       return setting === undefined ? [] : valueOf(option, { setting, table }, selection) as string[];
     });
     if (ofFile.length === 0) return;
     settings.note(option.attributeName(), ofFile);
-    set([...ofFile, ...(givenValue(command, [ADDED])?.value as string[] | undefined) ?? []]);
+    set([...ofFile, ...(givenValue(command, [STORE_SETTINGS])?.value as string[] | undefined) ?? []]);
     return;
   }
   const origin = originOf(option, command, selection, context);

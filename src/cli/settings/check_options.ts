@@ -1,4 +1,4 @@
-/** Finds tables of commands and options in a configuration that do not exist. */
+/** Finds what is wrong with the options in a configuration: commands and options that do not exist, and wrong values. */
 import type { Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { nearestName } from "../../base/text/nearest_name.ts";
@@ -25,12 +25,15 @@ type CommandOptions = ReadonlyMap<string, readonly Option[]>;
  */
 export function optionProblems(configuration: Configuration, loaded: CommandOptions): Problem[] {
   const sections = [
-    { section: configuration as Section, table: "defaults" },
-    ...[...configuration.profiles.values()].map((section) => ({ section, table: `profiles.${section.name}` })),
+    { section: configuration as Section, table: "defaults", rotation: "rotation" },
+    ...[...configuration.profiles.values()].map((section) => {
+      const table = `profiles.${section.name}`;
+      return { section, table, rotation: `${table}.rotation` };
+    }),
   ];
-  return sections.flatMap(({ section, table }) => [
+  return sections.flatMap(({ section, table, rotation }) => [
     ...problemsOf(section.options, { table, commands: [...loaded.keys()] }, loaded),
-    ...problemsOf(section.rotation, { table: "rotation", commands: ["rotate"] }, loaded),
+    ...problemsOf(section.rotation, { table: rotation, commands: ["rotate"] }, loaded),
     ...[...section.commands].flatMap(([command, { line, settings }]) => {
       const own = `${table}.${command.replaceAll(" ", ".")}`;
       const commands = COMMAND_PATHS.filter((path) => path === command || path.startsWith(`${command} `));

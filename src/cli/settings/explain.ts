@@ -5,7 +5,7 @@ import { layersFor, namedRepository, type Selection } from "../../config/selecti
 import type { Source } from "../../config/sources.ts";
 import { maskedValue } from "../../config/write/masked.ts";
 import type { CliContext } from "../context.ts";
-import { commandName, keyOf, type Origin, originOf } from "./origin.ts";
+import { commandName, keyOf, type Origin, originOf, STORE_SETTINGS } from "./origin.ts";
 import { variableFor } from "./variables.ts";
 
 /** A value that counts. */
@@ -24,9 +24,7 @@ export interface Explained {
 }
 
 /** Options that say nothing about what a command does. */
-const ASIDE = ["help", "debug", "config", "profile"];
-/** Settings of stores: all of them count. */
-const ADDED = "option";
+const NOT_EXPLAINED = ["help", "debug", "config", "profile"];
 
 type Variables = Pick<CliContext, "env" | "envBytes">;
 
@@ -37,17 +35,19 @@ export function explain(
   variables: Variables,
 ): Explained[] {
   const origins = command.options
-    .filter((option) => !ASIDE.includes(keyOf(option)))
+    .filter((option) => !NOT_EXPLAINED.includes(keyOf(option)))
     .map((option) => ({ option, origin: originOf(option, command, selection, variables) }));
   const repository = selection && repositoryOf(origins, selection, variables);
   const isFromRepository = (key: string) =>
     repository !== undefined && countsInRepository(key, repository, origins, variables);
   const rows = origins.flatMap(({ option, origin }) => {
     const key = keyOf(option);
-    if (key === ADDED && selection !== undefined) return added(option, origin, { command, selection, repository });
+    if (key === STORE_SETTINGS && selection !== undefined) {
+      return storeSettings(option, origin, { command, selection, repository });
+    }
     return isFromRepository(key) ? [] : explained(option, origin, variables);
   });
-  const own = [...repository?.settings ?? []].filter(([key]) => key !== ADDED && isFromRepository(key));
+  const own = [...repository?.settings ?? []].filter(([key]) => key !== STORE_SETTINGS && isFromRepository(key));
   return [...rows, ...own.map(([key, setting]) => ofFile(key, `[repositories.${repository!.name}]`, setting))];
 }
 
@@ -144,7 +144,7 @@ function ofFile(option: string, table: string, { value, line }: Setting): Explai
 }
 
 /** All settings of stores, the weakest first. */
-function added(
+function storeSettings(
   option: Option,
   origin: Origin,
   { command, selection, repository }: {
@@ -153,11 +153,13 @@ function added(
     readonly repository: RepositorySettings | undefined;
   },
 ): Explained[] {
-  const own = repository?.settings.get(ADDED);
+  const own = repository?.settings.get(STORE_SETTINGS);
   const layers = layersFor(selection, commandName(command)).toReversed();
   return [
-    ...layers.flatMap(({ table, settings }) => settings.has(ADDED) ? [ofFile(ADDED, table, settings.get(ADDED)!)] : []),
-    ...own === undefined ? [] : [ofFile(ADDED, `[repositories.${repository!.name}]`, own)],
+    ...layers.flatMap(({ table, settings }) =>
+      settings.has(STORE_SETTINGS) ? [ofFile(STORE_SETTINGS, table, settings.get(STORE_SETTINGS)!)] : []
+    ),
+    ...own === undefined ? [] : [ofFile(STORE_SETTINGS, `[repositories.${repository!.name}]`, own)],
     ...origin.kind === "option" ? explained(option, origin, { env: () => undefined }) : [],
   ];
 }

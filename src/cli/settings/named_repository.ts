@@ -4,12 +4,13 @@
  */
 import { UsageError } from "../../base/errors.ts";
 import { NAME, type RepositorySettings } from "../../config/configuration.ts";
-import { type SecretKey, secretOf } from "../../config/secrets.ts";
+import { LOGIN_VARIABLES, S3_KEY_VARIABLES } from "../../config/credential_variables.ts";
+import { type SecretKey, secretOf } from "../../config/secret_references.ts";
 import type { CliContext } from "../context.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { passwordOfCommand } from "../../password/password_command.ts";
 import { readNamedFile } from "../../password/named_file.ts";
-import { isSet, KEYS_OF_S3, variableFor } from "./variables.ts";
+import { isSet, variableFor } from "./variables.ts";
 
 /** The option values that a repository's settings may replace. */
 interface Replaceable {
@@ -138,8 +139,6 @@ function neededVariable(name: string, repository: RepositorySettings, { settings
   throw new UsageError(`The variable ${name} is not set: the repository "${repository.name}" has a secret there`);
 }
 
-const LOGINS = ["AGENT_REST_USERNAME", "AGENT_REST_PASSWORD", "RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"];
-
 /** The environment for stores: credentials of the repository, where the environment has none. */
 async function storeEnvironment(repository: RepositorySettings, context: CliContext): Promise<CliContext["env"]> {
   const own = new Map<string, string>();
@@ -149,11 +148,11 @@ async function storeEnvironment(repository: RepositorySettings, context: CliCont
       : await secretText(repository, key as SecretKey, context);
     if (secret !== undefined) own.set(variable, secret);
   };
-  if (!LOGINS.some((name) => isSet(name, context))) {
+  if (!LOGIN_VARIABLES.some((name) => isSet(name, context))) {
     await add("AGENT_REST_USERNAME", "rest-username");
     await add("AGENT_REST_PASSWORD", "rest-password");
   }
-  if (!KEYS_OF_S3.some((name) => isSet(name, context))) {
+  if (!S3_KEY_VARIABLES.some((name) => isSet(name, context))) {
     await add("AWS_ACCESS_KEY_ID", "s3-access-key-id");
     await add("AWS_SECRET_ACCESS_KEY", "s3-secret-access-key");
   }

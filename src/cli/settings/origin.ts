@@ -12,6 +12,9 @@ export type Origin =
   | { readonly kind: "file"; readonly table: string; readonly setting: Setting }
   | { readonly kind: "built-in" };
 
+/** The option with settings of stores. The values from all places count; of two settings with one name, the stronger wins. */
+export const STORE_SETTINGS = "option";
+
 /** The long name of an option without its dashes, which is its key in the file. */
 export function keyOf(option: Pick<Option, "long" | "name">): string {
   return option.long?.slice(2) ?? option.name();

@@ -17,22 +17,6 @@ const ALTERNATIVES: readonly Alternatives[] = [
   { options: ["cache-dir"], variables: ["AGENT_CACHE_DIR", "RESTIC_CACHE_DIR"] },
 ];
 
-/** Variables that say whose keys are used on S3, by whichever means. */
-export const KEYS_OF_S3: readonly string[] = [
-  "AWS_ACCESS_KEY_ID",
-  "AWS_SECRET_ACCESS_KEY",
-  "AWS_SESSION_TOKEN",
-  "AWS_PROFILE",
-  "AWS_DEFAULT_PROFILE",
-  "AWS_WEB_IDENTITY_TOKEN_FILE",
-  "AWS_ROLE_ARN",
-  "AWS_ROLE_SESSION_NAME",
-  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-  "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-];
-
 /** The options that give the same as the option `name`, itself included. */
 export function alternativesOf(name: string): readonly string[] {
   return find(name)?.options ?? [name];

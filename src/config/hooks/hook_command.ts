@@ -6,10 +6,7 @@ import { namedLines } from "../../engine/words.ts";
 import { isRepositorySecret } from "../repository_secrets.ts";
 import type { HookEvent, HookMachine } from "./hook.ts";
 
-/**
- * Runs the command that is its first parameter. What that prints goes to standard error all the same, so that it stays
- * in its order.
- */
+/** Runs the command that is its first parameter, with both streams of output in one, so that lines stay in their order. */
 const WRAPPER = 'exec sh -c "$1" >&2';
 
 /** What commands need. */

@@ -20,9 +20,8 @@ interface PostRequest extends Pick<Hook, "timeoutMs"> {
 }
 
 /**
- * Posts JSON to a URL. Throws `AgentError` if the server cannot be reached, or
- * answers with a status of 300 or more: redirects are not followed. Messages name the server only, because the path of
- * such a URL is often a secret.
+ * Posts JSON to a URL. Throws `AgentError` if the server cannot be reached, or answers with a status of 300 or more:
+ * redirects are not followed. Messages name the server only, because the path of such a URL is often a secret.
  */
 export async function postHook(request: PostRequest, machine: Pick<HookMachine, "clock" | "network">): Promise<void> {
   const url = parseHookUrl(request.url);

@@ -33,11 +33,11 @@ const UNDERSTOOD = ["access_key", "secret_key", "s3_bucket", "s3_location", "rot
 /** Why a key is left out. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   default_destination: "a repository takes the place of a destination",
-  glacier_vault: "vaults of Glacier are not supported; a bucket may have rules for cold classes",
-  auth_url: "Swift is reached by its S3 interface: make keys for that",
-  auth_version: "Swift is reached by its S3 interface: make keys for that",
-  plugins: "plugins in Python do not run here; docs/library.md tells how to write one",
-  plugins_dir: "plugins in Python do not run here; docs/library.md tells how to write one",
+  glacier_vault: "vaults of Glacier are not supported; a rule of the bucket may move packs to an archive class",
+  auth_url: "Swift is reached through its S3 API: make keys for that",
+  auth_version: "Swift is reached through its S3 API: make keys for that",
+  plugins: "plugins in Python do not run here; docs/plugins.md tells how to write one",
+  plugins_dir: "plugins in Python do not run here; docs/plugins.md tells how to write one",
   compress: "everything is compressed; see compression in [defaults.put]",
 };
 

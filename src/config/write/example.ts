@@ -6,7 +6,8 @@ export const EXAMPLE = `# agent.toml: the settings of this machine for agent.
 # It is looked for at --config FILE, AGENT_CONFIG, ~/.config/agent/agent.toml and /etc/agent/agent.toml; the first one
 # that is there counts. It must belong to root or to you, in folders that nobody else may write to.
 # "agent config check" finds mistakes, "agent config show --explain put" tells which value counts and why.
-# An option of the command line wins over a variable, a variable over a profile, a profile over defaults.
+# An option of the command line wins over a variable, that over the table of the repository that is used, that over
+# the profile, and that over defaults.
 
 version = 1
 
@@ -51,12 +52,12 @@ version = 1
 # [defaults.forget]
 # keep-daily = 14
 
-# What "agent rotate" keeps.
+# What "agent rotate" keeps; these are the values without this table.
 # [rotation]
 # days = 7
-# weeks = 4
+# weeks = 6
 # months = 6
-# years = 1
+# years = 0
 # first-week-day = "saturday"
 
 # A profile: "agent --profile nightly put ..." or AGENT_PROFILE. Its options stand in it.

@@ -2,7 +2,7 @@
  * What may be shown of a configuration. The file refers to secrets and holds none of its own, but commands and addresses
  * may have some in them, and so may the settings of plugins.
  */
-import { PASSWORD_COMMAND_KEY, SECRET_KEYS } from "../secrets.ts";
+import { PASSWORD_COMMAND_KEY, SECRET_KEYS } from "../secret_references.ts";
 
 /** What stands for a secret. */
 const MASK = "***";

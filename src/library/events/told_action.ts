@@ -32,7 +32,7 @@ export async function performAction<Result>(
   resultOf: (result: Result) => EventResult,
 ): Promise<Result> {
   const events = isDry ? undefined : await context.events?.();
-  if (events === undefined) return await work(unheard(context));
+  if (events === undefined) return await work(unheardSession(uuid4(context.world.randomBytes)));
   return await events.perform(action, { series, signal: context.signal }, work, resultOf);
 }
 
@@ -51,7 +51,7 @@ export async function reportDone(
 }
 
 /** The session of an action of which nobody hears. */
-function unheard({ world: { randomBytes } }: Surroundings): ActionSession {
+export function unheardSession(id: string): ActionSession {
   const nobody = () => Promise.resolve();
-  return { id: uuid4(randomBytes), begin: nobody, done: nobody };
+  return { id, begin: nobody, done: nobody };
 }

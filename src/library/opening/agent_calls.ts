@@ -4,6 +4,7 @@ import type { Password } from "../../crypto/kdf.ts";
 import type { Action } from "../../config/event_names.ts";
 import type { EventResult } from "../events/event.ts";
 import type { ActionSession } from "../events/events.ts";
+import { unheardSession } from "../events/told_action.ts";
 import type { AgentParts } from "./agent_parts.ts";
 
 /** What a call is about, and what stops it besides the end of the agent. */
@@ -67,7 +68,7 @@ export class AgentCalls {
     return this.#call(given, (signal) => {
       const request = { series, signal };
       return isDry
-        ? events.watch(request, (session) => work({ parts, session: unheard(session), signal }))
+        ? events.watch(request, (session) => work({ parts, session: unheardSession(session), signal }))
         : events.perform(action, request, (session) => work({ parts, session, signal }), resultOf);
     });
   }
@@ -104,9 +105,4 @@ export class AgentCalls {
       this.#underWay.delete(call);
     }
   }
-}
-
-function unheard(id: string): ActionSession {
-  const nobody = () => Promise.resolve();
-  return { id, begin: nobody, done: nobody };
 }

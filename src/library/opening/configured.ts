@@ -2,8 +2,9 @@
 import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
 import { NAME, type RepositorySettings, type SettingValue } from "../../config/configuration.ts";
+import { LOGIN_VARIABLES, S3_KEY_VARIABLES } from "../../config/credential_variables.ts";
 import { type ConfigurationMachine, findConfiguration } from "../../config/find_configuration.ts";
-import { type SecretKey, secretOf } from "../../config/secrets.ts";
+import { type SecretKey, secretOf } from "../../config/secret_references.ts";
 import { layersFor, namedRepository, type Selection, selectProfile } from "../../config/selection.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { readNamedFile } from "../../password/named_file.ts";
@@ -158,20 +159,16 @@ async function networkOf(values: Values): Promise<NetworkOptions> {
   };
 }
 
-/** Variables that say who logs in to a server, and whose keys are used on S3: with any of them, the file is not asked. */
-const LOGINS = ["AGENT_REST_USERNAME", "AGENT_REST_PASSWORD", "RESTIC_REST_USERNAME", "RESTIC_REST_PASSWORD"];
-const KEYS_OF_S3 = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
-
-/** The credentials that the file has for a store. */
+/** The credentials that the file has for a store, where the environment has none. */
 async function credentialsOf(named: RepositorySettings, environment: Environment): Promise<Record<string, string>> {
   const isSet = (names: readonly string[]) => names.some((name) => (environment[name] ?? "") !== "");
   const plain = (key: string) => textOf(named.settings.get(key)?.value);
   const found = {
-    ...!isSet(LOGINS) && {
+    ...!isSet(LOGIN_VARIABLES) && {
       AGENT_REST_USERNAME: plain("rest-username"),
       AGENT_REST_PASSWORD: await secretText(named, "rest-password", environment),
     },
-    ...!isSet(KEYS_OF_S3) && {
+    ...!isSet(S3_KEY_VARIABLES) && {
       AWS_ACCESS_KEY_ID: plain("s3-access-key-id"),
       AWS_SECRET_ACCESS_KEY: await secretText(named, "s3-secret-access-key", environment),
     },

@@ -86,10 +86,10 @@ export function parseWeekDay(text: string): number {
 }
 
 /**
- * Parses an age, such as `3M2D8h20m5s`. A plain `m` is refused, because in restic's `--keep-within` it means months:
+ * Parses an age that a person typed, such as `3M2D8h20m5s`. A plain `m` is refused, because in restic's `--keep-within` it means months:
  * minutes and months differ by a factor of 40,000. Throws `UsageError`.
  */
-export function parseAge(text: string): CalendarSpan {
+export function parseClearAge(text: string): CalendarSpan {
   const minutes = /^(\d+)m$/.exec(text)?.[1];
   if (minutes === undefined) return parseAgeSpan(text);
   throw new UsageError(`Not clear: "${text}": write ${minutes}M for months, 0h${minutes}m for minutes`);

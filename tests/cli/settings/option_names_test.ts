@@ -108,6 +108,7 @@ const MISTAKES: readonly (readonly [text: string, message: RegExp])[] = [
   ["[profiles.a]\ncompresion = 'max'", /for \[profiles\.a\]/],
   ["[profiles.a.put]\ntagg = 'max'", /"tagg" for \[profiles\.a\.put\]; did you mean "tag"\?/],
   ["[rotation]\nfirst-week-day = 'noday'", /Wrong value of "first-week-day" in \[rotation\]/],
+  ["[profiles.n.rotation]\nfirst-week-day = 'noday'", /Wrong value of "first-week-day" in \[profiles\.n\.rotation\]/],
 ];
 
 Deno.test("options and commands that do not exist, and values that they do not take, are found", () => {

@@ -106,6 +106,24 @@ password = "env:NOT_SET"
   await assert.rejects(open({ config, repository: "main" }), UsageError);
 });
 
+configuredTest(
+  "keys of S3 in the file do not count where the environment says whose keys to use",
+  async (directory) => {
+    const config = directory.write(
+      "agent.toml",
+      `repository = "away"
+[repositories.away]
+url = "s3:https://s3.example/bucket/shop"
+s3-secret-access-key = "env:NOT_SET"
+`,
+    );
+    await assert.rejects(open({ config, password: PASSWORD, init: false }), /NOT_SET/);
+    await using _agent = await open({ config, password: PASSWORD, init: false }, {
+      AWS_ROLE_ARN: "arn:aws:iam::1:role/backup",
+    });
+  },
+);
+
 configuredTest("hooks of the file hear of what an agent does, without its secrets, and may veto", async (directory) => {
   const config = directory.write(
     "agent.toml",

@@ -1,4 +1,4 @@
-/** The commands of plugins, as the command line has them. */
+/** Makes commands of the command line of those that plugins register. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { AgentError, messageOf } from "../../base/errors.ts";
 import type { PluginArgument, PluginCommandIo } from "../../library/plugins/plugin_command.ts";
@@ -8,7 +8,7 @@ import type { Input } from "../terminal/input_output.ts";
 import { writeExact, writeLine } from "../terminal/write.ts";
 
 /** A command of a plugin, to be run in `context`. */
-export function pluginCommand({ plugin, command }: RegisteredCommand, context: CliContext): CommandUnknownOpts {
+export function makePluginCommand({ plugin, command }: RegisteredCommand, context: CliContext): CommandUnknownOpts {
   const { name, description, arguments: given = [], options = [] } = command;
   const specification: CommandUnknownOpts = new Command(name).description(`${description} (plugin "${plugin}")`);
   for (const argument of given) specification.argument(syntaxOf(argument), argument.description);
