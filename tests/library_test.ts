@@ -112,6 +112,8 @@ programTest({
         "backed up prod/rows 36 true",
         "a handler refused (beforeDelete): these rows stay",
         "vetoed",
+        "backup 1 prod/rows",
+        '[ "counter enabled" ]',
         "2 copied",
         "2 keys",
         "1 on the server",

@@ -3,15 +3,16 @@ import { AgentError, messageOf } from "../../base/errors.ts";
 import type { Configuration, PluginTable } from "../../config/configuration.ts";
 import type { Problem } from "../../config/problems.ts";
 import { findPlugin, type PluginPlace, trustPlugin } from "../../library/plugins/plugin_files.ts";
+import { pluginPlace } from "../../library/plugins/plugin_setup.ts";
 import type { CliContext } from "../context.ts";
-import { pluginPlace } from "./configured_plugins.ts";
 
 /** What is wrong with the files of the plugins that the file and its profiles enable. */
 export async function pluginProblems(configuration: Configuration, context: CliContext): Promise<Problem[]> {
   const { plugins, profiles } = configuration;
+  const { env, version: { form }, configurationMachine } = context;
   const tables: PluginTable[] = [plugins, ...[...profiles.values()].map((profile) => profile.plugins)];
   const found = tables.map(async ({ directory, lines }) => {
-    const place = pluginPlace(directory ?? plugins.directory, context);
+    const place = pluginPlace(directory ?? plugins.directory, { uid: configurationMachine?.uid ?? null, env, form });
     return await Promise.all([...lines].map(([name, line]) => problemOf(name, line, place)));
   });
   return (await Promise.all(found)).flat().filter((problem) => problem !== undefined);

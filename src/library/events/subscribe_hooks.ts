@@ -2,7 +2,8 @@
 import type { HookSettings } from "../../config/configuration.ts";
 import type { HookMachine } from "../../config/hooks/hook.ts";
 import { hookHandler } from "../../config/hooks/hook_handler.ts";
-import type { AgentEvent, EventName } from "./event.ts";
+import type { EventName } from "../../config/event_names.ts";
+import type { AgentEvent } from "./event.ts";
 import { eventJson } from "./event_json.ts";
 import type { Events } from "./events.ts";
 

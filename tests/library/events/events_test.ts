@@ -1,7 +1,8 @@
 /** Events: who hears what, in which order, who may veto, and what becomes of handlers that fail or hang. */
 import assert from "node:assert/strict";
 import { AgentError, BugError, InterruptedError, PartialError, UsageError } from "../../../src/base/errors.ts";
-import { type AgentEvent, EVENT_NAMES, type EventHandler, type EventName } from "../../../src/library/events/event.ts";
+import { EVENT_NAMES, type EventName } from "../../../src/config/event_names.ts";
+import type { AgentEvent, EventHandler } from "../../../src/library/events/event.ts";
 import { Events } from "../../../src/library/events/events.ts";
 import { backup } from "../../backup/backups.ts";
 import { fakeWorld } from "../../helpers/world.ts";
