@@ -18,7 +18,7 @@ import { accessOf, cacheDirectoryOf, passwordSource } from "./opening/agent_acce
 import { AgentCalls } from "./opening/agent_calls.ts";
 import type { AgentOptions } from "./opening/agent_options.ts";
 import type { AgentParts } from "./opening/agent_parts.ts";
-import { usualOptions } from "./opening/usual_options.ts";
+import { uncountedOptions, usualOptions } from "./opening/usual_options.ts";
 import { makeIfMissing } from "./opening/missing_repository.ts";
 import { ownDirectories } from "./opening/own_directories.ts";
 import { AgentPlugins } from "./plugins/agent_plugins.ts";
@@ -40,6 +40,8 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
   const machine = { environment: withoutSecrets(environment, configured.selection) };
   const engines = options.engines === undefined ? builtInEngines(machine) : new EngineRegistry(options.engines);
   const { clock, randomBytes, onProblem } = world;
+  const uncounted = uncountedOptions(configured.selection);
+  if (uncounted !== undefined) onProblem?.(uncounted);
   const events = new Events({ clock, randomUuid: () => uuid4(randomBytes), onProblem });
   const plugins = new AgentPlugins(
     pluginSetup(configured.selection, { env: (name) => environment[name], form: versionInfo().form, uid: Deno.uid() }),

@@ -1,5 +1,5 @@
 /** What a configuration file says of all backups and rotations, where the program says nothing. */
-import { UsageError } from "../../base/errors.ts";
+import { AgentError, UsageError } from "../../base/errors.ts";
 import { parseRunType, type RunType } from "../../base/run_type.ts";
 import { parseSize } from "../../base/text/size.ts";
 import { COMPRESSION_LEVELS, type CompressionLevel } from "../../codec/compression.ts";
@@ -30,6 +30,36 @@ export interface UsualOptions {
 export function usualOptions(selection: Selection | undefined): UsualOptions {
   if (selection === undefined) return { backup: {}, rotation: {} };
   return { backup: usualBackup(lookUp(selection, "put")), rotation: usualRotation(lookUp(selection, "rotate")) };
+}
+
+/** What counts for programs in the tables of `agent put`. */
+const COUNTED = ["tag", "host", "run-type", "compression", "strict", "min-size", "min-of-parent"];
+/** What only says how a command speaks. */
+const SPEECH = ["json", "quiet", "debug", "explain"];
+/** Options that make another backup of the same data, where they stand among those of all commands. */
+const OF_BACKUPS =
+  /^(?:also|also-.*|guard|allow-empty|chunk-size|i?exclude|i?exclude-.*|level|(?:max|always|restart-always)-level|full-backup|one-file-system|skip-unreadable)$/;
+
+/**
+ * Tells which options of `agent put` the file has that do not count for programs; undefined if there are none. Whoever
+ * wrote them expects them of every backup.
+ */
+export function uncountedOptions(selection: Selection | undefined): AgentError | undefined {
+  if (selection === undefined) return undefined;
+  const keys = layersFor(selection, "put").flatMap(({ table, settings }) =>
+    [...settings].flatMap(([key, { value }]) => value !== false && isUncounted(key, table) ? [`"${key}"`] : [])
+  );
+  if (keys.length === 0) return undefined;
+  const named = [...new Set(keys)].join(", ");
+  const { path } = selection.configuration;
+  return new AgentError(
+    `Options of agent put in "${path}" do not count for programs: ${named}; say them with each call`,
+  );
+}
+
+function isUncounted(key: string, table: string): boolean {
+  if (COUNTED.includes(key) || SPEECH.includes(key)) return false;
+  return table.endsWith(".put]") || OF_BACKUPS.test(key);
 }
 
 type LookUp = (key: string) => SettingValue | undefined;

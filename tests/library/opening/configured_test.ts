@@ -93,6 +93,28 @@ min-of-parent = "50%"
   await agent.backup("prod/shop", bytesOf("x".repeat(20)), { ...PLAIN, minSize: 0, minOfParent: "off" });
 });
 
+configuredTest("options of backups that do not count for programs are told", async (directory) => {
+  const file = (options: string) =>
+    directory.write(
+      "agent.toml",
+      `repository = "${directory.at("main")}"
+[defaults]
+password-file = "${directory.write("password", PASSWORD)}"
+${options}`,
+    );
+  const problems = async (options: string) => {
+    const told: string[] = [];
+    await using _agent = await open({ config: file(options), onProblem: ({ message }) => told.push(message) });
+    return told;
+  };
+  assert.deepEqual(await problems("json = true\nretry-lock = '1m'\n[defaults.put]\ntag = ['a']\nquiet = true\n"), []);
+  const [told, ...others] = await problems(
+    "guard = 'none'\n[defaults.put]\nalso = '/away'\nexclude-caches = true\nstrict = true\n",
+  );
+  assert.match(told!, /agent\.toml" do not count for programs: "also", "exclude-caches", "guard"; say them/);
+  assert.deepEqual(others, []);
+});
+
 configuredTest("what the program says wins over the file", async (directory) => {
   const config = directory.write(
     "agent.toml",
