@@ -67,7 +67,10 @@ export function namedRepository({ configuration }: Selection, name: string): Rep
 }
 
 /** The tables that count for a command such as `put` or `key add`, the strongest first. */
-export function layersFor({ configuration, profile }: Selection, command: string): Layer[] {
+export function layersFor(
+  { configuration, profile }: Pick<Selection, "configuration" | "profile">,
+  command: string,
+): Layer[] {
   return [
     ...profile === undefined ? [] : layersOf(profile, `profiles.${profile.name}`, command, `profiles.${profile.name}.`),
     ...layersOf(configuration, "defaults", command, ""),
@@ -98,7 +101,9 @@ function profileOf({ profiles, path }: Configuration, name: string): Profile {
   if (profile !== undefined) return profile;
   const known = [...profiles.keys()];
   const hint = didYouMean(name, known) ||
-    (known.length === 0 ? "; the file has none" : `; there are ${known.toSorted().join(", ")}`);
+    (known.length === 0
+      ? "; the file has none"
+      : `; there ${known.length === 1 ? "is" : "are"} ${known.toSorted().join(", ")}`);
   throw new UsageError(`There is no profile "${name}" in ${path}${hint}`);
 }
 

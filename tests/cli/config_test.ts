@@ -73,6 +73,28 @@ enabled = ["there", "nope"]
   assert.match(stdout, /:8: The plugin "nope" cannot be used: there is no nope\.js, \.mjs or \.ts in /);
 });
 
+trustedTest("check shows rotations that keep nothing, those of profiles too", async () => {
+  using directory = new TrustedDirectory();
+  const path = directory.write(
+    "agent/agent.toml",
+    `[rotation]
+days = 0
+weeks = 0
+months = 0
+[profiles.some.rotation]
+years = 2
+[profiles.none.rotation]
+years = 0
+[profiles.plain]
+`,
+  );
+  const { stdout } = await run(directory, ["check"]);
+  assert.deepEqual(stdout.trim().split("\n").map((line) => line.split(": ")[0]), [`${path}:4`, `${path}:8`]);
+  assert.match(stdout, /keeps nothing/);
+  directory.write("agent/agent.toml", "[rotation]\ndays = 0\nweeks = 0\n");
+  assert.equal((await run(directory, ["check"])).exitCode, 0);
+});
+
 trustedTest("every object of --json has the fields that it is to have", async () => {
   using directory = new TrustedDirectory();
   directory.write("agent/agent.toml", "x = 1\n");

@@ -19,6 +19,7 @@ import {
 } from "../report/json/config_json.ts";
 import { writeWarning } from "../report/warning.ts";
 import { optionProblems } from "../settings/check_options.ts";
+import { rotationProblems } from "../settings/check_rotation.ts";
 import { explain, type Explained } from "../settings/explain.ts";
 import { findSelection } from "../settings/apply_settings.ts";
 import { commandName, givenText } from "../settings/origin.ts";
@@ -114,6 +115,7 @@ async function problemsIn(path: string, context: CliContext, allCommands: AllCom
   return [
     ...problems,
     ...optionProblems(configuration, new Map(commands)),
+    ...rotationProblems(configuration),
     ...await pluginProblems(configuration, context),
   ].sort((a, b) => a.line - b.line);
 }

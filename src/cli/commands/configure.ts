@@ -7,7 +7,7 @@ import { parseConfiguration } from "../../config/parse/parse_configuration.ts";
 import { type TrustedOwner, trustedPath } from "../../config/trusted_file.ts";
 import { ConfigurationDraft, withAnswers } from "../configure/configuration_file.ts";
 import { configure, configureRotation, type Dialogue } from "../configure/dialogue.ts";
-import { furtherSettings, knownAddress, knownRotation } from "../configure/known_settings.ts";
+import { furtherSettings, knownAddress, knownPassword, knownRotation } from "../configure/known_settings.ts";
 import { absolutePath, type Home } from "../configure/place.ts";
 import { makeRepository, namingOptions, repositoryTrial, type TrialGround } from "../configure/repository_maker.ts";
 import type { CliContext } from "../context.ts";
@@ -54,6 +54,7 @@ export function configureCommand(context: CliContext): CommandUnknownOpts {
 async function run(options: ConfigureOptions, self: CommandUnknownOpts, context: CliContext): Promise<void> {
   const { dialogue, configuration, home, path } = await openDialogue(self, context);
   const settings = furtherSettings(configuration, options, home);
+  const password = knownPassword(configuration);
   const ground: TrialGround = {
     options,
     context,
@@ -65,7 +66,7 @@ async function run(options: ConfigureOptions, self: CommandUnknownOpts, context:
     trial: repositoryTrial(ground),
     make: (answer) => makeRepository(answer, ground),
     findPath,
-    ground: { ...home, folder: dirname(path) },
+    ground: { ...home, folder: dirname(path), ...password && { password } },
     url: knownAddress(configuration),
     settings,
   });

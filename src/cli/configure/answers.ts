@@ -19,6 +19,8 @@ export interface RotationAnswer {
   readonly days: number;
   readonly weeks: number;
   readonly months: number;
+  /** What the file says of years, which is not asked for; absent for none. */
+  readonly years?: number;
   /** 0 = Monday to 6 = Sunday. */
   readonly firstWeekDay: number;
 }

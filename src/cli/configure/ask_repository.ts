@@ -20,6 +20,8 @@ export interface RepositoryTrial {
 export interface RepositoryGround extends Home {
   /** The folder of the configuration. */
   readonly folder: string;
+  /** How the password is found as far as is known, to begin with. */
+  readonly password?: PasswordAnswer;
 }
 
 const BACK = "back";
@@ -59,7 +61,7 @@ async function askPassword(
   const question = found.exists
     ? "There is a repository. Where does its password come from?"
     : "There is no repository yet. Where is its password to come from?";
-  let initial: PasswordChoice | undefined;
+  let initial: PasswordChoice | undefined = ground.password?.kind;
   for (;;) {
     const kind: PasswordChoice = await prompter.choose({
       question,
@@ -96,13 +98,15 @@ async function askDetail(
     const command = await prompter.askText({
       question: "Which command prints the password?",
       example: "pass show backup",
+      ...ground.password?.kind === "command" && { initial: ground.password.command },
       problemOf: (answer) => answer === "" ? "Name a command" : undefined,
     });
     return { kind, command };
   }
+  const known = ground.password?.kind === "file" ? { initial: ground.password.path } : {};
   const path = await prompter.askText({
     question: kind === "file" ? "Which file holds the password?" : "Which file is the password to be written to?",
-    ...kind === "file" ? { example: "/etc/agent.password" } : { initial: join(ground.folder, "password") },
+    ...kind === "file" ? { example: "/etc/agent.password", ...known } : { initial: join(ground.folder, "password") },
     problemOf: (answer) => answer === "" ? "Name a file" : undefined,
   });
   return { kind, path: absolutePath(path, ground) };

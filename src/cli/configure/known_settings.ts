@@ -4,7 +4,7 @@ import type { TomlSetting } from "../../config/write/edit_toml.ts";
 import { parseWeekDay } from "../../policy/retention/parse_retention.ts";
 import { DEFAULT_ROTATION } from "../../policy/retention/retention_rotation.ts";
 import type { RepositoryOptions } from "../options/repository_options.ts";
-import type { RotationAnswer } from "./answers.ts";
+import type { PasswordAnswer, RotationAnswer } from "./answers.ts";
 import { REPOSITORY_NAME } from "./configuration_file.ts";
 import { absolutePath, type Home } from "./place.ts";
 
@@ -15,6 +15,14 @@ const ASKED = ["url", "repository-file", "password", "password-file", "password-
 export function knownAddress(configuration: Configuration | undefined): string {
   const url = mainSettings(configuration).get("url")?.value;
   return typeof url === "string" ? url : "";
+}
+
+/** How the password of the configured repository is found; undefined if that is not known, or not what is asked for. */
+export function knownPassword(configuration: Configuration | undefined): PasswordAnswer | undefined {
+  const settings = mainSettings(configuration);
+  const [path, command] = ["password-file", "password-command"].map((key) => settings.get(key)?.value);
+  if (typeof path === "string") return { kind: "file", path };
+  return typeof command === "string" ? { kind: "command", command } : undefined;
 }
 
 /** What else is known of how the repository is reached, by the long names of options: the options win. */
@@ -37,7 +45,7 @@ export function furtherSettings(
 
 /** The rotation that is configured, completed by what is usual. */
 export function knownRotation(configuration: Configuration | undefined): RotationAnswer {
-  const { days, weeks, months, firstWeekDay } = DEFAULT_ROTATION;
+  const { days, weeks, months, years, firstWeekDay } = DEFAULT_ROTATION;
   const settings = configuration?.rotation ?? new Map();
   const count = (key: string, usual: number) => {
     const value = settings.get(key)?.value;
@@ -48,6 +56,7 @@ export function knownRotation(configuration: Configuration | undefined): Rotatio
     days: count("days", days),
     weeks: count("weeks", weeks),
     months: count("months", months),
+    years: count("years", years),
     firstWeekDay: day === undefined ? firstWeekDay : parseWeekDay(String(day)),
   };
 }

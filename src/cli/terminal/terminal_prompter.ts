@@ -34,7 +34,7 @@ export function terminalPrompter(signal: AbortSignal): Prompter {
     async askText({ question, example, initial, problemOf }: TextQuestion) {
       const answer = await askText({
         message: printable(question),
-        ...example !== undefined && { placeholder: example },
+        ...example !== undefined && { placeholder: `for example ${example}` },
         ...initial !== undefined && { initialValue: printable(initial) },
         validate: (value) => problemOf?.(value?.trim() ?? ""),
         ...asked,

@@ -270,3 +270,34 @@ Deno.test("a file with mistakes is not touched", async () => {
   await rejects(configureRotation(dialogue), { name: "ConfigurationError" });
   deepEqual(written, []);
 });
+
+Deno.test("a rotation that keeps nothing is asked for again, unless the file keeps years", async () => {
+  const zeros: Reply[] = [[/many days/, "0"], [/many weeks/, "0"], [/many months/, "0"]];
+  const replies: Reply[] = [...zeros, [/many months/, "1"], [/weeks begin/, ENTER], YES];
+  const { dialogue, prompter, written } = scene({ replies });
+  await configureRotation(dialogue);
+  match(prompter.complaints[0]!, /keep nothing/);
+  match(written[0]!, /days = 0\nweeks = 0\nmonths = 1\n/);
+  const years = scene({
+    replies: [...zeros, [/weeks begin/, ENTER], YES],
+    parts: { rotation: { days: 1, weeks: 1, months: 1, years: 2, firstWeekDay: 5 } },
+  });
+  await configureRotation(years.dialogue);
+  match(years.written[0]!, /months = 0\n/);
+});
+
+Deno.test("the file and the command of a known password begin the answers", async () => {
+  const ground = { directory: "/srv", home: "/home/dba", folder: "/home/dba/.config/agent" };
+  const file = scene({
+    replies: [[WHERE, "/r"], [PASSWORD, ENTER], [/^Which file holds/, ENTER], ...ROTATION, ...BACKUP, YES],
+    parts: { ground: { ...ground, password: { kind: "file", path: "/known" } } },
+  });
+  await configure(file.dialogue);
+  match(file.written[0]!, /^password-file = "\/known"$/m);
+  const command = scene({
+    replies: [[WHERE, "/r"], [PASSWORD, ENTER], [/^Which command/, ENTER], ...ROTATION, ...BACKUP, YES],
+    parts: { ground: { ...ground, password: { kind: "command", command: "pass show it" } } },
+  });
+  await configure(command.dialogue);
+  match(command.written[0]!, /^password-command = "pass show it"$/m);
+});
