@@ -7,6 +7,7 @@ import { passwordOfCommand } from "../../password/password_command.ts";
 import { passwordOfFile, type PasswordUse } from "../../password/password_file.ts";
 import type { CliContext } from "../context.ts";
 import type { OptionsOf } from "../specification.ts";
+import { explainMissing } from "./missing_file.ts";
 import { type PasswordFile, writePasswordFile } from "./new_file.ts";
 
 /** The password options to add to commands. */
@@ -102,7 +103,13 @@ async function configuredPassword(
   context: CliContext,
   use: PasswordUse,
 ): Promise<Uint8Array | undefined> {
-  const fromFile = (path: string) => passwordOfFile(path, "password", use);
+  const fromFile = async (path: string) => {
+    try {
+      return await passwordOfFile(path, "password", use);
+    } catch (error) {
+      throw explainMissing(error, path, use, context.settings?.selection);
+    }
+  };
   const missed = (context.withheldSecrets ?? []).filter((name) => !OWN_VARIABLE.test(name));
   const fromCommand = async (command: string) => {
     if (context.runsPasswordCommands === false) throw new UsageError("No password command may be run here");

@@ -78,6 +78,23 @@ trustedTest("a variable that the file names for a password has to be set", async
   assert.equal(exitCode, 2);
 });
 
+trustedTest("a password file that is missing is told with the line that names it", async () => {
+  using machine = new Machine(
+    '[repositories.a]\nurl = "DIR/a"\npassword-file = "DIR/none"\n' +
+      '[repositories.b]\nurl = "DIR/b"\npassword = "file:DIR/nothing"\n',
+  );
+  const told = async (...args: string[]) => (await machine.run(args)).stderr;
+  assert.match(
+    await told("init", "-r", "a"),
+    /password file ".*\/none", which .*toml:3 names; --new-password-file makes/,
+  );
+  await machine.run(["init", "-r", "a", "--new-password-file", machine.directory.at("made")]);
+  assert.match(await told("ls", "-r", "a"), /There is no password file ".*\/none", which .*toml:3 names; make it/);
+  await machine.run(["init", "-r", "b", "--new-password-file", machine.directory.at("b.made")]);
+  assert.match(await told("ls", "-r", "b"), /"[^"]*\/nothing", which .*toml:6 names/);
+  assert.match(await told("ls", "-r", "a", "-p", "/no/such"), /"\/no\/such"; check the option or the variable/);
+});
+
 trustedTest("passwords of option and environment win over the repository's", async () => {
   using machine = new Machine(REPOSITORIES);
   await machine.run(["init"]);
