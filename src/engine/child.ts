@@ -144,6 +144,11 @@ export class Child {
     return this.#stopped ??= this.#stop();
   }
 
+  /** Ends it by force as `stop` does, without waiting: for the end of this process. */
+  kill(): void {
+    if (!this.#hasSucceeded && !this.#isGone()) this.#signal("SIGKILL");
+  }
+
   async #stop(): Promise<void> {
     if (!this.#hasSucceeded && await this.#end()) await this.#words?.last();
     await Promise.all([this.#input?.abort().catch(() => {}), this.output.cancel(), this.#words?.cancel()]);
