@@ -166,6 +166,7 @@ Deno.test("a web stream that fails, is closed or is locked fails the restore wit
   const locked = new WritableStream();
   locked.getWriter();
   await assert.rejects(agent.restore("prod/a", { to: locked }), /The stream is locked/);
+  await assert.rejects(agent.restore("prod/a", {} as never), UsageError);
 });
 
 Deno.test("a signal stops a restore, and a stream that is cancelled ends its action", async () => {
