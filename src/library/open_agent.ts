@@ -9,6 +9,7 @@ import { builtInStores } from "../store/built_in.ts";
 import { Agent } from "./agent.ts";
 import { Events } from "./events/events.ts";
 import { subscribeHooks } from "./events/subscribe_hooks.ts";
+import { beforeProcessEnds } from "./machine/process_end.ts";
 import { ownEnvironment, worldOfThisProcess } from "./machine/this_process.ts";
 import { type ConfiguredOptions, withConfiguration } from "./opening/configured.ts";
 import { accessOf, cacheDirectoryOf, passwordSource } from "./opening/agent_access.ts";
@@ -51,6 +52,7 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
   }
   const calls = new AgentCalls(parts);
   const hooks = subscribeHooks(parts.events, configured.selection?.hooks ?? [], {
+    beforeProcessEnds: (over) => beforeProcessEnds({ asked: null, over }),
     clock: world.clock,
     environment: () => machine.environment,
     secretVariables: configured.selection === undefined ? [] : secretVariables(configured.selection.configuration),

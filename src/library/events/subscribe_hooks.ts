@@ -2,7 +2,6 @@
 import type { HookSettings } from "../../config/configuration.ts";
 import type { HookMachine } from "../../config/hooks/hook.ts";
 import { hookHandler } from "../../config/hooks/hook_handler.ts";
-import { beforeProcessEnds } from "../machine/process_end.ts";
 import type { AgentEvent, EventName } from "./event.ts";
 import { eventJson } from "./event_json.ts";
 import type { Events } from "./events.ts";
@@ -17,14 +16,10 @@ const ENDING_MS = 10_000;
 export function subscribeHooks(
   events: Events,
   hooks: readonly Pick<HookSettings, "name" | "events" | "run" | "timeoutMs">[],
-  options: Omit<HookMachine, "toJson" | "beforeProcessEnds">,
+  outside: Omit<HookMachine, "toJson">,
 ): AsyncDisposable {
   const running = new Set<Promise<void>>();
-  const machine: HookMachine<AgentEvent> = {
-    ...options,
-    toJson: eventJson,
-    beforeProcessEnds: (over) => beforeProcessEnds({ asked: null, over }),
-  };
+  const machine: HookMachine<AgentEvent> = { ...outside, toJson: eventJson };
   const undo = hooks.flatMap((hook) => {
     const handle = hookHandler(hook, machine);
     const how = { name: `the hook "${hook.name}"`, timeoutMs: hook.timeoutMs + ENDING_MS };
