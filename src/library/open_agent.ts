@@ -11,6 +11,7 @@ import { StoreRegistry } from "../store/store_urls.ts";
 import { Agent } from "./agent.ts";
 import { Events } from "./events/events.ts";
 import { subscribeHooks } from "./events/subscribe_hooks.ts";
+import { beforeProcessEnds } from "./machine/process_end.ts";
 import { ownEnvironment, worldOfThisProcess } from "./machine/this_process.ts";
 import { versionInfo } from "./machine/version.ts";
 import { type ConfiguredOptions, withConfiguration } from "./opening/configured.ts";
@@ -83,6 +84,7 @@ function hooksOf(
   { events, world, machine }: AgentParts,
 ): AsyncDisposable {
   return subscribeHooks(events, selection?.hooks ?? [], {
+    beforeProcessEnds: (over) => beforeProcessEnds({ asked: null, over }),
     clock: world.clock,
     environment: () => machine.environment,
     secretVariables: selection === undefined ? [] : secretVariables(selection.configuration),

@@ -11,7 +11,9 @@ import type { CliContext } from "../context.ts";
 import { namedCommand } from "../options/program_options.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { configuredPlugins } from "./configured_plugins.ts";
+import { failIfProcessEnds } from "./early_end.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
+import { failureJson } from "../report/json/standard_error_json.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 
 /** The command that lists plugins, and therefore looks at them even if none is enabled. */
@@ -59,6 +61,7 @@ export async function withPlugins<Result>(
   using _strays = catchStrayErrors((stack) => plugins.ownerOfStray(stack), (plugin, { message }) => {
     voice.warn(`The plugin "${plugin}" failed where nothing waits for it: ${message}`);
   });
+  using _end = failIfProcessEnds((error) => voice.lastWord(error));
   await plugins.activate(signal);
   try {
     return await work({
@@ -106,6 +109,12 @@ class Voice {
       warn,
       error: warn,
     };
+  }
+
+  /** Says why the process ends, which waits for nothing any more. */
+  lastWord(error: AgentError): void {
+    const line = this.#speech.json ? JSON.stringify(failureJson(error)) : `agent: ${error.message}`;
+    Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
   }
 
   /** Resolves when all was written. */

@@ -121,6 +121,7 @@ const MISTAKES: readonly (readonly [what: string, text: string, line: number, me
   ["a repository without url", "\n[repositories.a]", 2, /There is no "url" in \[repositories\.a\]/],
   ["a literal password", "[repositories.a]\nurl='/r'\npassword='hunter2'", 3, /a secret is never written/],
   ["a password in an address", "[repositories.a]\nurl='rest:https://u:hunter2@h/'", 2, /never written into this file/],
+  ["a password with a slash", "[repositories.a]\nurl='rest:https://u:hunt/er2@h/'", 2, /never written into this file/],
   ["a password in --also", "[defaults]\nalso='rest:https://u:hunter2@h/'", 2, /never written into this file/],
   ["two passwords", "[repositories.a]\nurl='/r'\npassword='env:X'\npassword-file='/p'", 4, /the same thing twice/],
   ["a relative path", "[repositories.a]\nurl='r'", 2, /not an absolute path/],
