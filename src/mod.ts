@@ -133,7 +133,9 @@ export {
   EVENT_NAMES,
   type EventHandler,
   type EventName,
+  type EventOf,
   type EventResult,
+  type EventResults,
 } from "./library/events/event.ts";
 export { eventJson } from "./library/events/event_json.ts";
 export {

@@ -109,7 +109,7 @@ programTest({
         "0 errors",
         "web/all 0",
         ...["0", "0"],
-        "backed up prod/rows 36 true",
+        "backed up prod/rows 36 64",
         "a handler refused (beforeDelete): these rows stay",
         "vetoed",
         "2 copied",

@@ -59,7 +59,7 @@ export interface ActionRequest {
 }
 
 interface Subscription {
-  readonly handler: EventHandler;
+  readonly handler: (event: AgentEvent) => void | Promise<void>;
   readonly name: string;
   readonly timeoutMs: number;
 }
@@ -78,7 +78,11 @@ export class Events {
    * Subscribes a handler; the result undoes that. Handlers are awaited, one after the other. Throws `UsageError` for a
    * name that no event has, for what is no function, and for a time limit that no timer can keep.
    */
-  on(event: EventName, handler: EventHandler, { name, timeoutMs = HANDLER_MS }: SubscribeOptions = {}): () => void {
+  on<Name extends EventName>(
+    event: Name,
+    handler: EventHandler<Name>,
+    { name, timeoutMs = HANDLER_MS }: SubscribeOptions = {},
+  ): () => void {
     const subscriptions = this.#subscriptions.get(event);
     if (subscriptions === undefined) {
       throw new UsageError(`There is no event ${JSON.stringify(event)}${didYouMean(String(event), EVENT_NAMES)}`);
@@ -87,7 +91,9 @@ export class Events {
     if (!(timeoutMs > 0 && timeoutMs <= MOST_HANDLER_MS)) {
       throw new UsageError(`Not a time limit for a handler of ${event}: ${timeoutMs} ms; write for example 60000`);
     }
-    const subscription = { handler, name: name || handler.name || "a handler", timeoutMs };
+    // Only events of this name are passed to it, with what such events have.
+    const typed = handler as Subscription["handler"];
+    const subscription = { handler: typed, name: name || handler.name || "a handler", timeoutMs };
     subscriptions.push(subscription);
     return () => {
       const at = subscriptions.indexOf(subscription);
