@@ -40,6 +40,7 @@ export {
   TooLargeError,
   UnfitParentError,
   UsageError,
+  VetoError,
   WrongPasswordError,
 } from "./base/errors.ts";
 

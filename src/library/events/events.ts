@@ -1,7 +1,7 @@
 /** Who hears of the actions of an agent, and how an action is told: before it, after it, or that it failed. */
 import { interruption, onAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
-import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
+import { AgentError, messageOf, UsageError, VetoError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import { withinTime } from "../../base/time_limit.ts";
@@ -153,14 +153,14 @@ export class Events {
     await this.#tell({ ...common, event: "onError", error });
   }
 
-  /** Tells what is about to happen. Throws what the first handler throws that objects. */
+  /** Tells what is about to happen. Throws what the first handler throws that objects: a `VetoError` unless it chose one. */
   async #ask(event: AgentEvent): Promise<void> {
     for (const subscription of this.#handlersOf(event)) {
       try {
         await this.#call(subscription, event);
       } catch (error) {
         if (error instanceof AgentError) throw error;
-        throw new AgentError(`${subscription.name} refused (${event.event}): ${messageOf(error)}`, { cause: error });
+        throw new VetoError(`${subscription.name} refused (${event.event}): ${messageOf(error)}`, { cause: error });
       }
     }
   }
@@ -193,7 +193,8 @@ export class Events {
     const interrupted = Promise.withResolvers<never>();
     interrupted.promise.catch(() => {});
     using _stopping = onAbort(signal, () => interrupted.reject(interruption(signal)));
-    const late = new AgentError(`${name} did not end within ${formatDuration(timeoutMs)} (${event.event})`);
+    const Late = event.event.startsWith("before") ? VetoError : AgentError;
+    const late = new Late(`${name} did not end within ${formatDuration(timeoutMs)} (${event.event})`);
     await withinTime({ clock: this.#options.clock, ms: timeoutMs, late }, (over) => {
       const work = Promise.resolve(handler({ ...event, signal: AbortSignal.any([signal, over]) }));
       work.catch(() => {}); // Nobody is left to hear of its failure once its time is over.
