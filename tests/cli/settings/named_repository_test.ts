@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ActiveSettings } from "../../../src/cli/active_settings.ts";
 import type { CliContext } from "../../../src/cli/context.ts";
+import { repositoryAccess } from "../../../src/cli/options/repository_options.ts";
 import { openingOf, refuseUnknownName } from "../../../src/cli/settings/named_repository.ts";
 import { parseConfiguration } from "../../../src/config/parse/parse_configuration.ts";
 import { selectProfile } from "../../../src/config/selection.ts";
@@ -130,6 +131,12 @@ Deno.test("a word that looks like a name but is none is refused, with the neares
     refuseUnknownName({ repo: "elsewhere" }, contextWithFile({})),
     /there are cold, plain, web; write/,
   );
+});
+
+Deno.test("neither a store is opened nor a password asked for under a mistyped name", async () => {
+  const access = repositoryAccess({ repo: "plian", passwordFile: "/none" }, contextWithFile({}));
+  await assert.rejects(access.openStore(), { code: "usage", message: /did you mean "plain"/ });
+  await assert.rejects(Promise.resolve(access.password()), { code: "usage", message: /did you mean "plain"/ });
 });
 
 Deno.test("names, paths, URLs, and folders that hold a repository are no mistyped names", async () => {

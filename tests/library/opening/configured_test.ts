@@ -125,7 +125,7 @@ command = "exit 1"
   await using agent = await open({ config, onHookOutput }, { SHOP_PASSWORD: PASSWORD });
   await agent.backup("prod/shop", bytesOf("orders"), PLAIN);
   assert.match(said, /onBackup prod\/shop \[\]/);
-  await assert.rejects(agent.deleteBackup("prod/shop", { allowLast: true }), /refused/);
+  await assert.rejects(agent.deleteBackup("prod/shop", { allowLast: true }), { code: "vetoed", message: /refused/ });
   assert.equal((await agent.ls()).length, 1);
 });
 
