@@ -40,6 +40,7 @@ export {
   TooLargeError,
   UnfitParentError,
   UsageError,
+  VetoError,
   WrongPasswordError,
 } from "./base/errors.ts";
 
@@ -127,7 +128,7 @@ export type { Lock, ProcessMark } from "./format/lock.ts";
 
 // Events of an agent.
 export { type Action as AgentAction, ACTIONS, EVENT_NAMES, type EventName } from "./config/event_names.ts";
-export type { AgentEvent, EventHandler, EventResult } from "./library/events/event.ts";
+export type { AgentEvent, EventHandler, EventOf, EventResult, EventResults } from "./library/events/event.ts";
 export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,

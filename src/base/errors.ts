@@ -32,6 +32,7 @@ export type ErrorCode =
   | "integrity"
   | "overdue"
   | "partial"
+  | "vetoed"
   | "no-repository"
   | "locked"
   | "wrong-password"
@@ -131,6 +132,14 @@ export class PartialError extends AgentError {
   /** `message`: one line, what is missing, and what to do. */
   constructor(message: string, options?: ErrorDetails) {
     super(message, { ...options, code: "partial", exitCode: ExitCode.partial });
+  }
+}
+
+/** A handler forbade an action before it began; nothing is changed. What the handler threw is the cause. */
+export class VetoError extends AgentError {
+  /** `message`: one line, who forbids what, and why. */
+  constructor(message: string, options?: ErrorDetails) {
+    super(message, { ...options, code: "vetoed" });
   }
 }
 

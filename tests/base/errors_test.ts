@@ -13,6 +13,7 @@ const CLASSES: readonly [new (message: string) => errors.AgentError, errors.Erro
   [errors.StatusKeyNotFound, "usage", 2],
   [errors.OverdueError, "overdue", 5],
   [errors.PartialError, "partial", 6],
+  [errors.VetoError, "vetoed", 1],
   [errors.NoRepositoryError, "no-repository", 10],
   [errors.LockedError, "locked", 11],
   [errors.WrongPasswordError, "wrong-password", 12],

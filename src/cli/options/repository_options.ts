@@ -14,7 +14,7 @@ import type { CliContext } from "../context.ts";
 import { type OptionsOf, withOptions } from "../specification.ts";
 import { NETWORK_OPTIONS, networkOptions, retryTeller, storeSettings } from "./network_options.ts";
 import { writeWarning } from "../report/warning.ts";
-import { openingOf } from "../settings/named_repository.ts";
+import { openingOf, refuseUnknownName } from "../settings/named_repository.ts";
 import {
   firstPassword,
   MAIN_PASSWORD,
@@ -65,10 +65,17 @@ export function repositoryAccess(
   let reading: Promise<string> | undefined;
   const url = () => reading ??= repositoryUrl(options, context, wording);
   const stores = context.stores ?? (() => Promise.resolve(builtInStores()));
+  const passwords = passwordAccess(options, context, wording);
   return {
-    openStore: async () =>
-      (await stores()).open(await url(), await storeDependencies(options, context, await storeEnvironment())),
-    ...passwordAccess(options, context, wording),
+    async openStore() {
+      await refuseUnknownName(given, around);
+      return (await stores()).open(await url(), await storeDependencies(options, context, await storeEnvironment()));
+    },
+    ...passwords,
+    async password() {
+      await refuseUnknownName(given, around);
+      return await passwords.password();
+    },
     cache: async () => (await stores()).isRemote(await url()) ? cacheOf(options, context) : undefined,
     listCache: () => Promise.resolve(cacheOf(options, context)),
     keyMemory: (location) => keyMemory(location, options, context),

@@ -6,6 +6,7 @@ import { UsageError } from "../../base/errors.ts";
 import { NAME, type RepositorySettings } from "../../config/configuration.ts";
 import { LOGIN_VARIABLES, S3_KEY_VARIABLES } from "../../config/credential_variables.ts";
 import { type SecretKey, secretOf } from "../../config/secret_references.ts";
+import { refuseUnknownRepository } from "../../config/unknown_repository.ts";
 import type { CliContext } from "../context.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { passwordOfCommand } from "../../password/password_command.ts";
@@ -45,7 +46,7 @@ export function openingOf<Options extends Replaceable>(
   context: CliContext,
   prefix: string,
 ): Opening<Options> {
-  const name = options.repositoryFile === undefined ? options.repo ?? context.env("AGENT_REPOSITORY") ?? "" : "";
+  const name = nameOf(options, context);
   const repository = NAME.test(name) ? context.settings?.repository(name) : undefined;
   if (repository === undefined) return { options, context, storeEnvironment: () => Promise.resolve(context.env) };
   const place = textsOf(repository, { url: "repo", "repository-file": "repositoryFile" });
@@ -60,6 +61,17 @@ export function openingOf<Options extends Replaceable>(
     context: withPassword(repository, context),
     storeEnvironment: () => storeEnvironment(repository, context),
   };
+}
+
+/** Throws `UsageError` if a repository is named that the file does not have. Not even `init` makes a folder of it. */
+export async function refuseUnknownName(options: Replaceable, context: CliContext): Promise<void> {
+  const selection = context.settings?.selection;
+  if (selection !== undefined) await refuseUnknownRepository(selection, nameOf(options, context));
+}
+
+/** The name or place of the repository, as far as it may be a name; empty if there is none. */
+function nameOf({ repo, repositoryFile }: Replaceable, { env }: CliContext): string {
+  return repositoryFile === undefined ? repo ?? env("AGENT_REPOSITORY") ?? "" : "";
 }
 
 /** Whether an option is given on the command line, not by the file. */

@@ -1,6 +1,6 @@
 /** A hook as a handler of events. */
 import { interruption } from "../../base/abort.ts";
-import { AgentError, messageOf } from "../../base/errors.ts";
+import { AgentError, messageOf, VetoError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import type { Hook, HookEvent, HookMachine } from "./hook.ts";
 import { runHookCommand } from "./hook_command.ts";
@@ -44,8 +44,8 @@ async function run<Event extends HookEvent>(
 }
 
 /** The error for a hook that failed. Only where it stops an action does the message have to say which hook it was. */
-function failure({ name }: Hook, { event }: HookEvent, error: unknown): AgentError {
-  const message = messageOf(error);
-  const told = event.startsWith("before") ? `The hook "${name}" refused (${event}): ${message}` : message;
-  return new AgentError(told, { cause: error });
+function failure({ name }: Hook, { event }: HookEvent, cause: unknown): AgentError {
+  const message = messageOf(cause);
+  if (!event.startsWith("before")) return new AgentError(message, { cause });
+  return new VetoError(`The hook "${name}" refused (${event}): ${message}`, { cause });
 }

@@ -82,6 +82,7 @@ export async function openSource(
 ): Promise<OpenedSource> {
   if (typeof source === "string") {
     if (isEngineUrl(source, engines)) return { input: { driven: engines.source(source) }, notes: [] };
+    await refuseUnknownScheme(source, engines);
     return await filesInput([source], options, own);
   }
   if (Array.isArray(source)) return await filesInput(source, options, own);
@@ -97,6 +98,27 @@ export async function openSource(
 export function isEngineUrl(text: string, engines: EngineRegistry): boolean {
   const url = parseEngineUrl(text);
   return url !== undefined && engines.get(url.scheme) !== undefined;
+}
+
+/** Throws `UsageError` for the URL of an engine that there is not, unless a file has that name. */
+async function refuseUnknownScheme(text: string, engines: EngineRegistry): Promise<void> {
+  if (parseEngineUrl(text) === undefined || await isThere(text)) return;
+  try {
+    engines.source(text);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${error.message}; there is no file of that name either`, { cause: error });
+  }
+}
+
+/** Whether a path leads to anything, or to what cannot be looked at. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
 }
 
 async function filesInput(

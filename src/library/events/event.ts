@@ -6,7 +6,7 @@ import type { EventName } from "../../config/event_names.ts";
 /** What came of an action: one backup, or those that were removed, maybe none. */
 export type EventResult = Backup | readonly Backup[];
 
-/** What a handler gets. */
+/** Any event. `EventOf` says what a handler of one of them gets. */
 export interface AgentEvent {
   /** The event's name. */
   readonly event: EventName;
@@ -22,5 +22,27 @@ export interface AgentEvent {
   readonly signal: AbortSignal;
 }
 
-/** Takes an event. A handler before an action vetoes it by throwing. */
-export type EventHandler = (event: AgentEvent) => void | Promise<void>;
+/** What came of an action, by the event after it. */
+export interface EventResults {
+  /** The backup that was made. */
+  readonly onBackup: Backup;
+  /** The backup that was restored. */
+  readonly onRestore: Backup;
+  /** The backup that was removed; if several were named, those of them that were removed. */
+  readonly onDelete: EventResult;
+  /** Those that were removed, maybe none. */
+  readonly onDeleteOlderThan: readonly Backup[];
+  /** Those that were removed, maybe none. */
+  readonly onRotateBackups: readonly Backup[];
+}
+
+/** What a handler of the event `Name` gets: with the result of an event after an action, or the error of `onError`. */
+export type EventOf<Name extends EventName> = Name extends EventName ?
+    & Omit<AgentEvent, "event" | "result" | "error">
+    & { readonly event: Name }
+    & (Name extends keyof EventResults ? { readonly result: EventResults[Name] } : { readonly result?: never })
+    & (Name extends "onError" ? { readonly error: AgentError } : { readonly error?: never })
+  : never;
+
+/** Takes an event; without `Name`, any event. A handler before an action vetoes it by throwing. */
+export type EventHandler<Name extends EventName = EventName> = (event: EventOf<Name>) => void | Promise<void>;

@@ -1,7 +1,7 @@
 /** Who hears of the actions of an agent, and how an action is told: before it, after it, or that it failed. */
 import { interruption, onAbort } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
-import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
+import { AgentError, messageOf, UsageError, VetoError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/text/duration.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import { withinTime } from "../../base/time_limit.ts";
@@ -53,7 +53,7 @@ export interface ActionRequest {
 }
 
 interface Subscription {
-  readonly handler: EventHandler;
+  readonly handler: (event: AgentEvent) => void | Promise<void>;
   readonly name: string;
   readonly timeoutMs: number;
 }
@@ -72,7 +72,11 @@ export class Events {
    * Subscribes a handler; the result undoes that. Handlers are awaited, one after the other. Throws `UsageError` for a
    * name that no event has, for what is no function, and for a time limit that no timer can keep.
    */
-  on(event: EventName, handler: EventHandler, { name, timeoutMs = HANDLER_MS }: SubscribeOptions = {}): () => void {
+  on<Name extends EventName>(
+    event: Name,
+    handler: EventHandler<Name>,
+    { name, timeoutMs = HANDLER_MS }: SubscribeOptions = {},
+  ): () => void {
     const subscriptions = this.#subscriptions.get(event);
     if (subscriptions === undefined) {
       throw new UsageError(`There is no event ${JSON.stringify(event)}${didYouMean(String(event), EVENT_NAMES)}`);
@@ -81,7 +85,9 @@ export class Events {
     if (!(timeoutMs > 0 && timeoutMs <= MOST_HANDLER_MS)) {
       throw new UsageError(`Not a time limit for a handler of ${event}: ${timeoutMs} ms; write for example 60000`);
     }
-    const subscription = { handler, name: name || handler.name || "a handler", timeoutMs };
+    // Only events of this name are passed to it, with what such events have.
+    const typed = handler as Subscription["handler"];
+    const subscription = { handler: typed, name: name || handler.name || "a handler", timeoutMs };
     subscriptions.push(subscription);
     return () => {
       const at = subscriptions.indexOf(subscription);
@@ -141,14 +147,14 @@ export class Events {
     await this.#tell({ ...common, event: "onError", error });
   }
 
-  /** Tells what is about to happen. Throws what the first handler throws that objects. */
+  /** Tells what is about to happen. Throws what the first handler throws that objects: a `VetoError` unless it chose one. */
   async #ask(event: AgentEvent): Promise<void> {
     for (const subscription of this.#handlersOf(event)) {
       try {
         await this.#call(subscription, event);
       } catch (error) {
         if (error instanceof AgentError) throw error;
-        throw new AgentError(`${subscription.name} refused (${event.event}): ${messageOf(error)}`, { cause: error });
+        throw new VetoError(`${subscription.name} refused (${event.event}): ${messageOf(error)}`, { cause: error });
       }
     }
   }
@@ -181,7 +187,8 @@ export class Events {
     const interrupted = Promise.withResolvers<never>();
     interrupted.promise.catch(() => {});
     using _stopping = onAbort(signal, () => interrupted.reject(interruption(signal)));
-    const late = new AgentError(`${name} did not end within ${formatDuration(timeoutMs)} (${event.event})`);
+    const Late = event.event.startsWith("before") ? VetoError : AgentError;
+    const late = new Late(`${name} did not end within ${formatDuration(timeoutMs)} (${event.event})`);
     await withinTime({ clock: this.#options.clock, ms: timeoutMs, late }, (over) => {
       const work = Promise.resolve(handler({ ...event, signal: AbortSignal.any([signal, over]) }));
       work.catch(() => {}); // Nobody is left to hear of its failure once its time is over.

@@ -6,6 +6,7 @@ import { LOGIN_VARIABLES, S3_KEY_VARIABLES } from "../../config/credential_varia
 import { type ConfigurationMachine, findConfiguration } from "../../config/find_configuration.ts";
 import { type SecretKey, secretOf } from "../../config/secret_references.ts";
 import { layersFor, namedRepository, type Selection, selectProfile } from "../../config/selection.ts";
+import { refuseUnknownRepository } from "../../config/unknown_repository.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { readNamedFile } from "../../password/named_file.ts";
 import { passwordOfCommand } from "../../password/password_command.ts";
@@ -39,6 +40,7 @@ export async function withConfiguration(options: AgentOptions, environment: Envi
     throw new UsageError(`No repository is given, and ${selection.configuration.path} names none`);
   }
   const named = NAME.test(name) ? namedRepository(selection, name) : undefined;
+  if (named === undefined) await refuseUnknownRepository(selection, name);
   const values = new Values(selection, named);
   const password = passwordGiven(options) ? {} : passwordOf(values, named, environment);
   const retryLock = values.text("retry-lock");

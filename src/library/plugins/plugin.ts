@@ -36,7 +36,11 @@ export interface PluginEvents {
    * Subscribes a handler; the result undoes that. A handler of a `before…` event vetoes the action by throwing. Throws
    * `UsageError` for a name that no event has.
    */
-  on(event: EventName, handler: EventHandler, options?: { readonly timeoutMs?: number }): () => void;
+  on<Name extends EventName>(
+    event: Name,
+    handler: EventHandler<Name>,
+    options?: { readonly timeoutMs?: number },
+  ): () => void;
 }
 
 /** How a store is registered. */

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { ActiveSettings } from "../../../src/cli/active_settings.ts";
 import type { CliContext } from "../../../src/cli/context.ts";
-import { openingOf } from "../../../src/cli/settings/named_repository.ts";
+import { repositoryAccess } from "../../../src/cli/options/repository_options.ts";
+import { openingOf, refuseUnknownName } from "../../../src/cli/settings/named_repository.ts";
 import { parseConfiguration } from "../../../src/config/parse/parse_configuration.ts";
 import { selectProfile } from "../../../src/config/selection.ts";
 import { TestDirectory } from "../../helpers/test_directory.ts";
@@ -119,4 +120,38 @@ Deno.test("what is no name of the file stays what it is", () => {
   }
   const plain = openingOf({ repo: "plain", passwordFile: "/p" }, contextWithFile({}), "");
   assert.deepEqual(plain.options, { repo: "/plain", passwordFile: "/p" });
+});
+
+Deno.test("a word that looks like a name but is none is refused, with the nearest name", async () => {
+  const wrong = refuseUnknownName({ repo: "plian" }, contextWithFile({}));
+  const message = 'There is no repository "plian" in agent.toml; did you mean "plain"? Write ./plian for a folder';
+  await assert.rejects(wrong, { code: "usage", message });
+  await assert.rejects(refuseUnknownName({}, contextWithFile({ AGENT_REPOSITORY: "wep" })), /did you mean "web"/);
+  await assert.rejects(
+    refuseUnknownName({ repo: "elsewhere" }, contextWithFile({})),
+    /there are cold, plain, web; write/,
+  );
+});
+
+Deno.test("neither a store is opened nor a password asked for under a mistyped name", async () => {
+  const access = repositoryAccess({ repo: "plian", passwordFile: "/none" }, contextWithFile({}));
+  await assert.rejects(access.openStore(), { code: "usage", message: /did you mean "plain"/ });
+  await assert.rejects(Promise.resolve(access.password()), { code: "usage", message: /did you mean "plain"/ });
+});
+
+Deno.test("names, paths, URLs, and folders that hold a repository are no mistyped names", async () => {
+  for (const repo of ["web", "./wep", "/wep", "rest:wep", ".", ""]) {
+    await refuseUnknownName({ repo }, contextWithFile({}));
+  }
+  await refuseUnknownName({ repo: "wep" }, testContext().context);
+  await refuseUnknownName({ repositoryFile: "wep" }, contextWithFile({ AGENT_REPOSITORY: "wep" }));
+  const folder = await Deno.makeTempDir({ dir: ".", prefix: "bare" });
+  const repo = folder.split("/").at(-1)!;
+  try {
+    await assert.rejects(refuseUnknownName({ repo }, contextWithFile({})), { code: "usage" });
+    await Deno.writeTextFile(`${folder}/config`, "");
+    await refuseUnknownName({ repo }, contextWithFile({}));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -75,7 +75,7 @@ Deno.test("a status of 300 or more is a failure, and the first line of the answe
 Deno.test("before an action such a status is a refusal that names the hook", async () => {
   await withHttpServer(answering(503, "not at night").listener, async (origin) => {
     await rejects(call(origin, eventOf({ event: "beforeRestore" })), {
-      name: "AgentError",
+      name: "VetoError",
       message: `The hook "notify" refused (beforeRestore): ${origin} answered 503: not at night`,
     });
   });

@@ -82,6 +82,15 @@ Deno.test("the repository is no part of a backup of what it lies in", async () =
   assert.match(notes.join(), /repository/);
 });
 
+Deno.test("a mistyped scheme is refused with the nearest one, without what follows it", async () => {
+  await using agent = (await openTestAgent()).agent;
+  await assert.rejects(agent.backup("prod/app", "sqllite://root:secret@host/app.db"), {
+    code: "usage",
+    message: 'Unknown kind of source "sqllite"; did you mean "sqlite"?; there is no file of that name either',
+  });
+  await assert.rejects(agent.backup("prod/app", "no/such:file"), SourceError);
+});
+
 Deno.test("a text whose scheme is that of an engine is its URL, any other one is a path", async () => {
   await using directory = new TestDirectory();
   const memory = new Memory();

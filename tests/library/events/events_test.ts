@@ -1,6 +1,13 @@
 /** Events: who hears what, in which order, who may veto, and what becomes of handlers that fail or hang. */
 import assert from "node:assert/strict";
-import { AgentError, BugError, InterruptedError, PartialError, UsageError } from "../../../src/base/errors.ts";
+import {
+  AgentError,
+  BugError,
+  InterruptedError,
+  PartialError,
+  UsageError,
+  VetoError,
+} from "../../../src/base/errors.ts";
 import { EVENT_NAMES, type EventName } from "../../../src/config/event_names.ts";
 import type { AgentEvent, EventHandler } from "../../../src/library/events/event.ts";
 import { Events } from "../../../src/library/events/events.ts";
@@ -58,7 +65,16 @@ Deno.test("a handler before an action vetoes it by throwing, and those after it 
       await begin();
       isDone = true;
     }, one);
-  await assert.rejects(act(), { message: "the guard refused (beforeDelete): not on Fridays", code: "failed" });
+  await assert.rejects(act(), (error) => {
+    assert.ok(error instanceof VetoError && error.cause instanceof Error);
+    assert.deepEqual([error.message, error.code, error.exitCode, error.cause.message], [
+      "the guard refused (beforeDelete): not on Fridays",
+      "vetoed",
+      1,
+      "not on Fridays",
+    ]);
+    return true;
+  });
   assert.equal(isDone, false);
   assert.deepEqual(heard.map(({ event, error }) => [event, error?.message]), [
     ["onError", "the guard refused (beforeDelete): not on Fridays"],
@@ -91,6 +107,7 @@ Deno.test("a handler that never settles is named when its time is over", async (
   events.on("onBackup", hang, { name: "the slow hook", timeoutMs: 5000 });
   const vetoed = assert.rejects(events.perform("Backup", { series }, ({ begin }) => begin(), one), {
     message: "the slow hook did not end within 5.0 s (beforeBackup)",
+    code: "vetoed",
   });
   await clock.advance(5000);
   await vetoed;

@@ -166,7 +166,7 @@ command = "exit 1"
   await using agent = await open({ config, onHookOutput }, { SHOP_PASSWORD: PASSWORD });
   await agent.backup("prod/shop", bytesOf("orders"), PLAIN);
   assert.match(said, /onBackup prod\/shop \[\]/);
-  await assert.rejects(agent.deleteBackup("prod/shop", { allowLast: true }), /refused/);
+  await assert.rejects(agent.deleteBackup("prod/shop", { allowLast: true }), { code: "vetoed", message: /refused/ });
   assert.equal((await agent.ls()).length, 1);
 });
 
@@ -175,6 +175,17 @@ configuredTest("a profile or repository that is not there is refused with the na
   await assert.rejects(open({ config, profile: "nightyl" }), /nightly/);
   await assert.rejects(open({ config, password: PASSWORD }), UsageError);
   await assert.rejects(open({ config: directory.at("gone.toml"), password: PASSWORD }), UsageError);
+});
+
+configuredTest("a mistyped name of a repository never becomes a folder", async (directory) => {
+  const config = directory.write("agent.toml", `[repositories.main]\nurl = "${directory.at("main")}"\n`);
+  const name = `mian${crypto.randomUUID().slice(0, 8)}`;
+  const message = `There is no repository "${name}" in ${config}; there are main; write ./${name} for a folder`;
+  for (const init of [true, false]) {
+    await assert.rejects(open({ config, repository: name, password: PASSWORD, init }), { code: "usage", message });
+  }
+  await assert.rejects(open({ config, repository: "mian" }), /did you mean "main"\? Write \.\/mian for a folder$/);
+  await assert.rejects(Deno.stat(name), Deno.errors.NotFound);
 });
 
 Deno.test("without a repository and without a file, nothing is opened", async () => {
