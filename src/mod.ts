@@ -127,17 +127,8 @@ export type { FoundLock, LockTools, StaleReason } from "./repository/lock/locks.
 export type { Lock, ProcessMark } from "./format/lock.ts";
 
 // Events of an agent.
-export {
-  type Action as AgentAction,
-  ACTIONS,
-  type AgentEvent,
-  EVENT_NAMES,
-  type EventHandler,
-  type EventName,
-  type EventOf,
-  type EventResult,
-  type EventResults,
-} from "./library/events/event.ts";
+export { type Action as AgentAction, ACTIONS, EVENT_NAMES, type EventName } from "./config/event_names.ts";
+export type { AgentEvent, EventHandler, EventOf, EventResult, EventResults } from "./library/events/event.ts";
 export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,
@@ -156,6 +147,7 @@ export type {
   PluginCommandValues,
   PluginOption,
 } from "./library/plugins/plugin_command.ts";
+export type { PluginLogLine, UsePluginOptions } from "./library/plugins/agent_plugins.ts";
 export type { PluginPlace } from "./library/plugins/plugin_files.ts";
 export type { PluginLibrary } from "./library/plugins/plugin_library.ts";
 export { activatePlugins, type PluginRow, type Plugins, type PluginsOptions } from "./library/plugins/plugins.ts";

@@ -113,6 +113,8 @@ programTest({
         "backed up prod/rows 36 64",
         "a handler refused (beforeDelete): these rows stay",
         "vetoed",
+        "backup 1 prod/rows",
+        '[ "counter enabled" ]',
         "3 copied",
         "2 keys",
         "1 on the server",

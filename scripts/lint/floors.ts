@@ -66,7 +66,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
   config: [
-    ["configuration.ts", "problems.ts", "trusted_file.ts", "values.ts"],
+    ["configuration.ts", "event_names.ts", "problems.ts", "trusted_file.ts", "values.ts"],
     ["parse"],
     [OTHER_FILES],
     ["write"],

@@ -289,7 +289,11 @@ export function invariant(condition: unknown, message: string | (() => string)):
 
 /** The message of any thrown value, for use inside another message. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return thrown instanceof Error ? String(thrown.message) : String(thrown);
+  } catch {
+    return "something that has no text was thrown"; // an object that refuses to be one
+  }
 }
 
 /** The operating system's reason, without the error number or code and the call that Deno and Node add. */

@@ -34,7 +34,7 @@ export async function trustedPath(path: string, { what, kind }: TrustedThing, ow
   let real = "";
   let links = 0;
   const names = namesOf(path);
-  judge("/", await Deno.lstat("/"));
+  judge("/", await look("/"));
   while (names.length > 0) {
     const name = names.shift()!;
     if (name === "..") {
@@ -42,7 +42,7 @@ export async function trustedPath(path: string, { what, kind }: TrustedThing, ow
       continue;
     }
     const here = `${real}/${name}`;
-    const info = await Deno.lstat(here);
+    const info = await look(here);
     judge(here, info);
     if (!info.isSymlink) {
       real = here;
@@ -53,11 +53,30 @@ export async function trustedPath(path: string, { what, kind }: TrustedThing, ow
     if (target.startsWith("/")) real = "";
     names.unshift(...namesOf(target));
   }
-  const info = await Deno.lstat(real === "" ? "/" : real);
-  if (kind === "file" ? !info.isFile : !info.isDirectory) throw refuse(`it is not a ${kind}`, `name a ${kind}`);
+  if (real === "" && kind === "file") throw isNoFile();
   return real === "" ? "/" : real;
 
+  /** What is on the way; at its end, what was asked for. */
+  async function look(at: string): Promise<Deno.FileInfo> {
+    try {
+      return await Deno.lstat(at);
+    } catch (error) {
+      // What is missing although there is a link to it, or what vanished.
+      if (links === 0) throw error;
+      throw new AgentError(`Cannot read the ${what} "${path}", a link to "${at}": ${systemReason(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  function isNoFile(): UsageError {
+    return new UsageError(`Cannot use the ${what} "${path}": it is not a ${kind}; name a ${kind}`);
+  }
+
   function judge(at: string, info: Deno.FileInfo): void {
+    // The rights of a device or a pipe are not to be changed for this.
+    const isEnd = names.length === 0 && !info.isSymlink && at !== "/";
+    if (isEnd && (kind === "file" ? !info.isFile : !info.isDirectory)) throw isNoFile();
     const problem = distrust(info, owner);
     if (problem !== undefined) throw refuse(`"${at}" ${problem.reason}`, problem.advice(at));
   }

@@ -45,8 +45,10 @@ export function checkPath(path: string): string {
 
 /** An address with a scheme: `s3:https://…`, `rest:…`, `local:/…`. */
 const SCHEME = /^[a-z][a-z0-9+.-]*:/;
-/** A password between user and host; the group is the user. */
+/** A password between user and host. */
 const PASSWORD_IN_ADDRESS = /:\/\/[^/?#@:]*:[^/?#@]+@/;
+/** One with characters that end a host: the address is none then. A port ends before them. */
+const ODD_PASSWORD_IN_ADDRESS = /:\/\/[^/?#@:[]*:(?!\d{0,5}[/?#]).*@/s;
 
 /** Returns the address of a repository unchanged. Throws `UsageError`, without the address if it holds a password. */
 export function checkAddress(address: string): string {
@@ -65,7 +67,7 @@ export function checkNameOrAddress(text: string): string {
 
 /** Throws `UsageError` for an address with a password in it. */
 export function refusePassword(address: string): void {
-  if (!PASSWORD_IN_ADDRESS.test(address)) return;
+  if (!PASSWORD_IN_ADDRESS.test(address) && !ODD_PASSWORD_IN_ADDRESS.test(address)) return;
   throw new UsageError(
     "a password is never written into this file; leave it out of the address, and give rest-username and rest-password",
   );

@@ -1,5 +1,5 @@
 /** A program that an engine runs, and its end: alone or with everything that it started. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { type ByteSource, sourceOfStream } from "../base/byte_source.ts";
 import { AgentError, messageOf } from "../base/errors.ts";
 import { groupLives } from "./process_group.ts";
@@ -94,7 +94,8 @@ export class Child {
       });
       return new Child(command.spawn(), request);
     } catch (error) {
-      const reason = error instanceof Deno.errors.NotFound ? "there is no such program" : messageOf(error);
+      const missing = cwd === undefined || existsSync(cwd) ? "program" : `directory as "${cwd}"`;
+      const reason = error instanceof Deno.errors.NotFound ? `there is no such ${missing}` : messageOf(error);
       throw new AgentError(`Cannot start "${program}": ${reason}`, { cause: error });
     }
   }
@@ -142,6 +143,11 @@ export class Child {
    */
   stop(): Promise<void> {
     return this.#stopped ??= this.#stop();
+  }
+
+  /** Ends it by force as `stop` does, without waiting: for the end of this process. */
+  kill(): void {
+    if (!this.#hasSucceeded && !this.#isGone()) this.#signal("SIGKILL");
   }
 
   async #stop(): Promise<void> {

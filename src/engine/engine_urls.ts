@@ -16,9 +16,16 @@ export interface Driven<T> {
 /** The engines that a program knows, by scheme. */
 export class EngineRegistry {
   readonly #engines = new Map<string, { readonly name: string; readonly engine: Engine }>();
+  readonly #base: EngineRegistry | undefined;
 
   /** The error for an unknown scheme, given the usual one; for a program that knows more of the scheme. */
-  onUnknown: (scheme: string, error: UsageError) => AgentError = (_scheme, error) => error;
+  onUnknown: (scheme: string, error: UsageError) => AgentError = (scheme, error) =>
+    this.#base?.onUnknown(scheme, error) ?? error;
+
+  /** No engines, or those of another registry, which stays as it is whatever is added here. */
+  constructor(base?: EngineRegistry) {
+    this.#base = base;
+  }
 
   /**
    * Adds an engine, whose name is the scheme. `aliases` are other schemes of its URLs. Throws `BugError` if a scheme is
@@ -27,14 +34,19 @@ export class EngineRegistry {
   register(name: string, engine: Engine, aliases: readonly string[] = []): void {
     for (const scheme of [name, ...aliases]) {
       invariant(/^[a-z][a-z0-9+.-]+$/.test(scheme), `Not a scheme: "${scheme}"`);
-      invariant(!this.#engines.has(scheme), `The scheme "${scheme}" is registered already`);
+      invariant(this.#find(scheme) === undefined, `The scheme "${scheme}" is registered already`);
       this.#engines.set(scheme, { name, engine });
     }
   }
 
   /** The engine of this name, or with URLs of this scheme; undefined if there is none. */
   get(name: string): Engine | undefined {
-    return this.#engines.get(name)?.engine;
+    return this.#find(name)?.engine;
+  }
+
+  /** The schemes that engines have, sorted. */
+  get schemes(): string[] {
+    return [...this.#base?.schemes ?? [], ...this.#engines.keys()].sort();
   }
 
   /** The source at a URL. Throws `UsageError` if no engine reads it, and what its engine throws. */
@@ -63,10 +75,15 @@ export class EngineRegistry {
     );
   }
 
+  #find(scheme: string): { readonly name: string; readonly engine: Engine } | undefined {
+    const own = this.#engines.get(scheme);
+    return own !== undefined || this.#base === undefined ? own : this.#base.#find(scheme);
+  }
+
   #engineFor({ scheme, parameters }: EngineUrl, what: string): { readonly name: string; readonly engine: Engine } {
-    const found = this.#engines.get(scheme);
+    const found = this.#find(scheme);
     if (found === undefined) {
-      const hint = didYouMean(scheme, this.#engines.keys()) || `; known are ${this.#known}`;
+      const hint = didYouMean(scheme, this.schemes) || `; known are ${this.#known}`;
       throw this.onUnknown(scheme, new UsageError(`Unknown kind of ${what} ${JSON.stringify(scheme)}${hint}`));
     }
     const known = found.engine.parameters;
@@ -75,7 +92,7 @@ export class EngineRegistry {
   }
 
   get #known(): string {
-    return [...this.#engines.keys()].sort().map((scheme) => `${scheme}:`).join(", ") || "none";
+    return this.schemes.map((scheme) => `${scheme}:`).join(", ") || "none";
   }
 }
 

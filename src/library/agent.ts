@@ -52,6 +52,9 @@ import type { Events } from "./events/events.ts";
 import { removalOf, removedBy } from "./events/removal.ts";
 import type { AgentCalls } from "./opening/agent_calls.ts";
 import type { CallOptions } from "./opening/agent_parts.ts";
+import type { UsePluginOptions } from "./plugins/agent_plugins.ts";
+import type { Plugin } from "./plugins/plugin.ts";
+import type { PluginRow } from "./plugins/plugins.ts";
 import {
   type ForgetPolicy,
   olderThan,
@@ -107,6 +110,23 @@ export class Agent implements AsyncDisposable {
   /** Called with problems that do not stop the work; undefined if nobody wants to hear of them. */
   get onProblem(): ((problem: AgentError) => void) | undefined {
     return this.#calls.parts.world.onProblem;
+  }
+
+  /**
+   * Activates a plugin, a class or an object, in addition to those that the configuration enables. It ends with the
+   * agent. Throws `UsageError` for a name that another plugin has, and `AgentError` for a plugin that is faulty: it does
+   * nothing then.
+   */
+  use(
+    plugin: Plugin | (new () => Plugin),
+    { signal, ...options }: UsePluginOptions & CallOptions = {},
+  ): Promise<void> {
+    return this.#calls.run({ series: null, signal }, ({ plugins }, signal) => plugins.use(plugin, options, signal));
+  }
+
+  /** The plugins: those that are active or faulty, then what else is in the directory of plugins. */
+  plugins({ signal }: CallOptions = {}): Promise<PluginRow[]> {
+    return this.#calls.run({ series: null, signal }, ({ plugins }) => plugins.list());
   }
 
   /**

@@ -1,15 +1,19 @@
 /** Opens an agent, with defaults for everything that a program does not say. */
 import type { Password } from "../crypto/kdf.ts";
 import { builtInEngines } from "../engine/built_in.ts";
+import { EngineRegistry } from "../engine/engine_urls.ts";
 import { uuid4 } from "../base/uuid.ts";
 import { isRepositorySecret } from "../config/repository_secrets.ts";
 import { secretVariables } from "../config/secret_references.ts";
 import type { World } from "../ops/access.ts";
 import { builtInStores } from "../store/built_in.ts";
+import { StoreRegistry } from "../store/store_urls.ts";
 import { Agent } from "./agent.ts";
 import { Events } from "./events/events.ts";
 import { subscribeHooks } from "./events/subscribe_hooks.ts";
+import { beforeProcessEnds } from "./machine/process_end.ts";
 import { ownEnvironment, worldOfThisProcess } from "./machine/this_process.ts";
+import { versionInfo } from "./machine/version.ts";
 import { type ConfiguredOptions, withConfiguration } from "./opening/configured.ts";
 import { accessOf, cacheDirectoryOf, passwordSource } from "./opening/agent_access.ts";
 import { AgentCalls } from "./opening/agent_calls.ts";
@@ -18,6 +22,8 @@ import type { AgentParts } from "./opening/agent_parts.ts";
 import { usualOptions } from "./opening/usual_options.ts";
 import { makeIfMissing } from "./opening/missing_repository.ts";
 import { ownDirectories } from "./opening/own_directories.ts";
+import { AgentPlugins } from "./plugins/agent_plugins.ts";
+import { pluginSetup } from "./plugins/plugin_setup.ts";
 
 /**
  * Opens an agent. Nothing of the repository is read yet, unless `init` says that it is made if it is missing. Throws
@@ -27,38 +33,62 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
   const world = { ...worldOfThisProcess(), ...callbacksOf(options), ...options.world };
   const environment = options.environment ?? ownEnvironment();
   const configured = await withConfiguration(options, environment);
-  const stores = options.stores ?? builtInStores();
+  const stores = options.stores === undefined ? builtInStores() : new StoreRegistry(options.stores);
   const given = accessOf(configured, { world, stores, environment });
   let changed: Password | undefined;
   const access = { ...given, password: async () => changed ?? await given.password() };
   const cache = cacheDirectoryOf(configured, { environment });
   const machine = { environment: withoutSecrets(environment, configured.selection) };
+  const engines = options.engines === undefined ? builtInEngines(machine) : new EngineRegistry(options.engines);
+  const { clock, randomBytes, onProblem } = world;
+  const events = new Events({ clock, randomUuid: () => uuid4(randomBytes), onProblem });
+  const plugins = new AgentPlugins(
+    pluginSetup(configured.selection, { env: (name) => environment[name], form: versionInfo().form, uid: Deno.uid() }),
+    { engines, stores, events, clock, onProblem: (problem) => onProblem?.(problem), onLog: options.onPluginLog },
+  );
   const parts: AgentParts = {
     access,
     world,
     stores,
     machine,
-    engines: options.engines ?? builtInEngines(machine),
-    events: new Events({ clock: world.clock, randomUuid: () => uuid4(world.randomBytes), onProblem: world.onProblem }),
+    plugins,
+    engines,
+    events,
     usePassword: (password) => changed = password,
     host: options.host ?? world.identity.hostname,
     usual: usualOptions(configured.selection),
     own: () => ownDirectories([access], { cache, directory: Deno.cwd() }),
   };
-  if (options.init) {
-    const password = passwordSource(configured, { isNew: true });
-    await makeIfMissing(access, async () => ({ password: await password(), isRandom: false }), { world });
-  }
   const calls = new AgentCalls(parts);
-  const hooks = subscribeHooks(parts.events, configured.selection?.hooks ?? [], {
+  const hooks = hooksOf(configured, parts);
+  calls.atEnd(() => plugins.deactivate());
+  calls.atEnd(async () => await hooks[Symbol.asyncDispose]());
+  try {
+    await plugins.activate();
+    if (options.init) {
+      const password = passwordSource(configured, { isNew: true });
+      await makeIfMissing(access, async () => ({ password: await password(), isRandom: false }), { world });
+    }
+  } catch (error) {
+    await calls.close();
+    throw error;
+  }
+  return new Agent(calls);
+}
+
+/** Subscribes the hooks of the configuration. */
+function hooksOf(
+  { selection, network, onHookOutput }: ConfiguredOptions,
+  { events, world, machine }: AgentParts,
+): AsyncDisposable {
+  return subscribeHooks(events, selection?.hooks ?? [], {
+    beforeProcessEnds: (over) => beforeProcessEnds({ asked: null, over }),
     clock: world.clock,
     environment: () => machine.environment,
-    secretVariables: configured.selection === undefined ? [] : secretVariables(configured.selection.configuration),
-    say: async (lines) => await options.onHookOutput?.(lines),
-    network: () => Promise.resolve(configured.network ?? {}),
+    secretVariables: selection === undefined ? [] : secretVariables(selection.configuration),
+    say: async (lines) => await onHookOutput?.(lines),
+    network: () => Promise.resolve(network ?? {}),
   });
-  calls.atEnd(async () => await hooks[Symbol.asyncDispose]());
-  return new Agent(calls);
 }
 
 /** The variables without those that grant access to a repository: no program that the agent starts gets them. */

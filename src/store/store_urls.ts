@@ -59,9 +59,16 @@ export interface RegisterStoreOptions {
 export class StoreRegistry {
   readonly #factories = new Map<string, StoreFactory>();
   readonly #remote = new Set<string>();
+  readonly #base: StoreRegistry | undefined;
 
   /** The error for an unknown scheme, given the usual one; for a program that knows more of the scheme. */
-  onUnknown: (scheme: string, error: UsageError) => AgentError = (_scheme, error) => error;
+  onUnknown: (scheme: string, error: UsageError) => AgentError = (scheme, error) =>
+    this.#base?.onUnknown(scheme, error) ?? error;
+
+  /** No stores, or those of another registry, which stays as it is whatever is added here. */
+  constructor(base?: StoreRegistry) {
+    this.#base = base;
+  }
 
   /**
    * Adds a store. Throws `BugError` if the scheme is taken or contains anything but lower-case letters, digits, `+`,
@@ -69,19 +76,19 @@ export class StoreRegistry {
    */
   register(scheme: string, factory: StoreFactory, { isRemote = false }: RegisterStoreOptions = {}): void {
     invariant(/^[a-z][a-z0-9+.-]*$/.test(scheme), `Not a scheme: "${scheme}"`);
-    invariant(!this.#factories.has(scheme), `The scheme "${scheme}" is registered already`);
+    invariant(this.#find(scheme) === undefined, `The scheme "${scheme}" is registered already`);
     this.#factories.set(scheme, factory);
     if (isRemote) this.#remote.add(scheme);
   }
 
   /** Whether a repository URL names a store on another machine. Throws `UsageError` as `parseStoreUrl` does. */
   isRemote(text: string): boolean {
-    return this.#remote.has(parseStoreUrl(text).scheme);
+    return this.#remote.has(parseStoreUrl(text).scheme) || (this.#base?.isRemote(text) ?? false);
   }
 
   /** The schemes that can be opened, sorted. */
   get schemes(): string[] {
-    return [...this.#factories.keys()].sort();
+    return [...this.#base?.schemes ?? [], ...this.#factories.keys()].sort();
   }
 
   /**
@@ -90,9 +97,14 @@ export class StoreRegistry {
    */
   async open(text: string, dependencies: StoreDependencies): Promise<BlobStore> {
     const { scheme, place } = parseStoreUrl(text);
-    const factory = this.#factories.get(scheme);
+    const factory = this.#find(scheme);
     if (!factory) throw this.onUnknown(scheme, this.#unknownScheme(scheme));
     return await factory(place, dependencies);
+  }
+
+  #find(scheme: string): StoreFactory | undefined {
+    const own = this.#factories.get(scheme);
+    return own !== undefined || this.#base === undefined ? own : this.#base.#find(scheme);
   }
 
   #unknownScheme(scheme: string): UsageError {

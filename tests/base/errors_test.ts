@@ -58,3 +58,15 @@ Deno.test("anything thrown has a message", () => {
   assert.equal(errors.messageOf("text"), "text");
   assert.equal(errors.messageOf(undefined), "undefined");
 });
+
+Deno.test("whatever is thrown has a message, even what refuses to be a text", () => {
+  for (
+    const thrown of [
+      Object.create(null),
+      { toString: () => ({}) },
+      Object.assign(new Error(), { message: Symbol("x") }),
+    ]
+  ) {
+    assert.equal(typeof errors.messageOf(thrown), "string");
+  }
+});

@@ -1,5 +1,6 @@
 /** Whom a file is taken from: root and the user alone, all the way up. */
 import assert from "node:assert/strict";
+import { AgentError } from "../../src/base/errors.ts";
 import { readTrustedFile, trustedPath } from "../../src/config/trusted_file.ts";
 import { rootTest } from "../helpers/as_root.ts";
 import { TestDirectory } from "../helpers/test_directory.ts";
@@ -108,6 +109,24 @@ trustedTest("links in a circle, folders, pipes, long files and other encodings a
   await assert.rejects(readTrustedFile(directory.write("long", "x".repeat(101)), FILE, ME), /more than 100 bytes/);
   await Deno.writeFile(directory.write("latin", ""), new Uint8Array([0xe4]));
   await assert.rejects(readTrustedFile(directory.at("latin"), FILE, ME), /is not UTF-8/);
+});
+
+trustedTest("a link that leads nowhere is named with where it leads", async () => {
+  using directory = new TrustedDirectory();
+  await Deno.symlink("nowhere", directory.at("link"));
+  await assert.rejects(
+    readTrustedFile(directory.at("link"), FILE, ME),
+    (error: Error) =>
+      error instanceof AgentError &&
+      error.message === `Cannot read the configuration file "${directory.at("link")}", a link to ` +
+          `"${directory.at("nowhere")}": No such file or directory`,
+  );
+});
+
+trustedTest("nobody is told to change the rights of a device", async () => {
+  using directory = new TrustedDirectory();
+  await Deno.symlink("/dev/zero", directory.at("link"));
+  await assert.rejects(readTrustedFile(directory.at("link"), FILE, ME), /link": it is not a file; name a file$/);
 });
 
 trustedTest("what is missing is reported as the system does", async () => {

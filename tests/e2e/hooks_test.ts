@@ -124,6 +124,20 @@ hooksTest(
   },
 );
 
+hooksTest("a hook that ignores SIGTERM does not outlive an interruption of what it hears of", async (scene, hooks) => {
+  const { box, env } = scene;
+  const stubborn = "trap '' TERM; echo $$ >pid; while :; do sleep 1000; done";
+  hooks(`[[hooks]]\nevent = "onBackup"\ncommand = "${stubborn}"\n`);
+  await using running = box.start(["put", "s", "--guard", "none"], { env });
+  await running.write("x");
+  await running.closeInput();
+  const read = () => Deno.readTextFile(box.join("pid")).then((text) => Number(text) || undefined, () => undefined);
+  const pid = await eventually("the hook runs", read);
+  running.kill("SIGINT");
+  assert.equal((await running.outcome()).exitCode, ExitCode.interrupted);
+  await eventually("the hook is gone", () => Deno.stat(`/proc/${pid}/exe`).then(() => undefined, () => true));
+});
+
 hooksTest(
   "a hook may be an HTTP call, whose refusal prevents a restore before anything is written",
   async (scene, hooks) => {

@@ -376,3 +376,25 @@ trustedTest(
     assert.equal(await Deno.readTextFile(at.box.join("copy.log")), "order 1\n");
   },
 );
+
+trustedTest("a plugin that ends the process does not make a backup look as if it were made", async () => {
+  const ends = activating('context.events.on("beforeBackup", () => Deno.exit(0));');
+  await using place = await scene({ "ends.js": ends }, ["ends"]);
+  const { exitCode, stdout, stderr } = await place.agent(["put", "s", "--guard", "none"], "x");
+  assert.equal(exitCode, ExitCode.failed);
+  assert.equal(stdout, "");
+  assert.equal(stderr, "agent: A plugin ended the process before the command had ended: correct or disable it\n");
+  const asJson = await place.agent(["put", "s", "--guard", "none", "--json"], "x");
+  assert.equal(JSON.parse(asJson.stderr.trim().split("\n").at(-1)!).code, ExitCode.failed);
+});
+
+trustedTest("what a plugin throws stops no other command, however odd it is", async () => {
+  const odd = {
+    "nothing.js": activating("throw Object.create(null);"),
+    "huge.js": activating('throw new Error("x".repeat(1e7));'),
+  };
+  await using place = await scene(odd, ["nothing", "huge"]);
+  const { stderr } = await place.ok(["ls"]);
+  assert.match(stderr, /plugin "nothing" is faulty and does nothing: something that has no text was thrown/);
+  assert.match(stderr, /plugin "huge" is faulty and does nothing: x+…x+\n/);
+});

@@ -81,7 +81,10 @@ Deno.test("without any backup or a folder of them nothing goes unless it is mean
   const packs = await box.packs();
   await Deno.rename(join(box.repo, "snapshots"), box.join("elsewhere"));
   for (
-    const command of [["prune", "--allow-empty"], ["put", "s", "--", "echo", "x"], ["check"], ["ls"], ["forget", "1f"]]
+    const command of [["prune", "--allow-empty"], ["put", "s", "--", "echo", "x"], ["check"], ["ls"], [
+      "forget",
+      "1f2e3d4c",
+    ]]
   ) {
     assertFails(await box.agent(command), ExitCode.failed, /has no folder "snapshots"/);
   }

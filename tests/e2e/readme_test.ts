@@ -103,7 +103,7 @@ programTest({
       }
       const { exitCode, stdout, stderr } = await run(command);
       assert.equal(exitCode, 0, `${line}\n${stdout}${stderr}`);
-      for (const [, name] of line.matchAll(/\bagent ([a-z]+)/g)) commands.add(name!);
+      for (const [, name] of line.matchAll(/\bagent ([a-z-]+)/g)) commands.add(name!);
       if (/\| agent put/.test(line)) assert.match(stdout, /^[0-9a-f]{64}\n$/, "put prints the id");
       if (/^agent get.*\| mysql/.test(line)) await assertSame(box, "loaded.sql");
       if (/--into mysql:/.test(line)) await assertSame(box, "loaded.sql");
@@ -113,8 +113,8 @@ programTest({
       }
     }
     const { stdout } = await box.shell('"$AGENT" --help');
-    const all = [...stdout.matchAll(/^ {2}([a-z]+) .*\[(?:options)\]/gm)].map(([, name]) => name!);
-    const elsewhere = ["serve", "tables", "completion", "man", "help"];
+    const all = [...stdout.matchAll(/^ {2}([a-z-]+) .*\[(?:options)\]/gm)].map(([, name]) => name!);
+    const elsewhere = ["serve", "tables", "config", "configure", "plugins", "completion", "man", "help"];
     assert.deepEqual(all.filter((name) => !commands.has(name) && !elsewhere.includes(name)), [], "not shown");
   },
 });

@@ -144,3 +144,14 @@ Deno.test("an engine gets its URL as it was written", () => {
   const text = "//user:p%40ss@host/db?p=1";
   assert.deepEqual(seen, [{ scheme: "spy", place: "//user:p@ss@host/db", text, parameters: new Map([["p", ["1"]]]) }]);
 });
+
+Deno.test("a registry that builds on another one leaves that as it is", () => {
+  const base = new EngineRegistry();
+  const engine: Engine = { version: "1", replays: false, parameters: [] };
+  base.register("shelf", engine, ["board"]);
+  const registry = new EngineRegistry(base);
+  registry.register("drawer", engine);
+  assert.deepEqual([registry.get("board"), registry.get("drawer"), base.get("drawer")], [engine, engine, undefined]);
+  assert.deepEqual([registry.schemes, base.schemes], [["board", "drawer", "shelf"], ["board", "shelf"]]);
+  assert.throws(() => registry.register("board", engine), BugError);
+});

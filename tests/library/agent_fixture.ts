@@ -3,7 +3,7 @@ import type { Agent } from "../../src/library/agent.ts";
 import { openAgent } from "../../src/library/open_agent.ts";
 import type { AgentOptions } from "../../src/library/opening/agent_options.ts";
 import type { AgentEvent } from "../../src/library/events/event.ts";
-import { EVENT_NAMES } from "../../src/library/events/event.ts";
+import { EVENT_NAMES } from "../../src/config/event_names.ts";
 import { builtInStores } from "../../src/store/built_in.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";

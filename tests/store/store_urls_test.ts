@@ -93,3 +93,17 @@ Deno.test("a scheme is registered once and has a proper name", () => {
     assert.throws(() => registry.register(scheme, () => openMemoryStore()), BugError);
   }
 });
+
+Deno.test("a registry that builds on another one leaves that as it is", async () => {
+  const base = builtInStores();
+  const registry = new StoreRegistry(base);
+  registry.register("drawer", () => openMemoryStore(), { isRemote: true });
+  base.register("shelf", () => openMemoryStore());
+  base.onUnknown = (scheme) => new UsageError(`nobody knows ${scheme}`);
+  await (await registry.open("shelf:x", dependencies)).close();
+  await (await registry.open("drawer:x", dependencies)).close();
+  assert.deepEqual([registry.isRemote("s3:https://host/b"), registry.isRemote("drawer:x")], [true, true]);
+  assert.deepEqual([base.schemes.includes("drawer"), registry.schemes.includes("shelf")], [false, true]);
+  assert.throws(() => registry.register("s3", () => openMemoryStore()), BugError);
+  await assert.rejects(registry.open("xyz:x", dependencies), /nobody knows xyz/);
+});

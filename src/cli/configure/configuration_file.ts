@@ -1,7 +1,7 @@
 /** The configuration file that is written: its text, and how it takes the place of the one that is there. */
 import { AgentError, systemReason } from "../../base/errors.ts";
 import { editToml, type TomlSetting } from "../../config/write/edit_toml.ts";
-import { writeConfiguration, type WritingMachine } from "../../config/write/write_configuration.ts";
+import { contentOf, writeConfiguration, type WritingMachine } from "../../config/write/write_configuration.ts";
 import type { PasswordAnswer, RepositoryAnswer, RotationAnswer } from "./answers.ts";
 
 /** What the repository is called in the file. */
@@ -75,9 +75,8 @@ async function realPath(path: string): Promise<string> {
 
 async function textOf(path: string): Promise<string | undefined> {
   try {
-    return await Deno.readTextFile(path);
+    return await contentOf(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     throw unreadable(path, error);
   }
 }

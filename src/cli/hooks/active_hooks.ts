@@ -63,7 +63,9 @@ class ActiveHooks implements AsyncDisposable {
     const { subscribeHooks } = await import("../../library/events/subscribe_hooks.ts");
     const ending = new AbortController();
     tooLate?.catch((reason) => ending.abort(reason));
+    const { beforeProcessEnds } = await import("../../library/machine/process_end.ts");
     return subscribeHooks(events, hooks, {
+      beforeProcessEnds: (over) => beforeProcessEnds({ asked: null, over }),
       ending: ending.signal,
       clock: world.clock,
       environment: () => childEnvironment?.() ?? {},

@@ -10,7 +10,9 @@ import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { CliContext } from "../context.ts";
 import type { Output } from "../terminal/input_output.ts";
 import { configuredPlugins } from "./configured_plugins.ts";
+import { failIfProcessEnds } from "./early_end.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
+import { failureJson } from "../report/json/standard_error_json.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
 
 /** The command that lists plugins, and therefore looks at them even if none is enabled. */
@@ -52,6 +54,7 @@ export async function withPlugins<Result>(
   using _strays = catchStrayErrors((stack) => plugins.ownerOfStray(stack), (plugin, { message }) => {
     voice.warn(`The plugin "${plugin}" failed where nothing waits for it: ${message}`);
   });
+  using _end = failIfProcessEnds((error) => voice.lastWord(error));
   await plugins.activate(signal);
   try {
     return await work({
@@ -99,6 +102,12 @@ class Voice {
       warn,
       error: warn,
     };
+  }
+
+  /** Says why the process ends, which waits for nothing any more. */
+  lastWord(error: AgentError): void {
+    const line = this.#speech.json ? JSON.stringify(failureJson(error)) : `agent: ${error.message}`;
+    Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
   }
 
   /** Resolves when all was written. */

@@ -1,12 +1,9 @@
 /** What the configuration says of plugins. It is asked before the command line is parsed: plugins add commands to it. */
 import { AgentError } from "../../base/errors.ts";
-import { findConfiguration, ownConfigurationFolder } from "../../config/find_configuration.ts";
+import { findConfiguration } from "../../config/find_configuration.ts";
 import { type Selection, selectProfile } from "../../config/selection.ts";
-import type { PluginsOptions } from "../../library/plugins/plugins.ts";
+import { type PluginSetup, pluginSetup } from "../../library/plugins/plugin_setup.ts";
 import type { CliContext } from "../context.ts";
-
-/** Which plugins are enabled, where they are, and what they see of the configuration. */
-type ConfiguredPlugins = Pick<PluginsOptions, "place" | "enabled" | "conf" | "settings">;
 
 /** Words that ask for help, which is shown although the configuration is wrong. */
 const HELP = ["help", "--help", "-h"];
@@ -15,25 +12,10 @@ const HELP = ["help", "--help", "-h"];
 export async function configuredPlugins(
   args: readonly string[],
   context: CliContext,
-): Promise<ConfiguredPlugins | undefined> {
+): Promise<PluginSetup | undefined> {
   const { configurationMachine: machine, env, version } = context;
   if (machine === undefined) return undefined;
-  const selection = await selectionFor(args, context);
-  const { directory, enabled, settings } = selection?.plugins ?? { directory: null, enabled: [], settings: {} };
-  const own = ownConfigurationFolder({ env });
-  return {
-    place: {
-      directory: directory ?? (own === undefined ? null : `${own}/plugins`),
-      runsTypeScript: version.form === "source",
-      async trustedPath(path, kind) {
-        const { trustedPath } = await import("../../config/trusted_file.ts");
-        return await trustedPath(path, { what: kind === "file" ? "plugin" : "directory of plugins", kind }, machine);
-      },
-    },
-    enabled,
-    conf: selection?.conf ?? {},
-    settings,
-  };
+  return pluginSetup(await selectionFor(args, context), { ...machine, env, form: version.form });
 }
 
 /** The file with its profile; undefined if there is none, or if it is wrong and only help is asked for. */

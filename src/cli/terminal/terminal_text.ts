@@ -90,9 +90,13 @@ const MOST_PATH_COLUMNS = 200;
 /** An absolute path in quotes, or anything without a space: a command line in quotes stays whole, to be copied. */
 const LONG_PATH = new RegExp(`(?<=")/[^"]{${MOST_PATH_COLUMNS},}(?=")|[^\\s"]{${MOST_PATH_COLUMNS},}`, "gu");
 
+/** More than any message of this program has. A plugin may say anything, and expressions as above fail for megabytes. */
+const MOST_MESSAGE_CHARACTERS = 64 * 1024;
+
 /** Shortens long paths in a message in the middle. A path may have thousands of bytes, and would hide what is said of it. */
 export function shortenPaths(message: string): string {
   if (message.length < MOST_PATH_COLUMNS) return message;
+  if (message.length > MOST_MESSAGE_CHARACTERS) return shortenPaths(message.slice(0, MOST_MESSAGE_CHARACTERS));
   return message.replace(LONG_PATH, (path) => shortenName(printable(path), MOST_PATH_COLUMNS));
 }
 

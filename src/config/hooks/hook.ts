@@ -30,6 +30,8 @@ export interface HookMachine<Event extends HookEvent = HookEvent> {
   readonly say: (lines: Uint8Array) => Promise<void>;
   /** How to reach servers. Only called for hooks with a URL. */
   readonly network: () => Promise<NetworkOptions>;
+  /** Has this called if the process ends before its time, until the result is disposed of. */
+  readonly beforeProcessEnds: (over: () => void) => Disposable;
   /** Aborted when this process is about to end; absent if it waits for hooks. */
   readonly ending?: AbortSignal;
   /** An event as a value for JSON. */

@@ -10,7 +10,7 @@ import type { HookEvent, HookMachine } from "./hook.ts";
 const WRAPPER = 'exec sh -c "$1" >&2';
 
 /** What commands need. */
-type Commands = Pick<HookMachine, "environment" | "secretVariables" | "say">;
+type Commands = Pick<HookMachine, "environment" | "secretVariables" | "say" | "beforeProcessEnds">;
 
 /** Which command, what it is called, and what it reads. */
 interface CommandRequest {
@@ -31,6 +31,7 @@ export async function runHookCommand(request: CommandRequest, machine: Commands)
   const { signal } = request;
   signal.throwIfAborted();
   const child = start(request, machine);
+  using _ending = machine.beforeProcessEnds(() => child.kill());
   const stopped = Promise.withResolvers<never>();
   stopped.promise.catch(() => {});
   using _stopping = onAbort(signal, () => void child.stop().then(() => stopped.reject(signal.reason)));

@@ -3,7 +3,7 @@ import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import type { HookSettings } from "../configuration.ts";
-import { HOOK_EVENTS } from "./hook_events.ts";
+import { EVENT_NAMES } from "../event_names.ts";
 import type { TableReader } from "./table_reader.ts";
 
 /** How long a hook may take if it does not say. */
@@ -48,8 +48,8 @@ function eventsOf(table: TableReader): readonly string[] | undefined {
 }
 
 function checkEvent(name: string): string {
-  if (HOOK_EVENTS.includes(name)) return name;
-  const hint = didYouMean(name, HOOK_EVENTS) || `; the events are ${HOOK_EVENTS.join(", ")}`;
+  if (EVENT_NAMES.some((known) => known === name)) return name;
+  const hint = didYouMean(name, EVENT_NAMES) || `; the events are ${EVENT_NAMES.join(", ")}`;
   throw new UsageError(`there is no event "${name}"${hint}`);
 }
 

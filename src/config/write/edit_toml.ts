@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type AST, getStaticTOMLValue, ParseError, parseTOML } from "toml-eslint-parser";
 import { UsageError } from "../../base/errors.ts";
+import { valueText } from "./toml_text.ts";
 
 /** A value that can be set. */
 export type TomlSetting = string | number | boolean | readonly string[];
@@ -44,8 +45,7 @@ function attempt(text: string, change: TomlChange): string | undefined {
 
 /** `key = value` as a line. */
 function lineOf([key, value]: readonly [string, TomlSetting]): string {
-  // Such a value in JSON is one in TOML, except for this character.
-  return `${key} = ${JSON.stringify(value).replaceAll("\x7f", "\\u007f")}`;
+  return `${key} = ${valueText(value)}`;
 }
 
 function withKey(text: string, key: string, value: TomlSetting): string {

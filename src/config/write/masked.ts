@@ -8,7 +8,8 @@ import { PASSWORD_COMMAND_KEY, SECRET_KEYS } from "../secret_references.ts";
 const MASK = "***";
 
 /** Keys whose values plugins and stores keep to themselves. */
-const SECRET_NAME = /pass(?:word|phrase)?$|secret|token|credential|api[-_]?key|private[-_]?key/i;
+const SECRET_NAME =
+  /pass(?:word|wd|phrase)?s?$|pwd$|secret|token|credential|cookie|auth(?:orization)?$|(?:api|access|private)[-_]?key/i;
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -47,12 +48,13 @@ function maskedPlugins(plugins: unknown): unknown {
   return Object.fromEntries(Object.entries(plugins).map(([name, value]) => [name, maskedSetting(name, value)]));
 }
 
-/** A setting of a plugin: by its name alone, nobody here knows what it means. */
-function maskedSetting(key: string, value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item) => maskedSetting(key, item));
+/** A setting of a plugin: by its name alone, nobody here knows what it means. A secret one hides all that is in it. */
+function maskedSetting(key: string, value: unknown, isSecret = false): unknown {
+  const hidden = isSecret || SECRET_NAME.test(key);
+  if (Array.isArray(value)) return value.map((item) => maskedSetting(key, item, hidden));
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, maskedSetting(name, inner)]));
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, maskedSetting(name, inner, hidden)]));
   }
-  if (SECRET_NAME.test(key)) return MASK;
+  if (hidden) return MASK;
   return typeof value === "string" ? maskedAddress(value) : value;
 }

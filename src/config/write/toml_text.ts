@@ -38,7 +38,8 @@ function keyText(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : text(key);
 }
 
-function valueText(value: unknown): string {
+/** A value as it stands behind the equals sign. */
+export function valueText(value: unknown): string {
   if (typeof value === "string") return text(value);
   if (typeof value === "number") return numberText(value);
   if (Array.isArray(value)) return `[${value.map(valueText).join(", ")}]`;

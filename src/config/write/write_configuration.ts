@@ -62,7 +62,8 @@ async function keepCopy(path: string, machine: WritingMachine): Promise<string |
   return copy;
 }
 
-async function contentOf(path: string): Promise<string | undefined> {
+/** What a file says; undefined if it is not there. Throws the system's errors. */
+export async function contentOf(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {

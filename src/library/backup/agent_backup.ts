@@ -3,7 +3,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { RunType } from "../../base/run_type.ts";
 import type { CompressionLevel } from "../../codec/compression.ts";
 import { parseNewSeries } from "../../format/manifest/series.ts";
-import type { GuardChoice } from "../../guard/guard.ts";
+import { type GuardChoice, parseGuardChoice } from "../../guard/guard.ts";
 import { put, type PutProgress, type PutRequest, type PutResult } from "../../ops/put.ts";
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { LevelRules } from "../../policy/level/level.ts";
@@ -38,8 +38,8 @@ export interface BackupOptions extends CallOptions {
   readonly minOfParent?: MinOfParent;
   /** The name of a single stream's file in the backup; `data` by default. */
   readonly fileName?: string;
-  /** Who judges whether streams are whole; `auto` by default. */
-  readonly guard?: GuardChoice;
+  /** Who judges whether streams are whole; `auto` by default. The guard of a plugin is given by its name. */
+  readonly guard?: GuardChoice | (string & Record<never, never>);
   /** Which files of directories, and how they are looked at. */
   readonly files?: FilesOptions;
   /** How many streams are read side by side; 1 by default. */
@@ -59,9 +59,14 @@ export async function makeBackup(
   options: BackupOptions & { readonly also?: RepositoryAccess | undefined },
   { parts, session, signal }: ActionTools,
 ): Promise<PutResult> {
-  const { access, world, engines, own } = parts;
+  const { access, world, engines, own, plugins } = parts;
   const request = requestOf(series, options, parts);
-  const { input, notes } = await openSource(source, options, { engines, own, version: world.programVersion });
+  const guard = typeof options.guard === "string" ? parseGuardChoice(options.guard, plugins.guards) : options.guard;
+  const { input, notes } = await openSource(source, { ...options, guard }, {
+    engines,
+    own,
+    version: world.programVersion,
+  });
   const { onProgress, onStderr, isDry = false } = options;
   const result = await put(access, { ...request, input }, {
     world,
@@ -80,7 +85,8 @@ function requestOf(
   parts: AgentParts,
 ): Omit<PutRequest, "input"> {
   const { usual } = parts;
-  const { host = usual.backup.host ?? parts.host, minOfParent, levelRules, isStrict, jobs } = options;
+  const { host = usual.backup.host ?? parts.host, levelRules, jobs } = options;
+  const { minOfParent = usual.backup.minOfParent, isStrict = usual.backup.isStrict } = options;
   if (host === "") throw new UsageError("Not a host: the name is empty; name the host that the backup belongs to");
   return {
     series: parseNewSeries(series),
@@ -91,7 +97,7 @@ function requestOf(
     compression: options.compression ?? usual.backup.compression ?? "auto",
     chunkAverage: options.chunkAverage,
     allowEmpty: options.allowEmpty ?? false,
-    minSize: options.minSize ?? 0,
+    minSize: options.minSize ?? usual.backup.minSize ?? 0,
     also: options.also,
     ...levelRules && { levelRules },
     ...minOfParent !== undefined && { minOfParent },

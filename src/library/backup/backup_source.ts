@@ -86,6 +86,7 @@ export async function openSource(
     return await filesInput([source], options, own);
   }
   if (Array.isArray(source)) return await filesInput(source, options, own);
+  if (!isObject(source)) throw new UsageError(`There is nothing to back up in a source of the type ${typeof source}`);
   if ("driver" in source) return { input: { driven: source }, notes: [] };
   const streams = "streams" in source
     ? Object.entries(source.streams).map(([name, input]) => namedStream(parseStreamPath(name), input, options))
@@ -152,6 +153,10 @@ interface StreamOptions extends Pick<SourceOptions, "onStderr"> {
 
 function sourceOf(input: StreamInput, options: StreamOptions): JudgedSource {
   if (input instanceof Uint8Array) return sourceOfStream(ReadableStream.from([input]));
+  if (!isObject(input)) throw new UsageError(`There is nothing to back up in a stream of the type ${typeof input}`);
+  if (input instanceof ReadableStream && input.locked) {
+    throw new UsageError(`The stream "${options.stream}" is locked: release its reader`);
+  }
   if (input instanceof ReadableStream || Symbol.asyncIterator in input) return sourceOfStream(input);
   if ("shell" in input) return deferredSource(() => shellSource(input.shell, options));
   if ("command" in input) {
@@ -163,4 +168,9 @@ function sourceOf(input: StreamInput, options: StreamOptions): JudgedSource {
   throw new UsageError(
     "Nothing that can be backed up: give a path, a stream, bytes, a command or the URL of an engine",
   );
+}
+
+/** Programs in JavaScript may pass anything. */
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

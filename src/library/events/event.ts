@@ -1,19 +1,7 @@
-/** The events of an agent: their names, and what a handler gets. After bakthat's signals, which people scripted with. */
+/** The events of an agent: what a handler gets. After bakthat's signals, which people scripted with. */
 import type { Backup } from "../../backup/backup.ts";
 import type { AgentError } from "../../base/errors.ts";
-
-/** What an agent does to backups. Each action has an event before it and one after it. */
-export const ACTIONS = ["Backup", "Restore", "Delete", "DeleteOlderThan", "RotateBackups"] as const;
-/** One of these actions. */
-export type Action = (typeof ACTIONS)[number];
-
-/** The name of an event. */
-export type EventName = `before${Action}` | `on${Action}` | "onError";
-/** All names of events. */
-export const EVENT_NAMES: readonly EventName[] = [
-  ...ACTIONS.flatMap((action) => [`before${action}`, `on${action}`] as const),
-  "onError",
-];
+import type { EventName } from "../../config/event_names.ts";
 
 /** What came of an action: one backup, or those that were removed, maybe none. */
 export type EventResult = Backup | readonly Backup[];

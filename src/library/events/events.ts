@@ -5,14 +5,8 @@ import { AgentError, messageOf, UsageError, VetoError } from "../../base/errors.
 import { formatDuration } from "../../base/text/duration.ts";
 import { didYouMean } from "../../base/text/nearest_name.ts";
 import { withinTime } from "../../base/time_limit.ts";
-import {
-  type Action,
-  type AgentEvent,
-  EVENT_NAMES,
-  type EventHandler,
-  type EventName,
-  type EventResult,
-} from "./event.ts";
+import { type Action, EVENT_NAMES, type EventName } from "../../config/event_names.ts";
+import type { AgentEvent, EventHandler, EventResult } from "./event.ts";
 
 /** How long a handler may take by default. */
 const HANDLER_MS = 60_000;

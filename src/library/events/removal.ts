@@ -2,7 +2,8 @@
 import type { Forgotten, RetentionRequest } from "../../ops/forget.ts";
 import { parseSelector } from "../../backup/naming/selector.ts";
 import { isOfRestoreTests } from "../../format/manifest/series.ts";
-import type { Action, EventResult } from "./event.ts";
+import type { Action } from "../../config/event_names.ts";
+import type { EventResult } from "./event.ts";
 
 /** The action of a removal, and its series: that of all named backups, or null. */
 export function removalOf(request: RetentionRequest): { readonly action: Action; readonly series: string | null } {

@@ -2,7 +2,8 @@
 import type { HookSettings } from "../../config/configuration.ts";
 import type { HookMachine } from "../../config/hooks/hook.ts";
 import { hookHandler } from "../../config/hooks/hook_handler.ts";
-import type { AgentEvent, EventName } from "./event.ts";
+import type { EventName } from "../../config/event_names.ts";
+import type { AgentEvent } from "./event.ts";
 import { eventJson } from "./event_json.ts";
 import type { Events } from "./events.ts";
 
@@ -16,13 +17,14 @@ const ENDING_MS = 10_000;
 export function subscribeHooks(
   events: Events,
   hooks: readonly Pick<HookSettings, "name" | "events" | "run" | "timeoutMs">[],
-  machine: Omit<HookMachine, "toJson">,
+  outside: Omit<HookMachine, "toJson">,
 ): AsyncDisposable {
   const running = new Set<Promise<void>>();
+  const machine: HookMachine<AgentEvent> = { ...outside, toJson: eventJson };
   const undo = hooks.flatMap((hook) => {
-    const handle = hookHandler<AgentEvent>(hook, { ...machine, toJson: eventJson });
-    const options = { name: `the hook "${hook.name}"`, timeoutMs: hook.timeoutMs + ENDING_MS };
-    return hook.events.map((event) => events.on(event as EventName, (told) => tracked(handle(told), running), options));
+    const handle = hookHandler(hook, machine);
+    const how = { name: `the hook "${hook.name}"`, timeoutMs: hook.timeoutMs + ENDING_MS };
+    return hook.events.map((event) => events.on(event as EventName, (told) => tracked(handle(told), running), how));
   });
   return {
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,7 @@
 /** An action that is told if anybody subscribed. Unless somebody did, the code of events is not even loaded. */
 import { uuid4 } from "../../base/uuid.ts";
-import type { Action, EventResult } from "./event.ts";
+import type { Action } from "../../config/event_names.ts";
+import type { EventResult } from "./event.ts";
 import type { ActionSession, Events } from "./events.ts";
 
 /** What surrounds it. */

@@ -1,7 +1,8 @@
 /** The calls of an agent that are under way: what stops them, and who hears of them. */
 import { InterruptedError, UsageError } from "../../base/errors.ts";
 import type { Password } from "../../crypto/kdf.ts";
-import type { Action, EventResult } from "../events/event.ts";
+import type { Action } from "../../config/event_names.ts";
+import type { EventResult } from "../events/event.ts";
 import type { ActionSession } from "../events/events.ts";
 import { unheardSession } from "../events/told_action.ts";
 import type { AgentParts } from "./agent_parts.ts";

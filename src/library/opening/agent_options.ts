@@ -6,6 +6,7 @@ import type { World } from "../../ops/access.ts";
 import type { NetworkOptions } from "../../store/http/client.ts";
 import type { Retry } from "../../store/retry.ts";
 import type { StoreRegistry } from "../../store/store_urls.ts";
+import type { PluginLogLine } from "../plugins/agent_plugins.ts";
 
 /** Where the repository is, and how it is opened. Everything but the repository and its password has a default. */
 export interface AgentOptions {
@@ -23,6 +24,8 @@ export interface AgentOptions {
   readonly profile?: string;
   /** Receives what hooks of that file print, in whole lines. */
   readonly onHookOutput?: (lines: Uint8Array) => void | Promise<void>;
+  /** Receives what plugins write. Without it, their warnings and errors are problems, and nobody hears the rest. */
+  readonly onPluginLog?: (line: PluginLogLine) => void;
   /** The password: bytes, or a text that stands for its bytes in UTF-8. One of the three ways must be given. */
   readonly password?: Password;
   /** A file that holds the password. */

@@ -5,6 +5,7 @@ import type { EngineRegistry } from "../../engine/engine_urls.ts";
 import type { RepositoryAccess, World } from "../../ops/access.ts";
 import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { Events } from "../events/events.ts";
+import type { AgentPlugins } from "../plugins/agent_plugins.ts";
 import type { UsualOptions } from "./usual_options.ts";
 
 /** An agent's repository, and everything that its methods need besides. */
@@ -14,6 +15,7 @@ export interface AgentParts {
   readonly events: Events;
   readonly engines: EngineRegistry;
   readonly stores: StoreRegistry;
+  readonly plugins: AgentPlugins;
   /** What client programs of databases are started with. */
   readonly machine: ClientMachine;
   /** Opens the repository with another password from here on. */

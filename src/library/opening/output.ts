@@ -1,5 +1,6 @@
 /** Where a program wants bytes: a file, a web stream, or a sink. */
 import type { StreamSink } from "../../base/byte_source.ts";
+import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
 import { openOutputFile } from "../../ops/restore/output_file.ts";
 
 /** A path of a file, a web stream, or a sink. */
@@ -38,14 +39,25 @@ async function intoStream<T>(
   stream: WritableStream<Uint8Array>,
   write: (sink: StreamSink) => Promise<T>,
 ): Promise<T> {
+  if (stream.locked) throw new UsageError("The stream is locked: release its writer");
   const writer = stream.getWriter();
   try {
     // The bytes are a view of memory that is used again, and the stream may keep them for longer.
-    const result = await write({ write: (bytes) => writer.write(bytes.slice()) });
-    await writer.close();
+    const result = await write({ write: (bytes) => ofStream(writer.write(bytes.slice())) });
+    await ofStream(writer.close());
     return result;
   } catch (error) {
     await writer.abort(error).catch(() => {});
     throw error;
+  }
+}
+
+/** Throws an error of the library's for what the stream of a program fails with. */
+async function ofStream(call: Promise<void>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof AgentError) throw error;
+    throw new AgentError(`Cannot write to the stream: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -1,11 +1,13 @@
 /** What a configuration file says of all backups and rotations, where the program says nothing. */
 import { UsageError } from "../../base/errors.ts";
 import { parseRunType, type RunType } from "../../base/run_type.ts";
+import { parseSize } from "../../base/text/size.ts";
 import { COMPRESSION_LEVELS, type CompressionLevel } from "../../codec/compression.ts";
 import type { SettingValue } from "../../config/configuration.ts";
 import { layersFor, type Selection } from "../../config/selection.ts";
 import { parseCount, parseWeekDay } from "../../policy/retention/parse_retention.ts";
 import type { Rotation } from "../../policy/retention/retention_rotation.ts";
+import { type MinOfParent, parseMinOfParent } from "../../policy/shrinkage.ts";
 
 /** What is usual for backups. */
 interface UsualBackup {
@@ -13,6 +15,9 @@ interface UsualBackup {
   readonly host?: string;
   readonly runType?: RunType;
   readonly compression?: CompressionLevel;
+  readonly isStrict?: boolean;
+  readonly minSize?: number;
+  readonly minOfParent?: MinOfParent;
 }
 
 /** What is usual, as far as the file says. */
@@ -41,6 +46,17 @@ function usualBackup(value: LookUp): UsualBackup {
     ...host !== undefined && { host: String(host) },
     ...runType !== undefined && { runType: parseRunType(String(runType)) },
     ...compression !== undefined && { compression: parseCompression(String(compression)) },
+    ...usualDemands(value),
+  };
+}
+
+/** What a backup has to fulfil: a program must not commit what the command line would refuse. */
+function usualDemands(value: LookUp): Pick<UsualBackup, "isStrict" | "minSize" | "minOfParent"> {
+  const [strict, minSize, minOfParent] = [value("strict"), value("min-size"), value("min-of-parent")];
+  return {
+    ...strict !== undefined && { isStrict: strict === true },
+    ...minSize !== undefined && { minSize: parseSize(String(minSize)) },
+    ...minOfParent !== undefined && { minOfParent: parseMinOfParent(String(minOfParent)) },
   };
 }
 

@@ -5,7 +5,8 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { CustomJudge } from "../../guard/guard.ts";
 import type { StoreFactory } from "../../store/store_urls.ts";
-import type { EventHandler, EventName } from "../events/event.ts";
+import type { EventName } from "../../config/event_names.ts";
+import type { EventHandler } from "../events/event.ts";
 import type { PluginCommand } from "./plugin_command.ts";
 import type { PluginLibrary } from "./plugin_library.ts";
 

@@ -14,8 +14,8 @@ export interface PluginPlace {
   readonly trustedPath: (path: string, kind: "file" | "folder") => Promise<string>;
 }
 
-/** A plugin and its file. */
-interface LoadedPlugin {
+/** A plugin, and what it says of itself. */
+export interface LoadedPlugin {
   readonly plugin: Plugin;
   readonly version: string | null;
 }
@@ -81,11 +81,14 @@ export async function loadPlugin(file: string): Promise<LoadedPlugin> {
   return pluginOf(exported);
 }
 
-/** The plugin that a module exports: an object, or what a class makes. */
-function pluginOf(exported: unknown): LoadedPlugin {
+/**
+ * The plugin that a module exports: an object, or what a class makes. Throws an error whose message says what is wrong
+ * with `what` it is.
+ */
+export function pluginOf(exported: unknown, what = "its default export"): LoadedPlugin {
   const plugin = isPluginClass(exported) ? make(exported) : exported;
   if (!isObject(plugin) || typeof plugin.activate !== "function") {
-    throw new UsageError(`its default export is ${nameOf(exported)}, not a class or an object with activate()`);
+    throw new UsageError(`${what} is ${nameOf(exported)}, not a class or an object with activate()`);
   }
   const { deactivate, version = isObject(exported) ? exported.version : undefined } = plugin;
   if (deactivate !== undefined && typeof deactivate !== "function") {

@@ -11,7 +11,15 @@ import { overNetwork } from "../../store/built_in.ts";
 import type { StoreFactory, StoreRegistry } from "../../store/store_urls.ts";
 import type { Events } from "../events/events.ts";
 import type { Plugin, PluginContext, PluginEvents, PluginLog } from "./plugin.ts";
-import { findPlugin, listPluginFiles, loadPlugin, type PluginPlace, trustPlugin } from "./plugin_files.ts";
+import {
+  findPlugin,
+  listPluginFiles,
+  type LoadedPlugin,
+  loadPlugin,
+  pluginOf,
+  type PluginPlace,
+  trustPlugin,
+} from "./plugin_files.ts";
 import { PLUGIN_LIBRARY } from "./plugin_library.ts";
 import {
   type RegisteredCommand,
@@ -65,6 +73,8 @@ export interface PluginRow {
 /** A plugin that was to be activated. */
 interface Activation {
   readonly name: string;
+  /** What it sees as its own settings. */
+  readonly settings: Readonly<Record<string, unknown>>;
   origin: string | null;
   version: string | null;
   /** Absent unless it is active. */
@@ -104,15 +114,21 @@ export class Plugins {
     return this.#registrations.guards;
   }
 
-  /** Adds the engines of the active plugins, and tells for an unknown one which plugin may be the reason. */
-  addEngines(registry: EngineRegistry): void {
-    for (const [scheme, engine] of this.#registrations.engines) registry.register(scheme, engine);
+  /**
+   * Adds the engines of the active plugins, or of one of them, and tells for an unknown one which plugin may be the
+   * reason.
+   */
+  addEngines(registry: EngineRegistry, plugin?: string): void {
+    for (const [scheme, engine] of this.#registrations.engines(plugin)) registry.register(scheme, engine);
     registry.onUnknown = (scheme, error) => this.explain("engine", scheme, error);
   }
 
-  /** Adds the stores of the active plugins, and tells for an unknown one which plugin may be the reason. */
-  addStores(registry: StoreRegistry): void {
-    for (const [scheme, store] of this.#registrations.stores) {
+  /**
+   * Adds the stores of the active plugins, or of one of them, and tells for an unknown one which plugin may be the
+   * reason.
+   */
+  addStores(registry: StoreRegistry, plugin?: string): void {
+    for (const [scheme, store] of this.#registrations.stores(plugin)) {
       registry.register(scheme, openingOf(store), { isRemote: store.isRemote ?? false });
     }
     registry.onUnknown = (scheme, error) => this.explain("store", scheme, error);
@@ -134,7 +150,7 @@ export class Plugins {
       return { name, origin, version, reason, state: reason === null ? "enabled" : "faulty" } satisfies PluginRow;
     });
     const files = await listPluginFiles(this.#options.place);
-    const others = [...files].filter(([name]) => !this.#options.enabled.includes(name)).sort();
+    const others = [...files].filter(([name]) => this.#find(name) === undefined).sort();
     return [
       ...rows,
       ...others.map(([name, [origin]]): PluginRow => {
@@ -146,11 +162,24 @@ export class Plugins {
   /** Activates those that are enabled. Throws `InterruptedError` if the signal is aborted meanwhile. */
   async activate(signal: AbortSignal): Promise<void> {
     try {
-      for (const name of this.#options.enabled) await this.#activateOne(name, signal);
+      for (const name of this.#options.enabled) await this.#activateEnabled(name, signal);
     } catch (error) {
       await this.deactivate();
       throw error;
     }
+  }
+
+  /**
+   * Activates a class or an object that the program itself has. Throws `UsageError` for a name that another plugin has,
+   * `AgentError` for a plugin that is faulty, and `InterruptedError` if the signal is aborted meanwhile.
+   */
+  async use(
+    plugin: unknown,
+    { name, settings = {} }: { readonly name: string; readonly settings?: Readonly<Record<string, unknown>> },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#find(name) !== undefined) throw new UsageError(`There is a plugin "${name}" already: use another name`);
+    await this.#activateOne({ name, settings }, () => Promise.resolve(pluginOf(plugin, "what is given")), signal);
   }
 
   /**
@@ -162,8 +191,27 @@ export class Plugins {
     return owner === undefined || this.#registrations.handlesData(owner.name) ? undefined : owner.name;
   }
 
-  async #activateOne(name: string, signal: AbortSignal): Promise<void> {
-    const activation: Activation = { name, origin: null, version: null, reason: null, undo: [] };
+  #find(name: string): Activation | undefined {
+    return this.#activations.find((activation) => activation.name === name);
+  }
+
+  async #activateEnabled(name: string, signal: AbortSignal): Promise<void> {
+    const { settings: all, onProblem } = this.#options;
+    const settings = Object.hasOwn(all, name) ? all[name]! : {};
+    try {
+      await this.#activateOne({ name, settings }, (activation) => this.#load(activation), signal);
+    } catch (error) {
+      if (!(error instanceof AgentError) || signal.aborted) throw error;
+      onProblem(error);
+    }
+  }
+
+  async #activateOne(
+    { name, settings }: Pick<Activation, "name" | "settings">,
+    load: (activation: Activation) => Promise<LoadedPlugin>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const activation: Activation = { name, settings, origin: null, version: null, reason: null, undo: [] };
     this.#activations.push(activation);
     const late = new AgentError(`it was not ready within ${formatDuration(ACTIVATE_MS)}`);
     try {
@@ -172,7 +220,7 @@ export class Plugins {
         const interrupted = Promise.withResolvers<never>();
         interrupted.promise.catch(() => {});
         using _stopping = onAbort(signal, () => interrupted.reject(interruption(signal)));
-        const work = this.#start(activation, ending);
+        const work = this.#start(activation, load, ending);
         work.catch(() => {}); // Nobody is left to hear of its failure once its time is over.
         await Promise.race([work, interrupted.promise]);
       });
@@ -180,7 +228,7 @@ export class Plugins {
       this.#giveUp(activation, messageOf(error));
       if (signal.aborted) throw interruption(signal);
       const message = `The plugin "${name}" is faulty and does nothing: ${activation.reason}`;
-      this.#options.onProblem(new AgentError(message, { cause: error }));
+      throw new AgentError(message, { cause: error });
     }
   }
 
@@ -201,11 +249,19 @@ export class Plugins {
     }
   }
 
-  async #start(activation: Activation, signal: AbortSignal): Promise<void> {
+  async #load(activation: Activation): Promise<LoadedPlugin> {
     const { place } = this.#options;
     activation.origin = await findPlugin(activation.name, place);
     activation.origin = await trustPlugin(activation.origin, place);
-    const { plugin, version } = await loadPlugin(activation.origin);
+    return await loadPlugin(activation.origin);
+  }
+
+  async #start(
+    activation: Activation,
+    load: (activation: Activation) => Promise<LoadedPlugin>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { plugin, version } = await load(activation);
     activation.version = version;
     const opening = new PluginOpening(activation.name, this.#registrations, signal);
     try {
@@ -227,12 +283,12 @@ export class Plugins {
   }
 
   #contextOf(activation: Activation, opening: PluginOpening, signal: AbortSignal): PluginContext {
-    const { conf, settings, logFor } = this.#options;
-    const { name } = activation;
+    const { conf, logFor } = this.#options;
+    const { name, settings } = activation;
     return Object.freeze<PluginContext>({
       name,
       conf,
-      settings: Object.hasOwn(settings, name) ? settings[name]! : {},
+      settings,
       log: logFor(name),
       events: this.#eventsFor(activation),
       library: PLUGIN_LIBRARY,

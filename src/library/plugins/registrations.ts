@@ -108,14 +108,14 @@ export class Registrations {
     );
   }
 
-  /** The engines by scheme. */
-  get engines(): ReadonlyMap<string, Engine> {
-    return valuesOf(this.#found.engine);
+  /** The engines of all plugins, or of one, by scheme. */
+  engines(plugin?: string): ReadonlyMap<string, Engine> {
+    return valuesOf(this.#found.engine, plugin);
   }
 
-  /** The stores by scheme. */
-  get stores(): ReadonlyMap<string, RegisteredStore> {
-    return valuesOf(this.#found.store);
+  /** The stores of all plugins, or of one, by scheme. */
+  stores(plugin?: string): ReadonlyMap<string, RegisteredStore> {
+    return valuesOf(this.#found.store, plugin);
   }
 
   /** The guards. */
@@ -154,8 +154,9 @@ export class Registrations {
 
 const KINDS: readonly RegisteredKind[] = ["engine", "store", "guard", "command"];
 
-function valuesOf<Value>(found: ReadonlyMap<string, Registered<Value>>): ReadonlyMap<string, Value> {
-  return new Map([...found].map(([name, { value }]) => [name, value]));
+function valuesOf<Value>(found: ReadonlyMap<string, Registered<Value>>, owner?: string): ReadonlyMap<string, Value> {
+  const wanted = [...found].filter(([, { plugin }]) => owner === undefined || plugin === owner);
+  return new Map(wanted.map(([name, { value }]) => [name, value]));
 }
 
 function requireScheme(scheme: unknown): void {

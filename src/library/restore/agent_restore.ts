@@ -93,6 +93,9 @@ export async function restoreBackup(
   tools: ActionTools,
 ): Promise<RestoredBackup> {
   try {
+    if (options.to === undefined || options.to === null) {
+      throw new UsageError("There is no target: say where to restore");
+    }
     return await restoreFound(which, options, tools);
   } catch (error) {
     // Whoever reads the other end of a stream that was not even begun must not wait for ever.

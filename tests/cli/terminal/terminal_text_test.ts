@@ -161,6 +161,11 @@ Deno.test("a long path in a message gives way in the middle, and command lines t
   assert.equal(shortenPaths("short"), "short");
 });
 
+Deno.test("a message of megabytes is shortened, too", () => {
+  assert.equal(shortenPaths("x".repeat(10_000_000)), `${"x".repeat(100)}…${"x".repeat(99)}`);
+  assert.ok(shortenPaths("x ".repeat(5_000_000)).length < 100_000);
+});
+
 Deno.test("padding counts cells", () => {
   assert.equal(padToWidth("漢", 4, "left"), "漢  ");
   assert.equal(padToWidth("漢", 4, "right"), "  漢");

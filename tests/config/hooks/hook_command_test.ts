@@ -175,3 +175,23 @@ Deno.test("what a command leaves running goes on if it succeeded, and is ended i
     if (goesOn) Deno.kill(pids[0]!, "SIGKILL");
   }
 });
+
+Deno.test("a command that ignores SIGTERM is ended when the process ends before its time", async () => {
+  const { machine, pids, all } = withProcesses(1);
+  const atEnd: (() => void)[] = [];
+  const beforeProcessEnds = (over: () => void) => {
+    atEnd.push(over);
+    return { [Symbol.dispose]: () => void atEnd.pop() };
+  };
+  const running = hookHandler(hookOf({ command: "trap '' TERM; echo $$; while :; do sleep 1000; done" }), {
+    ...machine,
+    beforeProcessEnds,
+  })(eventOf());
+  running.catch(() => {});
+  await all;
+  ok(isThere(pids[0]!));
+  for (const over of atEnd) over();
+  await rejects(running, /was ended by SIGKILL/);
+  ok(!isThere(pids[0]!));
+  equal(atEnd.length, 0);
+});

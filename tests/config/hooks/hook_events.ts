@@ -36,6 +36,7 @@ export function testMachine(parts: Partial<HookMachine<ToldEvent>> = {}): TestMa
     secretVariables: [],
     say: (lines) => Promise.resolve(void (said += decoder.decode(lines, { stream: true }))),
     network: () => Promise.resolve({ userAgent: "agent/test" }),
+    beforeProcessEnds: () => ({ [Symbol.dispose]() {} }),
     toJson: ({ signal: _, ...event }) => event,
     ...parts,
     said: () => said,

@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Configuration } from "../../../src/config/configuration.ts";
-import { HOOK_EVENTS } from "../../../src/config/parse/hook_events.ts";
 import { parseConfiguration } from "../../../src/config/parse/parse_configuration.ts";
 import { ConfigurationError } from "../../../src/config/problems.ts";
-import { EVENT_NAMES } from "../../../src/library/events/event.ts";
 
 const FULL = `
 version = 1
@@ -122,6 +120,7 @@ const MISTAKES: readonly (readonly [what: string, text: string, line: number, me
   ["a repository without url", "\n[repositories.a]", 2, /There is no "url" in \[repositories\.a\]/],
   ["a literal password", "[repositories.a]\nurl='/r'\npassword='hunter2'", 3, /a secret is never written/],
   ["a password in an address", "[repositories.a]\nurl='rest:https://u:hunter2@h/'", 2, /never written into this file/],
+  ["a password with a slash", "[repositories.a]\nurl='rest:https://u:hunt/er2@h/'", 2, /never written into this file/],
   ["a password in --also", "[defaults]\nalso='rest:https://u:hunter2@h/'", 2, /never written into this file/],
   ["two passwords", "[repositories.a]\nurl='/r'\npassword='env:X'\npassword-file='/p'", 4, /the same thing twice/],
   ["a relative path", "[repositories.a]\nurl='r'", 2, /not an absolute path/],
@@ -189,10 +188,6 @@ Deno.test("all mistakes are found at once, in the order of the file", () => {
   const error = mistakeIn("repositry = 1\n[rotation]\ndayz = 1\n[repositories.a]\nurl = 5");
   assert.deepEqual(error.problems.map(({ line }) => line), [1, 3, 5]);
   assert.match(error.message, /"agent config check" shows 2 more$/);
-});
-
-Deno.test("hooks know the events that the library has", () => {
-  assert.deepEqual(HOOK_EVENTS, EVENT_NAMES);
 });
 
 Deno.test("any text is parsed or refused with lines that it has", () => {

@@ -98,6 +98,13 @@ Deno.test("a password that an address has is masked", () => {
   });
 });
 
+Deno.test("all that is in a secret setting of a plugin is masked", () => {
+  const settings = { headers: { Authorization: "hunter2", Accept: "x" }, credentials: { a: ["hunter2"], b: 1 } };
+  assert.deepEqual(masked({ plugins: { webhook: settings } }), {
+    plugins: { webhook: { headers: { Authorization: "***", Accept: "x" }, credentials: { a: ["***"], b: "***" } } },
+  });
+});
+
 Deno.test("the example says nothing, and is accepted with all its settings", () => {
   assert.deepEqual(parseConfiguration(EXAMPLE, "agent.toml").raw, { version: 1 });
   const all = parseConfiguration(EXAMPLE.replaceAll(/^# (?=[a-z0-9-]+ = |\[)/gm, ""), "agent.toml");

@@ -181,3 +181,15 @@ Deno.test("the end of the agent stops what is under way, and refuses what comes 
   await stopped;
   await assert.rejects(agent.ls(), UsageError);
 });
+
+Deno.test("what is no source is refused by what it is, and so is a stream that somebody else reads", async () => {
+  await using agent = (await openTestAgent()).agent;
+  for (const source of [undefined, null, 5, { streams: { a: null } }]) {
+    await assert.rejects(agent.backup("s", source as never), UsageError);
+  }
+  const locked = new ReadableStream<Uint8Array>();
+  locked.getReader();
+  await assert.rejects(agent.backup("s", locked), (error: Error) => {
+    return error instanceof UsageError && error.message === 'The stream "data" is locked: release its reader';
+  });
+});

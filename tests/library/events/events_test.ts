@@ -8,7 +8,8 @@ import {
   UsageError,
   VetoError,
 } from "../../../src/base/errors.ts";
-import { type AgentEvent, EVENT_NAMES, type EventHandler, type EventName } from "../../../src/library/events/event.ts";
+import { EVENT_NAMES, type EventName } from "../../../src/config/event_names.ts";
+import type { AgentEvent, EventHandler } from "../../../src/library/events/event.ts";
 import { Events } from "../../../src/library/events/events.ts";
 import { backup } from "../../backup/backups.ts";
 import { fakeWorld } from "../../helpers/world.ts";

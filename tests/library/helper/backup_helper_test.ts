@@ -187,3 +187,10 @@ Deno.test("a password of the helper, or of a call, opens the repository in place
   await other.backup(bytesOf("x"), { guard: "none", password: "of the script" });
   assert.equal((await agent.ls("shop")).length, 2);
 });
+
+Deno.test("a directory that was removed meanwhile is named by what needs it", async () => {
+  await using agent = (await openTestAgent()).agent;
+  await using helper = new BackupHelper("shop", { agent });
+  await Deno.remove(helper.directory, { recursive: true });
+  await assert.rejects(helper.run("true"), /Cannot start "sh": there is no such directory as "/);
+});

@@ -74,6 +74,25 @@ password-file = "${directory.write("password", PASSWORD)}"
   assert.equal((await named.ls()).length, 1);
 });
 
+configuredTest("what the file demands of backups is demanded of those of a program", async (directory) => {
+  const config = directory.write(
+    "agent.toml",
+    `repository = "main"
+[repositories.main]
+url = "${directory.at("main")}"
+password-file = "${directory.write("password", PASSWORD)}"
+[defaults.put]
+min-size = "100"
+min-of-parent = "50%"
+`,
+  );
+  await using agent = await open({ config });
+  await assert.rejects(agent.backup("prod/shop", bytesOf("orders"), PLAIN), /at least 100/);
+  await agent.backup("prod/shop", bytesOf("x".repeat(1000)), PLAIN);
+  await assert.rejects(agent.backup("prod/shop", bytesOf("x".repeat(200)), PLAIN), /min-of-parent/);
+  await agent.backup("prod/shop", bytesOf("x".repeat(20)), { ...PLAIN, minSize: 0, minOfParent: "off" });
+});
+
 configuredTest("what the program says wins over the file", async (directory) => {
   const config = directory.write(
     "agent.toml",

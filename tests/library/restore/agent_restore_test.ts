@@ -152,6 +152,23 @@ Deno.test("a web stream fails for its reader if there is no such backup", async 
   await reading;
 });
 
+Deno.test("a web stream that fails, is closed or is locked fails the restore with an error of the library", async () => {
+  await using agent = (await openTestAgent()).agent;
+  await agent.backup("prod/a", bytesOf("a"), PLAIN);
+  const failing = new WritableStream({ write: () => Promise.reject(new Error("the disk is gone")) });
+  await assert.rejects(
+    agent.restore("prod/a", { to: failing }),
+    (error: Error) => error instanceof AgentError && error.message === "Cannot write to the stream: the disk is gone",
+  );
+  const closed = new WritableStream();
+  await closed.close();
+  await assert.rejects(agent.restore("prod/a", { to: closed }), (error: Error) => error instanceof AgentError);
+  const locked = new WritableStream();
+  locked.getWriter();
+  await assert.rejects(agent.restore("prod/a", { to: locked }), /The stream is locked/);
+  await assert.rejects(agent.restore("prod/a", {} as never), UsageError);
+});
+
 Deno.test("a signal stops a restore, and a stream that is cancelled ends its action", async () => {
   await using agent = (await openTestAgent()).agent;
   await agent.backup("prod/shop", noise(500_000, "long"), PLAIN);
