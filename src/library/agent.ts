@@ -1,4 +1,5 @@
 /** The library for programs: an agent knows a repository, and does in one call what a command does. */
+import { interruptible, onAbort } from "../base/abort.ts";
 import { type AgentError, UsageError } from "../base/errors.ts";
 import type { Backup } from "../backup/backup.ts";
 import type { ViewedEntry } from "../backup/trees/walk_view.ts";
@@ -413,14 +414,16 @@ export class Agent implements AsyncDisposable {
 
   /**
    * Serves the repositories of a folder over HTTP, to agents and to restic. The server ends with the agent, unless it is
-   * closed before. Throws what `startServer` throws.
+   * closed or its signal is aborted before. Throws what `startServer` throws.
    */
-  serve(options: ServeOptions): Promise<RunningServer> {
-    return this.#calls.run({ series: null }, async ({ world }) => {
-      const server = await serveRepositories(options, world);
-      this.#calls.atEnd(() => server.close());
-      return server;
-    });
+  serve(options: ServeOptions, { signal }: CallOptions = {}): Promise<RunningServer> {
+    return this.#calls.run({ series: null, signal }, ({ world }, stopping) =>
+      interruptible(stopping, async () => {
+        const server = await serveRepositories(options, world);
+        this.#calls.atEnd(() => server.close());
+        onAbort(stopping, () => void server.close());
+        return server;
+      }));
   }
 
   /** Stops what is under way, and waits for its end. Calls after that throw `UsageError`. */

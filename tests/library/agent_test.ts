@@ -202,6 +202,19 @@ Deno.test("a folder is served over HTTP until the agent ends", async () => {
   await assert.rejects(host.serve({ path: served }), UsageError);
 });
 
+Deno.test("a signal ends a server, and one that is aborted already lets none begin", async () => {
+  await using directory = new TestDirectory();
+  await using agent = (await openTestAgent()).agent;
+  const request = { path: directory.path, listen: "127.0.0.1:0", authentication: { method: "none" } } as const;
+  await assert.rejects(agent.serve(request, { signal: AbortSignal.abort() }), InterruptedError);
+  const stop = new AbortController();
+  const { url } = (await agent.serve(request, { signal: stop.signal })).places[0]!;
+  const answers = () => fetch(`${url}healthz`).then((answer) => answer.text()).then(() => true, () => false);
+  assert.ok(await answers());
+  stop.abort();
+  while (await answers()); // Nobody tells when it has ended.
+});
+
 Deno.test("what makes no sense to a server is refused", async () => {
   await using agent = (await openTestAgent()).agent;
   await assert.rejects(agent.serve({ path: "" }), UsageError);
