@@ -51,7 +51,7 @@ Deno.test("a hook runs at each of its events, until it is unsubscribed", async (
 Deno.test("a hook before an action stops it by failing; after it that is a problem, and nothing else", async () => {
   const before = scene({ beforeRotateBackups: "echo no; exit 1", onError: "cat" });
   await rejects(act(before.events), {
-    name: "AgentError",
+    name: "VetoError",
     message: 'The hook "notify" refused (beforeRotateBackups): its command exited with 1: no',
   });
   match(before.said(), /"error":\{"code":1,"kind":"failed","message":"The hook \\"notify\\" refused/);
