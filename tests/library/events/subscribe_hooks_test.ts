@@ -54,7 +54,7 @@ Deno.test("a hook before an action stops it by failing; after it that is a probl
     name: "VetoError",
     message: 'The hook "notify" refused (beforeRotateBackups): its command exited with 1: no',
   });
-  match(before.said(), /"error":\{"code":1,"kind":"failed","message":"The hook \\"notify\\" refused/);
+  match(before.said(), /"error":\{"code":1,"kind":"vetoed","message":"The hook \\"notify\\" refused/);
   await before.subscription[Symbol.asyncDispose]();
 
   const after = scene({ onRotateBackups: "echo no; exit 1" });
