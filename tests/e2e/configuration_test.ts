@@ -26,7 +26,7 @@ also = "away"
 tag = ["night"]
 
 [rotation]
-days = 0
+days = 1
 weeks = 0
 months = 0
 years = 0
@@ -68,6 +68,10 @@ trustedTest("a night by the configuration alone: two repositories, their passwor
   const passed = await box.ok(["put", "b", "-q", "--pass-secrets", ...command], { env });
   assert.match(passed, /^[0-9a-f]{64}\n$/);
   assert.equal(await box.ok(["get", "b", "-q"], { env }), "secret of main\n");
+  assert.match(
+    await box.ok(["config", "show", "--explain", "rotate"], { env }),
+    /^weeks +0 +defaults: \[rotation\], line 23$/m,
+  );
 });
 
 trustedTest("the working directory is not looked at", async () => {
