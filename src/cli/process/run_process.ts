@@ -30,9 +30,12 @@ export async function main(): Promise<never> {
   const line = terminal.isTerminal ? new TerminalLine(terminal, isInForeground) : undefined;
   const interrupt = interruptOnSignals(line);
   if (line !== undefined) clearBeforeStops(line);
-  const context = processContext(interrupt, terminal, line);
+  const warnings = new UnwaitedWrites();
+  const context = processContext(interrupt, { terminal, line, warnings });
   const args = await lookAround(context);
-  Deno.exit(typeof args === "number" ? args : await runCommandLine(args, context));
+  const exitCode = typeof args === "number" ? args : await runCommandLine(args, context);
+  await Promise.race([warnings.settled(), systemClock.sleep(LAST_WARNINGS_MS)]);
+  Deno.exit(exitCode);
 }
 
 /** The arguments. Reports what makes it impossible to run, and returns its exit code instead. */
@@ -47,7 +50,31 @@ async function lookAround(context: CliContext): Promise<readonly string[] | Exit
   }
 }
 
-function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLine | undefined): CliContext {
+/** How long the process waits for its last warnings to be written. Whoever reads them may have stopped reading. */
+const LAST_WARNINGS_MS = 1000;
+
+/** Writes that nothing waits for, until the process ends: a problem may be told at the very end. */
+class UnwaitedWrites {
+  readonly #writes = new Set<Promise<void>>();
+
+  add(write: Promise<void>): void {
+    const done = write.catch(() => {}).finally(() => this.#writes.delete(done));
+    this.#writes.add(done);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#writes);
+  }
+}
+
+/** What the context of this process is made of. */
+interface ProcessParts {
+  readonly terminal: Output;
+  readonly line: TerminalLine | undefined;
+  readonly warnings: UnwaitedWrites;
+}
+
+function processContext(interrupt: Interrupt, { terminal, line, warnings }: ProcessParts): CliContext {
   const version = versionInfo();
   const stderr = line?.guard(terminal, { ownLines: true }) ?? terminal;
   const json = asksForJson(Deno.args);
@@ -77,7 +104,9 @@ function processContext(interrupt: Interrupt, terminal: Output, line: TerminalLi
       randomBytes: systemRandomBytes,
       ...memoryBudget({ limitBytes: memoryLimit(), cores: navigator.hardwareConcurrency }),
       programVersion: `agent ${version.version}`,
-      onProblem: once(({ message }) => void writeWarning(message, { json: json || settings.isOn("json") }, stderr)),
+      onProblem: once(({ message }) => {
+        warnings.add(writeWarning(message, { json: json || settings.isOn("json") }, stderr));
+      }),
       ...isWatched && {
         onWait: (locked: LockedError) => settings.isOn("quiet") || void writeLine(stderr, waitingText(locked)),
       },
