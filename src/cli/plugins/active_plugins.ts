@@ -15,6 +15,7 @@ import { failIfProcessEnds } from "./early_end.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
 import { failureJson } from "../report/json/standard_error_json.ts";
 import { writeNote, writeWarning } from "../report/warning.ts";
+import { UnwaitedWrites } from "../terminal/unwaited_writes.ts";
 
 /** The command that lists plugins, and therefore looks at them even if none is enabled. */
 const PLUGINS = "plugins";
@@ -89,7 +90,7 @@ export async function withPlugins<Result>(
 class Voice {
   readonly #speech: Speech;
   readonly #stderr: Output;
-  #heard: Promise<unknown> = Promise.resolve();
+  readonly #writes = new UnwaitedWrites();
 
   constructor(speech: Speech, stderr: Output) {
     this.#speech = speech;
@@ -97,7 +98,7 @@ class Voice {
   }
 
   warn(message: string): void {
-    this.#say(writeWarning(message, this.#speech, this.#stderr));
+    this.#writes.add(writeWarning(message, this.#speech, this.#stderr));
   }
 
   /** The log of a plugin, with its name in front. */
@@ -105,7 +106,7 @@ class Voice {
     const { json, quiet } = this.#speech;
     const warn = (message: string) => this.warn(`${plugin}: ${message}`);
     return {
-      info: (message) => json || quiet ? undefined : this.#say(writeNote(`${plugin}: ${message}`, this.#stderr)),
+      info: (message) => json || quiet ? undefined : this.#writes.add(writeNote(`${plugin}: ${message}`, this.#stderr)),
       warn,
       error: warn,
     };
@@ -119,12 +120,7 @@ class Voice {
 
   /** Resolves when all was written. */
   async heard(): Promise<void> {
-    await this.#heard;
-  }
-
-  #say(writing: Promise<void>): void {
-    // Nobody can be told that standard error is gone.
-    this.#heard = Promise.allSettled([this.#heard, writing]);
+    await this.#writes.settled();
   }
 }
 

@@ -22,6 +22,7 @@ import { Environment } from "./secrets.ts";
 import { clearBeforeStops, type Interrupt, interruptOnSignals } from "./signals.ts";
 import { closedStreams, standardError, standardInput, standardOutput } from "../terminal/standard_streams.ts";
 import { TerminalLine } from "../terminal/terminal_line.ts";
+import { UnwaitedWrites } from "../terminal/unwaited_writes.ts";
 import { writeWarning } from "../report/warning.ts";
 
 /** Runs this process's command line and ends the process. */
@@ -52,20 +53,6 @@ async function lookAround(context: CliContext): Promise<readonly string[] | Exit
 
 /** How long the process waits for its last warnings to be written. Whoever reads them may have stopped reading. */
 const LAST_WARNINGS_MS = 1000;
-
-/** Writes that nothing waits for, until the process ends: a problem may be told at the very end. */
-class UnwaitedWrites {
-  readonly #writes = new Set<Promise<void>>();
-
-  add(write: Promise<void>): void {
-    const done = write.catch(() => {}).finally(() => this.#writes.delete(done));
-    this.#writes.add(done);
-  }
-
-  async settled(): Promise<void> {
-    await Promise.all(this.#writes);
-  }
-}
 
 /** What the context of this process is made of. */
 interface ProcessParts {
