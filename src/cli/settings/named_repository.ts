@@ -5,12 +5,10 @@
 import { UsageError } from "../../base/errors.ts";
 import { NAME, type RepositorySettings } from "../../config/configuration.ts";
 import { LOGIN_VARIABLES, S3_KEY_VARIABLES } from "../../config/credential_variables.ts";
+import { readSecret } from "../../config/read_secret.ts";
 import { type SecretKey, secretOf } from "../../config/secret_references.ts";
 import { refuseUnknownRepository } from "../../config/unknown_repository.ts";
 import type { CliContext } from "../context.ts";
-import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
-import { passwordOfCommand } from "../../password/password_command.ts";
-import { readNamedFile } from "../../password/named_file.ts";
 import { isSet, variableFor } from "./variables.ts";
 
 /** The option values that a repository's settings may replace. */
@@ -181,10 +179,7 @@ async function secretText(
   if (secret.kind === "command" && context.runsPasswordCommands === false) {
     throw new UsageError("No password command may be run here");
   }
-  const bytes = secret.kind === "env"
-    ? neededVariable(secret.name, repository, context)
-    : secret.kind === "command"
-    ? await passwordOfCommand(secret.command, context.withheldSecrets ?? [])
-    : trimWhiteSpace(decodeTextFile(await readNamedFile(secret.path, key)).bytes);
+  const variable = (name: string) => neededVariable(name, repository, context);
+  const bytes = await readSecret(secret, key, { variable, withheld: context.withheldSecrets ?? [] });
   return new TextDecoder().decode(bytes);
 }

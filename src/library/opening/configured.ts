@@ -4,12 +4,12 @@ import { parseSpan } from "../../base/text/duration.ts";
 import { NAME, type RepositorySettings, type SettingValue } from "../../config/configuration.ts";
 import { LOGIN_VARIABLES, S3_KEY_VARIABLES } from "../../config/credential_variables.ts";
 import { type ConfigurationMachine, findConfiguration } from "../../config/find_configuration.ts";
+import { readSecret } from "../../config/read_secret.ts";
 import { type SecretKey, secretOf } from "../../config/secret_references.ts";
 import { layersFor, namedRepository, type Selection, selectProfile } from "../../config/selection.ts";
 import { refuseUnknownRepository } from "../../config/unknown_repository.ts";
 import { decodeTextFile, trimWhiteSpace } from "../../password/decode.ts";
 import { readNamedFile } from "../../password/named_file.ts";
-import { passwordOfCommand } from "../../password/password_command.ts";
 import type { NetworkOptions } from "../../store/http/client.ts";
 import type { AgentOptions } from "./agent_options.ts";
 import { certificateOf, clientCertificate, parseRate } from "./network_settings.ts";
@@ -185,9 +185,9 @@ async function secretText(
 ): Promise<string | undefined> {
   const secret = secretOf(named, key);
   if (secret === undefined) return undefined;
-  if (secret.kind === "env") return neededVariable(secret.name, environment);
-  if (secret.kind === "command") return decoded(await passwordOfCommand(secret.command, []), key);
-  return decoded(trimWhiteSpace(decodeTextFile(await readNamedFile(secret.path, key)).bytes), secret.path);
+  const variable = (name: string) => new TextEncoder().encode(neededVariable(name, environment));
+  const bytes = await readSecret(secret, key, { variable, withheld: [] });
+  return decoded(bytes, secret.kind === "file" ? secret.path : key);
 }
 
 function decoded(bytes: Uint8Array, what: string): string {
