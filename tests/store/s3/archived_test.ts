@@ -11,9 +11,19 @@ const PACKS = BYTES.map((bytes) => fileOf("pack", bytes));
 const RESTORING = { "s3.enable-restore": "true" };
 const HOUR_MS = 3_600_000;
 
+/** A clock on which no time passes before something has happened. */
+class HeldClock extends InstantClock {
+  held: Promise<void> = Promise.resolve();
+
+  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    await this.held;
+    await super.sleep(ms, signal);
+  }
+}
+
 /** A server whose packs lie in an archive class, from which a restore takes five hours. */
 class ColdServer {
-  readonly clock = new InstantClock();
+  readonly clock = new HeldClock();
   readonly double: S3Double;
   /** When each object that was asked for can be read, by path. */
   readonly readableAtMs = new Map<string, number>();
@@ -85,6 +95,12 @@ Deno.test("without the setting, a read fails at once and names it", async () => 
 Deno.test("all packs that are expected are asked for together, as soon as one proves to be archived", async () => {
   const server = await coldServer();
   const store = server.store();
+  const allAsked = Promise.withResolvers<void>();
+  server.clock.held = allAsked.promise;
+  server.intercept = ({ method }) => {
+    if (method === "POST" && server.asked.length === PACKS.length - 1) allAsked.resolve();
+    return undefined;
+  };
   store.expect!(PACKS.map(({ name }) => name));
   equal(server.log.length, 0);
   await store.get(PACKS[1]!);
