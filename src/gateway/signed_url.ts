@@ -11,6 +11,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { concatBytes } from "../base/bytes.ts";
 import { invariant, UsageError } from "../base/errors.ts";
 import { isId, type SnapshotId } from "../base/id.ts";
+import type { UrlKey } from "../crypto/url_key.ts";
 import { bytesOfByteString, byteStringOf, quoteByteString } from "../format/byte_string.ts";
 
 /**
