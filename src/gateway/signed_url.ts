@@ -28,8 +28,9 @@ export interface UrlTarget {
   readonly snapshot: SnapshotId;
   readonly kind: UrlKind;
   /**
-   * The names on the way to it, byte strings; none is empty, `.` or `..`. `stream`: the path. `table`: the path of the
-   * stream, and the table. `backup`: `backup.tar` or `backup.zip`. `value`: the name of its file.
+   * The names on the way to it, byte strings; none is empty, `.` or `..`. `stream`: the path of a stream as the manifest
+   * has it, or of a file as the tree has it. `table`: the path of the stream, and the table by its longest name.
+   * `backup`: `backup.tar` or `backup.zip`. `value`: the name of its file.
    */
   readonly path: readonly string[];
   /** When the URL ends, in milliseconds since 1970: whole seconds. */
