@@ -114,6 +114,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["access.ts"],
     ["session"],
     ["values"],
+    ["gateway"],
     [OTHER_FILES],
     ["repair", "restore", "stats", "storage", "tags", "trees"],
     ["tables"],
