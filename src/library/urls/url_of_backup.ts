@@ -31,11 +31,15 @@ export interface UrlTools {
 
 /** A URL, and what it gives until when. */
 export interface BackupUrl {
+  /** The URL. Whoever has it gets what it names: handle it like a password. */
   readonly url: string;
+  /** The backup. */
   readonly backup: Backup;
+  /** What of it. */
   readonly kind: UrlKind;
   /** The path of the stream, file or table, names joined by slashes; the name of the archive or value. */
   readonly path: string;
+  /** When the URL ends. */
   readonly expires: Date;
 }
 
