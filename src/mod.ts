@@ -57,7 +57,7 @@ export type {
   ListDumpFileOptions,
 } from "./library/agent_tables.ts";
 export type { ServeOptions } from "./library/agent_server.ts";
-export type { RunningServer, ServedPlace } from "./server/server.ts";
+export type { RunningServer, ServedPlace } from "./server/connection/http_service.ts";
 export type { Authentication } from "./server/access/authentication.ts";
 export type { TlsFiles } from "./server/connection/tls.ts";
 export type {

@@ -28,7 +28,7 @@ import { unlock } from "../ops/unlock.ts";
 import { parseExpectation } from "../policy/expectation.ts";
 import type { TagChange } from "../policy/retention/tag_change.ts";
 import type { FoundLock } from "../repository/lock/locks.ts";
-import type { RunningServer } from "../server/server.ts";
+import type { RunningServer } from "../server/connection/http_service.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
 import { AgentKeys } from "./agent_keys.ts";
 import { type ServeOptions, serveRepositories } from "./agent_server.ts";

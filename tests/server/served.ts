@@ -4,7 +4,8 @@ import { type IncomingHttpHeaders, request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { concatBytes } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import type { RunningServer, ServedPlace, ServerOptions } from "../../src/server/server.ts";
+import type { RunningServer, ServedPlace } from "../../src/server/connection/http_service.ts";
+import type { ServerOptions } from "../../src/server/server.ts";
 import { filesBelow } from "../store/local_fixture.ts";
 import { startOpenServer } from "./open_server.ts";
 
