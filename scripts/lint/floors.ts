@@ -17,7 +17,7 @@ const FLOORS: Readonly<Record<number, Steps>> = {
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
   5: [["ops"]],
-  6: [["config"]],
+  6: [["config", "gateway"]],
   7: [["library"], ["mod.ts", "worker.ts"]],
   8: [["cli"]],
   9: [["main.ts"]],
@@ -110,9 +110,14 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   guard: [["tables"], [OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
-  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"], [
-    "tables",
-  ]],
+  ops: [
+    ["access.ts"],
+    ["session"],
+    ["values"],
+    [OTHER_FILES],
+    ["repair", "restore", "stats", "storage", "tags", "trees"],
+    ["tables"],
+  ],
   "ops/session": [["session_chunks.ts", "session_limits.ts", "source_ground.ts"], ["tree"], [OTHER_FILES], ["reader"]],
   "ops/restore": [["make_folders.ts"], ["files"], [OTHER_FILES], ["tables"]],
   "ops/restore/files": [
