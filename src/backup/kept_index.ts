@@ -39,16 +39,17 @@ export class KeptIndex {
    */
   async refresh(): Promise<void> {
     const { signal } = this.#options;
-    const { files } = await this.#current();
+    const loading = this.#current();
+    const { files } = await loading;
     const there = new Set(await listIndexes(this.#repository.files, signal));
-    if (![...files].every((id) => there.has(id))) await this.#load();
+    if (![...files].every((id) => there.has(id))) await this.#next(loading);
   }
 
   /** The repository with an index that knows a tree, if any index file does. Throws what `loadIndex` throws. */
   async knowing(tree: BlobId): Promise<IndexedRepository> {
-    const { repository } = await this.#current();
-    if (repository.index.has("tree", decodeHex(tree))) return repository;
-    return (await this.#load()).repository;
+    const loading = this.#current();
+    const { repository } = await loading;
+    return repository.index.has("tree", decodeHex(tree)) ? repository : (await this.#next(loading)).repository;
   }
 
   /** The repository with all that the index files list as of now. Throws what `loadIndex` throws. */
@@ -60,7 +61,11 @@ export class KeptIndex {
     return this.#loaded ?? this.#load();
   }
 
-  /** Loads the index; those who ask meanwhile get the same one. */
+  /** What is loaded after `before`, once for all who found that this no longer fits. */
+  #next(before: Promise<LoadedIndex>): Promise<LoadedIndex> {
+    return this.#loaded === before || this.#loaded === undefined ? this.#load() : this.#loaded;
+  }
+
   #load(): Promise<LoadedIndex> {
     const loading = this.#read();
     this.#loaded = loading;

@@ -10,8 +10,8 @@ import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase
 import { writeSmallBackups } from "../values/small_backups.ts";
 import {
   encodeRecord,
-  type Generation,
   GATEWAY_ENGINE,
+  type Generation,
   GENERATION_NONCE_BYTES,
   RECORD_FILE_NAME,
   tagsOfRecord,
