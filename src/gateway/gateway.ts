@@ -55,12 +55,13 @@ export async function startGateway(access: RepositoryAccess, options: GatewayOpt
   try {
     await prepare(served, onProblem);
     const running = await (await serviceOf(served, ending.signal, options)).start();
+    let closing: Promise<void> | undefined;
     return {
       places: running.places,
       async close(graceMs) {
         await running.close(graceMs);
         ending.abort();
-        await served[Symbol.asyncDispose]();
+        await (closing ??= served[Symbol.asyncDispose]());
       },
     };
   } catch (error) {
