@@ -2,10 +2,13 @@
  * Begins generations of keys that sign URLs. A generation that begins ends all before it: what they signed is refused
  * from then on.
  */
+import { StoreError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { indexAhead, passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
+import type { UrlKey } from "../../crypto/url_key.ts";
 import { GATEWAY_SERIES } from "../../format/manifest/series.ts";
 import { ExistenceIndex } from "../../repository/index/blob_index.ts";
+import type { Repository } from "../../repository/repository.ts";
 import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase } from "../access.ts";
 import { writeSmallBackups } from "../values/small_backups.ts";
 import {
@@ -16,7 +19,7 @@ import {
   RECORD_FILE_NAME,
   tagsOfRecord,
 } from "./generation_record.ts";
-import { numberOf, RecordReader } from "./url_keys.ts";
+import { keyOfGeneration, numberOf, RecordReader } from "./url_keys.ts";
 
 /** How a generation begins. */
 export interface GenerationOptions extends GatedOptions {
@@ -92,4 +95,25 @@ async function begin(
     }]);
     return { generation: generation.number, before, backup: backup! };
   });
+}
+
+/**
+ * The key that signs URLs for an open repository, which `access` opens, too. Begins the first generation if none has
+ * begun. Throws what `raiseGeneration` throws.
+ */
+export async function signingKey(
+  access: RepositoryAccess,
+  repository: Repository,
+  options: GenerationOptions,
+): Promise<UrlKey> {
+  const { world, signal } = options;
+  const openIndex = wholeIndexOnDemand(repository, passingOver(world, signal));
+  const records = new RecordReader({ repository, openIndex, signal });
+  let [generation] = await records.highest();
+  if (generation === undefined) {
+    await ensureGeneration(access, options);
+    [generation] = await records.highest();
+  }
+  if (generation !== undefined) return keyOfGeneration(repository, generation);
+  throw new StoreError(`The store does not list the record in "${GATEWAY_SERIES}" that was just written: try again`);
 }
