@@ -110,9 +110,14 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   ],
   guard: [["tables"], [OTHER_FILES], ["container", "database", "sql"], ["formats.ts"]],
   maintain: [["check"], ["copy", "prune", "repair", "retention"], ["stats"]],
-  ops: [["access.ts"], ["session"], [OTHER_FILES], ["repair", "restore", "stats", "storage", "tags", "trees"], [
-    "tables",
-  ]],
+  ops: [
+    ["access.ts"],
+    ["session"],
+    ["values"],
+    [OTHER_FILES],
+    ["repair", "restore", "stats", "storage", "tags", "trees"],
+    ["tables"],
+  ],
   "ops/session": [["session_chunks.ts", "session_limits.ts", "source_ground.ts"], ["tree"], [OTHER_FILES], ["reader"]],
   "ops/restore": [["make_folders.ts"], ["files"], [OTHER_FILES], ["tables"]],
   "ops/restore/files": [
