@@ -98,7 +98,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["removal", "restore"],
     [OTHER_FILES],
     ["agent.ts"],
-    ["open_agent.ts", "helper"],
+    ["open_agent.ts", "helper", "values"],
   ],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [

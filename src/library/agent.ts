@@ -73,6 +73,9 @@ import { type BackupTable, tablesOfBackup } from "./restore/restored_tables.ts";
 import { tryRestore, type TryRestoreOptions } from "./restore/tried_restore.ts";
 import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restore/which_backup.ts";
 
+/** The calls of an agent, for what this library builds upon it. */
+export let callsOf: (agent: Agent) => AgentCalls;
+
 /**
  * A repository, and all that can be done with it. Each call opens it anew, so that nothing is locked between calls; calls
  * may run at the same time. `await using` closes the agent at the end of its scope.
@@ -80,6 +83,10 @@ import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restor
  * All calls throw `AgentError` and its subclasses. A call that a signal stops throws `InterruptedError`.
  */
 export class Agent implements AsyncDisposable {
+  static {
+    callsOf = (agent) => agent.#calls;
+  }
+
   readonly #calls: AgentCalls;
   /** The passwords that open the repository. */
   readonly keys: AgentKeys;

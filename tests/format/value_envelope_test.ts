@@ -21,7 +21,7 @@ const header = fc.record({
   nonce: bytesOf(12),
   check: bytesOf(16),
   contentBytes: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-});
+}, { noNullPrototype: true });
 
 Deno.test("envelopes survive encoding", () => {
   checkProperty(fc.property(header, fc.uint8Array({ minLength: 16, maxLength: 80 }), (header, ciphertext) => {
