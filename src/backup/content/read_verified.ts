@@ -90,7 +90,7 @@ async function expectContents(file: BackupFile, { store, index }: IndexedReposit
 /** Throws `IntegrityError` if a stream does not match its tree and its manifest. */
 export function assertExpected(
   { path, size, expected }: Pick<BackupFile, "path" | "size" | "expected">,
-  summary: StreamSummary,
+  summary: Pick<StreamSummary, "size" | "md5" | "sha256">,
 ): void {
   const differences = [
     size !== summary.size && `${summary.size} bytes instead of ${size}`,
