@@ -73,8 +73,8 @@ export function jsonExcess(text: string): string | null {
   return null;
 }
 
-/** Where the string that begins at `at` ends. */
-function endOfString(text: string, at: number): number {
+/** Where the string that begins at `at` ends: at its second quote, or behind the text. */
+export function endOfString(text: string, at: number): number {
   for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0;
     while (text[end - 1 - slashes] === "\\") slashes++;

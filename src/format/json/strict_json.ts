@@ -4,7 +4,8 @@
  */
 import { messageOf, UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";
-import { jsonExcess, type JsonValue, MOST_JSON_DEPTH, MOST_JSON_VALUES } from "./json_text.ts";
+import { QUOTE } from "./json_bytes.ts";
+import { endOfString, jsonExcess, type JsonValue, MOST_JSON_DEPTH, MOST_JSON_VALUES } from "./json_text.ts";
 
 /** Most characters of the way to a part of a value in a message. */
 const MOST_PATH_LENGTH = 80;
@@ -187,26 +188,40 @@ function pathText(path: readonly (string | number)[]): string {
 export function exactJson(text: string, what: string, advice: string): JsonValue {
   const excess = jsonExcess(text);
   if (excess !== null) throw new UsageError(`${what} is ${excess}: set it in several values, or as bytes`);
+  let value: JsonValue;
   try {
-    return JSON.parse(text, refuseRounding as Parameters<typeof JSON.parse>[1]);
+    value = JSON.parse(text);
   } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`${what} ${error.message}`);
+    // The parser's message shows what is there, which may be a secret.
     throw new UsageError(`${what} is not JSON${placeOf(error)}; ${advice}`);
   }
+  refuseRounding(text, what);
+  return value;
 }
 
-/** Where the parser stopped. Its message also shows what is there, which may be a secret. */
+/** Where the parser stopped. */
 function placeOf(error: unknown): string {
   const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(messageOf(error)) ?? [];
   return line === undefined ? "" : `, from line ${line}, column ${column} on`;
 }
 
-/** Passes every value on. Throws `UsageError` for a number that is another one than its text. */
-function refuseRounding(_name: string, value: JsonValue, { source }: { readonly source?: string }): JsonValue {
-  if (typeof value === "number" && source !== undefined && decimalOf(source) !== decimalOf(String(value))) {
-    throw new UsageError(`has a number that would be rounded to ${value}: write it as a string`);
+const NUMBER = /-?[\d.eE+-]+/y;
+const NUMBER_STARTS = /[-\d]/;
+
+/** Throws `UsageError` if valid JSON has a number that is another one than its text. */
+function refuseRounding(text: string, what: string): void {
+  for (let at = 0; at < text.length; at++) {
+    if (text.charCodeAt(at) === QUOTE) at = endOfString(text, at);
+    else if (NUMBER_STARTS.test(text[at]!)) {
+      NUMBER.lastIndex = at;
+      const number = NUMBER.exec(text)![0];
+      const rounded = String(Number(number));
+      if (number !== rounded && decimalOf(number) !== decimalOf(rounded)) {
+        throw new UsageError(`${what} has a number that would be rounded to ${rounded}: write it as a string`);
+      }
+      at = NUMBER.lastIndex - 1;
+    }
   }
-  return value;
 }
 
 /** A number in one form: its digits without zeros at either end, and the power of ten behind the last of them. */
@@ -214,5 +229,6 @@ function decimalOf(number: string): string {
   const [, whole = "", fraction = "", exponent = "0"] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
   const all = (whole + fraction).replace(/^0+/, "");
   const digits = all.replace(/0+$/, "");
-  return digits === "" && whole !== "" ? "0" : `${digits}e${Number(exponent) - fraction.length + all.length - digits.length}`;
+  if (digits === "" && whole !== "") return "0";
+  return `${digits}e${Number(exponent) - fraction.length + all.length - digits.length}`;
 }
