@@ -54,6 +54,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "restore_run.ts",
       "retention_run.ts",
       "tables_run.ts",
+      "value_input.ts",
       "verify_restore_run.ts",
     ],
     ["configure", "hooks", "plugins"],

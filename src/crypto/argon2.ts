@@ -60,6 +60,8 @@ export function assertArgon2Parameters({ memoryKib, passes, lanes }: Argon2Param
     throw new IntegrityError(`Not parameters of Argon2: ${shown}; the value is damaged`);
   }
   if (lanes > MOST_LANES || memoryKib > MOST_MEMORY_KIB || memoryKib * passes > MOST_WORK_KIB) {
-    throw new IntegrityError(`Refusing Argon2 with ${shown}: it asks for too much memory or time; check who wrote the value`);
+    throw new IntegrityError(
+      `Refusing Argon2 with ${shown}: it asks for too much memory or time; check who wrote the value`,
+    );
   }
 }

@@ -94,7 +94,9 @@ export function decodeEnvelope(bytes: Uint8Array<ArrayBuffer>, what: string): Va
     throw damaged(what, "its checksum does not match");
   }
   const flags = bytes[8]!;
-  if ((flags & ~(IS_JSON | IS_COMPRESSED)) !== 0) throw damaged(what, "unknown flags; perhaps a newer version wrote it");
+  if ((flags & ~(IS_JSON | IS_COMPRESSED)) !== 0) {
+    throw damaged(what, "unknown flags; perhaps a newer version wrote it");
+  }
   const header = {
     isJson: (flags & IS_JSON) !== 0,
     isCompressed: (flags & IS_COMPRESSED) !== 0,

@@ -77,7 +77,9 @@ class StrictWriter {
     if (!isPlain(array, Array.isArray)) throw this.#refused(`${describe(array)} is more than an array`);
     // An array of this many elements could not be kept; a sparse one of this length would take for ever.
     if (array.length > MOST_JSON_VALUES) throw this.#tooMany();
-    if (Reflect.ownKeys(array).length > array.length + 1) throw this.#refused("it is an array with properties");
+    if (Object.keys(array).length > array.length || Object.getOwnPropertySymbols(array).length > 0) {
+      throw this.#refused("it is an array with properties");
+    }
     this.#put("[");
     for (let i = 0; i < array.length; i++) {
       if (i > 0) this.#separate();
@@ -126,7 +128,9 @@ class StrictWriter {
     this.#bytes += text.length;
     if (this.#bytes > this.#mostBytes) {
       throw new UsageError(
-        `The value is too large: its JSON text has more than ${formatSize(this.#mostBytes)}; back it up with "agent put"`,
+        `The value is too large: its JSON text has more than ${
+          formatSize(this.#mostBytes)
+        }; back it up with "agent put"`,
       );
     }
     this.#parts.push(text);
