@@ -36,6 +36,7 @@ import {
   foundMessage,
   treeSummaryMessage,
 } from "../../src/cli/report/json/files/entry_json.ts";
+import { leftOutMessage } from "../../src/cli/report/json/left_out_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
@@ -284,6 +285,12 @@ export const RESULTS: readonly Message[] = [
     commands: ["forget", "rotate", "delete-older-than"],
     about: "One for each group of backups; names are restic's.",
     schema: groupMessage,
+  },
+  {
+    title: "Values that were left out",
+    commands: ["forget", "stats", "status"],
+    about: "One, if there are values under keys and no series is named; after the series or groups.",
+    schema: leftOutMessage,
   },
   {
     title: "A tagged backup",
