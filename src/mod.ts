@@ -72,6 +72,7 @@ export type {
   StatsCallOptions,
   StatusCallOptions,
   TagCallOptions,
+  UrlCallOptions,
   VerifyCallOptions,
 } from "./library/call_options.ts";
 export {
@@ -404,6 +405,9 @@ export {
   type TableDefinition,
 } from "./engine/tables/definition.ts";
 export type { TableFormat, TableName } from "./engine/tables/table_name.ts";
+
+// Signed URLs, for a gateway.
+export type { RaisedGeneration } from "./ops/gateway/raise_generation.ts";
 
 // Copies of backups in another repository.
 export {

@@ -92,7 +92,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   library: [
-    ["events", "machine"],
+    ["events", "machine", "urls"],
     ["plugins"],
     ["opening"],
     ["backup"],
@@ -115,6 +115,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["access.ts"],
     ["session"],
     ["values"],
+    ["gateway"],
     [OTHER_FILES],
     ["repair", "restore", "stats", "storage", "tags", "trees"],
     ["tables"],

@@ -8,14 +8,11 @@
  * normalized: whatever a proxy or an attacker changes, the URL is refused.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { Brand } from "../base/brand.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { invariant, UsageError } from "../base/errors.ts";
 import { isId, type SnapshotId } from "../base/id.ts";
+import type { UrlKey } from "../crypto/url_key.ts";
 import { bytesOfByteString, byteStringOf, quoteByteString } from "../format/byte_string.ts";
-
-/** The key that signs URLs, 32 bytes (`deriveUrlKey`). */
-export type UrlKey = Uint8Array & Brand<"UrlKey">;
 
 /**
  * What a URL gives: a stream or file (`stream`), one table of a dump (`table`), all of a backup as an archive (`backup`),
@@ -31,8 +28,9 @@ export interface UrlTarget {
   readonly snapshot: SnapshotId;
   readonly kind: UrlKind;
   /**
-   * The names on the way to it, byte strings; none is empty, `.` or `..`. `stream`: the path. `table`: the path of the
-   * stream, and the table. `backup`: `backup.tar` or `backup.zip`. `value`: the name of its file.
+   * The names on the way to it, byte strings; none is empty, `.` or `..`. `stream`: the path of a stream as the manifest
+   * has it, or of a file as the tree has it. `table`: the path of the stream, and the table by its longest name.
+   * `backup`: `backup.tar` or `backup.zip`. `value`: the name of its file.
    */
   readonly path: readonly string[];
   /** When the URL ends, in milliseconds since 1970: whole seconds. */
@@ -48,7 +46,7 @@ export interface SignedRequest {
 
 /**
  * Why a request is refused: another method than GET and HEAD; not the spelling of any URL of ours; a signature that is
- * none of this key, because something was altered or the URL was revoked; past its time. Whoever hears of the last has
+ * made with none of the keys, because something was altered or the URL was revoked; past its time. Whoever hears of the last has
  * shown a valid signature.
  */
 export type UrlRefusal = "method" | "malformed" | "signature" | "expired";
@@ -85,15 +83,16 @@ export function signUrl(key: UrlKey, base: string, target: UrlTarget): string {
 }
 
 /**
- * What a request may have at `nowMs`. Without a key, no URL is valid. The signature is compared in constant time, and
- * before the expiry is told.
+ * What a request may have at `nowMs`. Any of the keys may have signed it; without a key, no URL is valid. Signatures are
+ * compared in constant time, and before the expiry is told.
  */
-export function readSignedUrl(key: UrlKey | null, { method, url }: SignedRequest, nowMs: number): UrlReading {
+export function readSignedUrl(keys: readonly UrlKey[], { method, url }: SignedRequest, nowMs: number): UrlReading {
   if (method !== "GET" && method !== "HEAD") return refused("method");
   const parsed = parse(url);
   if (parsed === null) return refused("malformed");
   const { target, signature } = parsed;
-  if (key === null || !isEqual(signature, signatureOf(key, target))) return refused("signature");
+  const isSigned = keys.filter((key) => isEqual(signature, signatureOf(key, target))).length > 0;
+  if (!isSigned) return refused("signature");
   return nowMs >= target.expiresMs ? refused("expired") : { target, refusal: null };
 }
 

@@ -11,6 +11,7 @@ import { type ChainReport, drawChains } from "../ops/chain.ts";
 import { check, type CheckReport } from "../ops/check.ts";
 import { copy, type CopyResult } from "../ops/copy.ts";
 import type { ForgetResult, RetentionRequest } from "../ops/forget.ts";
+import { type RaisedGeneration, raiseGeneration } from "../ops/gateway/raise_generation.ts";
 import { listBackups, type ListFilter } from "../ops/list.ts";
 import { prune, type PruneResult } from "../ops/prune.ts";
 import type { PutResult } from "../ops/put.ts";
@@ -47,6 +48,7 @@ import type {
   StatsCallOptions,
   StatusCallOptions,
   TagCallOptions,
+  UrlCallOptions,
   VerifyCallOptions,
 } from "./call_options.ts";
 import type { Events } from "./events/events.ts";
@@ -72,6 +74,7 @@ import { digestsOf, type KnownDigests } from "./restore/known_digests.ts";
 import { type BackupTable, tablesOfBackup } from "./restore/restored_tables.ts";
 import { tryRestore, type TryRestoreOptions } from "./restore/tried_restore.ts";
 import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restore/which_backup.ts";
+import { urlOfBackup } from "./urls/url_of_backup.ts";
 
 /** The calls of an agent, for what this library builds upon it. */
 export let callsOf: (agent: Agent) => AgentCalls;
@@ -272,6 +275,26 @@ export class Agent implements AsyncDisposable {
           { world: parts.world, signal },
           (found) => tablesOfBackup(found, file, parts),
         ),
+    );
+  }
+
+  /**
+   * A URL at which a gateway gives a stream, file or table of a backup, or all of it, to whoever has the URL, for so many
+   * seconds. Throws what `urlOfBackup` throws.
+   */
+  getUrl(which: WhichBackup, { at, signal, ...meant }: UrlCallOptions): Promise<string> {
+    const selector = selectorOf(which, at);
+    return this.#calls.run({ series: seriesOf(which), signal }, async ({ access, world, host, gateway }, signal) => {
+      const { url } = await urlOfBackup({ gateway, ...meant, selector }, { access, world, host, signal });
+      return url;
+    });
+  }
+
+  /** Has every gateway refuse all URLs that were signed so far. Throws what `raiseGeneration` throws. */
+  revokeUrls({ signal }: CallOptions = {}): Promise<RaisedGeneration> {
+    return this.#calls.run(
+      { series: null, signal },
+      ({ access, world, host }, signal) => raiseGeneration(access, { world, host, signal }),
     );
   }
 

@@ -4,12 +4,12 @@ import fc from "fast-check";
 import { createHmac } from "node:crypto";
 import { UsageError } from "../../src/base/errors.ts";
 import { asId, type SnapshotId } from "../../src/base/id.ts";
+import type { UrlKey } from "../../src/crypto/url_key.ts";
 import {
   parseGatewayUrl,
   readSignedUrl,
   signUrl,
   URL_KINDS,
-  type UrlKey,
   type UrlKind,
   type UrlTarget,
 } from "../../src/gateway/signed_url.ts";
@@ -31,8 +31,8 @@ function urlOf(target: UrlTarget, key = KEY): string {
   return signUrl(key, BASE, target).slice(BASE.length - 1);
 }
 
-function refusalOf(url: string, { method = "GET", key = KEY as UrlKey | null, nowMs = NOW_MS } = {}): string | null {
-  return readSignedUrl(key, { method, url }, nowMs).refusal;
+function refusalOf(url: string, { method = "GET", keys = [KEY], nowMs = NOW_MS } = {}): string | null {
+  return readSignedUrl(keys, { method, url }, nowMs).refusal;
 }
 
 const byte = fc.oneof(
@@ -58,7 +58,7 @@ Deno.test("A URL gives what was signed, to GET and HEAD, until its last millisec
   fc.assert(fc.property(someTarget, (target) => {
     const url = urlOf(target);
     for (const method of ["GET", "HEAD"]) {
-      deepEqual(readSignedUrl(KEY, { method, url }, target.expiresMs - 1), { target, refusal: null });
+      deepEqual(readSignedUrl([KEY], { method, url }, target.expiresMs - 1), { target, refusal: null });
     }
     equal(refusalOf(url, { nowMs: target.expiresMs }), "expired");
     equal(refusalOf(url, { nowMs: target.expiresMs + 60_000 }), "expired");
@@ -206,8 +206,10 @@ Deno.test("A URL of another kind, table, snapshot or time has another signature"
 Deno.test("Another key, or none, makes every URL invalid", () => {
   fc.assert(fc.property(someTarget, fc.uint8Array({ minLength: 32, maxLength: 32 }), (target, bytes) => {
     const url = urlOf(target);
-    equal(refusalOf(url, { key: bytes as Uint8Array as UrlKey }), "signature");
-    equal(refusalOf(url, { key: null }), "signature");
+    const other = bytes as Uint8Array as UrlKey;
+    equal(refusalOf(url, { keys: [other] }), "signature");
+    equal(refusalOf(url, { keys: [] }), "signature");
+    equal(refusalOf(url, { keys: [other, KEY] }), null);
   }));
 });
 

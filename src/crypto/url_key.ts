@@ -1,9 +1,12 @@
 /** The key that signs URLs: derived from the keys of the repository, so that nothing has to be kept or handed around. */
+import type { Brand } from "../base/brand.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { invariant } from "../base/errors.ts";
-import { hkdf } from "../crypto/kdf.ts";
-import type { SealingKeys } from "../crypto/seal.ts";
-import type { UrlKey } from "./signed_url.ts";
+import { hkdf } from "./kdf.ts";
+import type { SealingKeys } from "./seal.ts";
+
+/** A key that signs URLs, 32 bytes. */
+export type UrlKey = Uint8Array & Brand<"UrlKey">;
 
 /** Length of the nonce of a generation in bytes. */
 const NONCE_BYTES = 32;

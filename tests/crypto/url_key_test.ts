@@ -3,7 +3,7 @@ import { equal, notDeepEqual } from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
 import { asId, type SnapshotId } from "../../src/base/id.ts";
 import { readSignedUrl, signUrl } from "../../src/gateway/signed_url.ts";
-import { deriveUrlKey } from "../../src/gateway/url_key.ts";
+import { deriveUrlKey } from "../../src/crypto/url_key.ts";
 
 const ascending = (length: number, first: number) => Uint8Array.from({ length }, (_, i) => first + i);
 const KEYS = { encrypt: ascending(32, 0x00), macK: ascending(16, 0x20), macR: ascending(16, 0x30) };
@@ -30,7 +30,7 @@ Deno.test("The key and the URL are those of docs/format.md", () => {
     "http://127.0.0.1:8088/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/stream/prod/shop/" +
       "gr%C3%B6%C3%9Fe%201.sql?expires=1800000060&signature=8JqMw4ZFMdA3stH8Wg_DD5O31-Gd5pO4YQ4V1UXmJRE",
   );
-  equal(readSignedUrl(key, { method: "HEAD", url: url.slice("http://127.0.0.1:8088".length) }, 0).refusal, null);
+  equal(readSignedUrl([key], { method: "HEAD", url: url.slice("http://127.0.0.1:8088".length) }, 0).refusal, null);
 });
 
 Deno.test("Key files with r as it is and as Poly1305 uses it give the same key", () => {
