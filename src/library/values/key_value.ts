@@ -1,5 +1,7 @@
 /** Values under keys, after bakthat's KeyValue: JSON or bytes, kept as backups of a series for each key. */
 import type { Backup } from "../../backup/backup.ts";
+import { UnknownSeriesError } from "../../backup/naming/selector.ts";
+import { UsageError } from "../../base/errors.ts";
 import type { Password } from "../../crypto/kdf.ts";
 import { seriesOfKey } from "../../format/manifest/key_series.ts";
 import { deleteValue } from "../../ops/values/delete_value.ts";
@@ -39,6 +41,12 @@ export interface GetValueOptions extends AtOptions, ReadingOptions {
   readonly password?: Password;
 }
 
+/** What of a URL is not as usual. */
+export interface ValueUrlOptions extends AtOptions, CallOptions {
+  /** The address of the gateway; by default what the configuration says, else this machine. */
+  readonly gateway?: string;
+}
+
 /**
  * Values under keys, in the repository of an agent: what `JSON.parse` can make, or bytes. A key is any text that is not
  * too long. Each key is a series of its own, `kv/` and the key, and each value that is set a backup of it.
@@ -46,11 +54,13 @@ export interface GetValueOptions extends AtOptions, ReadingOptions {
  * All calls throw `AgentError` and its subclasses; what is no key or no JSON is a `UsageError`.
  */
 export class KeyValue {
+  readonly #agent: Agent;
   readonly #calls: AgentCalls;
   readonly #options: KeyValueOptions;
 
   /** The agent must stay open as long as values are set or read. */
   constructor(agent: Agent, options: KeyValueOptions = {}) {
+    this.#agent = agent;
     this.#calls = callsOf(agent);
     this.#options = options;
   }
@@ -116,6 +126,19 @@ export class KeyValue {
       (found) => [found && found.backup],
     );
     return found === null ? fallback : found.value as T;
+  }
+
+  /**
+   * A URL at which a gateway gives the value that the key has at this moment, for so many seconds, to whoever has the URL.
+   * One with a password of its own is given as it is stored. Throws `UsageError` if there is no such key.
+   */
+  async getUrl(key: string, seconds: number, options: ValueUrlOptions = {}): Promise<string> {
+    try {
+      return await this.#agent.getUrl(seriesOfKey(key), { ...options, seconds });
+    } catch (error) {
+      if (!(error instanceof UnknownSeriesError)) throw error;
+      throw new UsageError(`There is no key ${JSON.stringify(key)}, so there is nothing that a URL could give`);
+    }
   }
 
   /** Removes a key with all its versions, and returns them, oldest first: none if there is no such key. */

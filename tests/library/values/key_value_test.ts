@@ -181,3 +181,23 @@ Deno.test("a handler before a restore keeps a value from being read", async () =
   });
   await assert.rejects(kv.get("k"), VetoError);
 });
+
+Deno.test("a URL gives the value that the key has at this moment, and lasts for so many seconds", async () => {
+  const { agent, world } = await openTestAgent();
+  await using _agent = agent;
+  const kv = new KeyValue(agent);
+  const first = await kv.set("app/config", { port: 1 });
+  const url = new URL(await kv.getUrl("app/config", 60));
+  await kv.set("app/config", { port: 2 });
+
+  assert.deepEqual([url.origin, url.pathname], [
+    "http://127.0.0.1:8088",
+    `/${first.snapshotId}/value/value.json`,
+  ]);
+  const seconds = Number(url.searchParams.get("expires")) - world.clock.now().getTime() / 1000;
+  assert.ok(seconds > 50 && seconds <= 61, String(seconds));
+  const earlier = await kv.getUrl("app/config", 60, { at: first.id, gateway: "https://vault.example.org/kv/" });
+  assert.ok(earlier.startsWith(`https://vault.example.org/kv/${first.snapshotId}/value/value.json?`), earlier);
+  await assert.rejects(kv.getUrl("absent", 60), /There is no key "absent"/);
+  await assert.rejects(kv.getUrl("app/config", 0), UsageError);
+});
