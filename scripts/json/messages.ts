@@ -71,6 +71,12 @@ import {
 import { dumpDoneMessage, dumpedTableMessage } from "../../src/cli/report/json/tables/dump_file_json.ts";
 import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
 import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables/tables_json.ts";
+import {
+  changedValueMessage,
+  listedKeyMessage,
+  valueMessage,
+  valueVersionMessage,
+} from "../../src/cli/report/json/values_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 
 /** One kind of message. */
@@ -135,6 +141,28 @@ export const RESULTS: readonly Message[] = [
     commands: ["tables create", "tables load", "tables export"],
     about: "One; on standard error if the dump file itself is on standard output.",
     schema: dumpDoneMessage,
+  },
+  {
+    title: "A value that was set or removed",
+    commands: ["kv set", "kv rm"],
+    about: "One for each value that is set, and for each version that is removed.",
+    schema: changedValueMessage,
+    isBackup: true,
+  },
+  { title: "A value", commands: ["kv get"], about: "One.", schema: valueMessage },
+  {
+    title: "A key",
+    commands: ["kv ls"],
+    about: "One for each key, with its newest version.",
+    schema: listedKeyMessage,
+    isBackup: true,
+  },
+  {
+    title: "A version of a value",
+    commands: ["kv history"],
+    about: "One for each, oldest first.",
+    schema: valueVersionMessage,
+    isBackup: true,
   },
   {
     title: "A restored stream",

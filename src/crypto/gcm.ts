@@ -3,7 +3,7 @@
 /** Bytes of a nonce. */
 export const GCM_NONCE_BYTES = 12;
 /** Bytes of the tag behind the ciphertext. */
-export const GCM_TAG_BYTES = 16;
+const GCM_TAG_BYTES = 16;
 
 /** What both directions need. */
 interface GcmInput {

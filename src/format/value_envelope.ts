@@ -39,7 +39,7 @@ export interface ValueEnvelopeHeader {
 }
 
 /** An envelope in its parts. */
-export interface ValueEnvelope {
+interface ValueEnvelope {
   readonly header: ValueEnvelopeHeader;
   /** The header as bytes, which the ciphertext is bound to. */
   readonly headerBytes: Uint8Array<ArrayBuffer>;

@@ -305,6 +305,18 @@ async function tables(agent: Transcript): Promise<void> {
   }
 }
 
+/** Values under keys. */
+async function values(agent: Transcript): Promise<void> {
+  await agent.run("kv set app/port 8080");
+  await agent.run("kv set app/key --bytes --file DIR/password");
+  for (const command of ["kv get app/port", "kv get app/key", "kv get app/absent --default 80", "kv ls"]) {
+    await agent.run(command);
+  }
+  await agent.run("kv history app/port");
+  await agent.run("status");
+  await agent.run("kv rm app/port");
+}
+
 async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
   const packs: { path: string; size: number }[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -327,6 +339,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await replay(agent);
     await trees(agent);
     await tables(agent);
+    await values(agent);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);

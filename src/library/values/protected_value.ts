@@ -30,7 +30,7 @@ export interface ValueContent {
 }
 
 /** What sealing needs besides the password. */
-export interface SealingTools {
+interface SealingTools {
   readonly randomBytes: RandomBytes;
   /** The cost of deriving the key from the password; tests use a low one. */
   readonly valueKdf?: Argon2Parameters;

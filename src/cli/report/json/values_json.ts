@@ -31,7 +31,7 @@ export function valueVersionJson(backup: Backup, key: string): v.InferOutput<typ
 const VALUE_KINDS = ["json", "bytes", "protected"] as const;
 
 /** What a value is, as far as its listing tells: JSON, bytes, or either under a password of its own. */
-export type ValueKind = typeof VALUE_KINDS[number];
+type ValueKind = typeof VALUE_KINDS[number];
 
 const KINDS: Readonly<Record<ValueFileName, ValueKind>> = {
   "value.json": "json",
