@@ -17,7 +17,8 @@ import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import { bytesOf, fileOf } from "../conformance/stored_files.ts";
 import { runInProcess } from "../helpers/command_line.ts";
-import { CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
+import { accessTo, CHEAP_KDF, type FakeWorld, fakeWorld } from "../helpers/world.ts";
+import { setTexts } from "../ops/values/values_fixture.ts";
 import { TreeEngine } from "../engine/tree_engine.ts";
 import { ShelfEngine, streamItems } from "../ops/replay_fixture.ts";
 import type { LocalFiles } from "../../src/cli/context.ts";
@@ -305,6 +306,16 @@ async function tables(agent: Transcript): Promise<void> {
   }
 }
 
+/** Values under keys, which no series names. */
+async function values(agent: Transcript, directory: string, world: FakeWorld): Promise<void> {
+  const password = (await Deno.readTextFile(join(directory, "password"))).trim();
+  const store = openLocalStore(join(directory, "repo"), { random: world.randomBytes });
+  await setTexts(accessTo(store, password), world, { "app/config": "1", "app/limit": "2" });
+  for (const command of ["status --host db1", "stats --host db1", "forget --keep-last 9 --host db1 --dry-run"]) {
+    await agent.run(command);
+  }
+}
+
 async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
   const packs: { path: string; size: number }[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -327,6 +338,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await replay(agent);
     await trees(agent);
     await tables(agent);
+    await values(agent, directory, world);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);
