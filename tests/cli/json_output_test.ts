@@ -305,7 +305,7 @@ async function tables(agent: Transcript): Promise<void> {
   }
 }
 
-/** Values under keys. */
+/** Values under keys, which commands leave out that name no series. */
 async function values(agent: Transcript): Promise<void> {
   await agent.run("kv set app/port 8080");
   await agent.run("kv set app/key --bytes --file DIR/password");
@@ -313,7 +313,9 @@ async function values(agent: Transcript): Promise<void> {
     await agent.run(command);
   }
   await agent.run("kv history app/port");
-  await agent.run("status");
+  for (const command of ["status --host db1", "stats --host db1", "forget --keep-last 9 --host db1 --dry-run"]) {
+    await agent.run(command);
+  }
   await agent.run("kv rm app/port");
 }
 

@@ -13,7 +13,7 @@ Deno.test("a key keeps its text in the name of its series, but for what no name 
     ["a@b", "kv/a%40b"],
     ["100%", "kv/100%25"],
     ["%2F", "kv/%252F"],
-    ["a\\b\"c", "kv/a%5Cb%22c"],
+    ['a\\b"c', "kv/a%5Cb%22c"],
     ["a\nb\u0000\u0085", "kv/a%0Ab%00%C2%85"],
     [".", "kv/%2E"],
     ["..", "kv/%2E."],
@@ -39,7 +39,7 @@ Deno.test("a key keeps its text in the name of its series, but for what no name 
 
 /** Texts in which what must be written otherwise is frequent. */
 const keys = fc.oneof(
-  fc.string({ unit: fc.constantFrom(..."/.%@\"\\a2Fé\u0001", ".tables", ".digests", ".manifest.json"), maxLength: 30 }),
+  fc.string({ unit: fc.constantFrom(...'/.%@"\\a2Fé\u0001', ".tables", ".digests", ".manifest.json"), maxLength: 30 }),
   fc.string({ unit: "binary", maxLength: 40 }),
 );
 
@@ -54,7 +54,9 @@ Deno.test("every key that fits has a series of its own, which a backup may have,
 });
 
 Deno.test("what is not the one name of a key's series is no key's", () => {
-  for (const series of ["kv", "kvx/a", "shop", "a/kv/b", "kv/%61", "kv/%2e", "kv/%zz", "kv/%", "kv/%FF", "kv/a/%2Fb/"]) {
+  for (
+    const series of ["kv", "kvx/a", "shop", "a/kv/b", "kv/%61", "kv/%2e", "kv/%zz", "kv/%", "kv/%FF", "kv/a/%2Fb/"]
+  ) {
     equal(keyOfSeries(series), null, series);
   }
   fc.assert(fc.property(keys, (text) => {
@@ -76,7 +78,9 @@ Deno.test("an empty key, one that is not valid Unicode and one that is too long 
   for (const [key, reason] of cases) {
     throws(() => seriesOfKey(key), (error) => error instanceof UsageError && reason.test(error.message), key);
   }
-  for (const key of ["a".repeat(241), `${"a".repeat(10)}/${"b".repeat(241)}`, `${"a".repeat(125)}/${"b".repeat(126)}`]) {
+  for (
+    const key of ["a".repeat(241), `${"a".repeat(10)}/${"b".repeat(241)}`, `${"a".repeat(125)}/${"b".repeat(126)}`]
+  ) {
     ok(keyOfSeries(seriesOfKey(key)) === key);
   }
 });

@@ -106,13 +106,13 @@ Deno.test("a thousand keys at once: each snapshot is read once, and every key is
   await setTexts(access, world, texts);
   const calls: StoreCall[] = [];
   const watched = withFaults(store, (call) => void calls.push(call));
-  await setTexts(accessTo(watched), world, texts);
+  await setTexts(accessTo(watched), world, { "key/0": "0", "key/999": "999", another: "1" });
   const reads = calls.filter(({ method, kind }) => method === "get" && kind === "snapshot").length;
   equal(reads, 1000);
-  ok(calls.length < 3000, `${calls.length} calls`);
+  ok(calls.length < 1050, `${calls.length} calls`);
   const { values } = await listValues(access, {}, { world });
-  deepEqual(values.map(({ key }) => key).toSorted(), Object.keys(texts).toSorted());
-  ok(values.every(({ versions }) => versions === 2));
+  deepEqual(values.map(({ key }) => key), ["another", ...Object.keys(texts).toSorted()]);
+  equal(values.reduce((sum, { versions }) => sum + versions, 0), 1003);
 });
 
 Deno.test("keys are listed in order with their newest value, without a pack being read", async () => {
