@@ -56,8 +56,9 @@ export type {
   ExportDumpFileOptions,
   ListDumpFileOptions,
 } from "./library/agent_tables.ts";
+export type { GatewayOptions } from "./library/agent_gateway.ts";
 export type { ServeOptions } from "./library/agent_server.ts";
-export type { RunningServer, ServedPlace } from "./server/server.ts";
+export type { RunningServer, ServedPlace } from "./server/connection/http_service.ts";
 export type { Authentication } from "./server/access/authentication.ts";
 export type { TlsFiles } from "./server/connection/tls.ts";
 export type {

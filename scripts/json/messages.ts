@@ -413,7 +413,7 @@ export const RESULTS: readonly Message[] = [
   },
   {
     title: "An address that is served",
-    commands: ["serve"],
+    commands: ["serve", "gateway"],
     about: "One for each address, when the server accepts requests.",
     schema: servedMessage,
   },

@@ -53,6 +53,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "replay_run.ts",
       "restore_run.ts",
       "retention_run.ts",
+      "service_run.ts",
       "tables_run.ts",
       "value_input.ts",
       "verify_restore_run.ts",

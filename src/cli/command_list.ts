@@ -56,6 +56,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   key: async () => ({ make: (await import("./commands/key.ts")).keyCommand }),
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),
+  gateway: async () => ({ make: (await import("./commands/gateway.ts")).gatewayCommand }),
   config: async () => {
     const { configCommand } = await import("./commands/config.ts");
     const others = COMMAND_NAMES.filter((name) => name !== "config");

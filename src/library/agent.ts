@@ -29,8 +29,9 @@ import { unlock } from "../ops/unlock.ts";
 import { parseExpectation } from "../policy/expectation.ts";
 import type { TagChange } from "../policy/retention/tag_change.ts";
 import type { FoundLock } from "../repository/lock/locks.ts";
-import type { RunningServer } from "../server/server.ts";
+import type { RunningServer } from "../server/connection/http_service.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
+import { type GatewayOptions, serveSignedUrls } from "./agent_gateway.ts";
 import { AgentKeys } from "./agent_keys.ts";
 import { type ServeOptions, serveRepositories } from "./agent_server.ts";
 import { AgentTables } from "./agent_tables.ts";
@@ -453,6 +454,20 @@ export class Agent implements AsyncDisposable {
         this.#calls.atEnd(() => server.close());
         onAbort(stopping, () => void server.close());
         return server;
+      }));
+  }
+
+  /**
+   * Opens the repository, and serves what signed URLs name until they expire. The gateway ends with the agent, unless it
+   * is closed or its signal is aborted before. Throws what opening throws, and `UsageError` if it could be overheard.
+   */
+  gateway(options: GatewayOptions = {}, { signal }: CallOptions = {}): Promise<RunningServer> {
+    return this.#calls.run({ series: null, signal }, (parts, stopping) =>
+      interruptible(stopping, async () => {
+        const gateway = await serveSignedUrls(options, parts, stopping);
+        this.#calls.atEnd(() => gateway.close());
+        onAbort(stopping, () => void gateway.close());
+        return gateway;
       }));
   }
 
