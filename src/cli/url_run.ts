@@ -11,10 +11,10 @@ import { formatTime, writeJson, writeLine } from "./terminal/write.ts";
 
 /** The options that a run uses. */
 interface UrlRunOptions extends MeantPart {
-  readonly expires?: string | undefined;
-  readonly gateway?: string | undefined;
-  readonly json?: boolean | undefined;
-  readonly quiet?: boolean | undefined;
+  readonly expires?: string;
+  readonly gateway?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 /** What a run needs besides its options. */

@@ -1,6 +1,6 @@
 /** A gateway: opens a repository once, and serves what signed URLs name. */
 import { onAbort } from "../base/abort.ts";
-import { AgentError, LockedError, UsageError } from "../base/errors.ts";
+import { type AgentError, LockedError, UsageError } from "../base/errors.ts";
 import type { RepositoryAccess, World } from "../ops/access.ts";
 import { openServedRepository, type ServedRepository } from "../ops/gateway/served_repository.ts";
 import { UrlKeys } from "../ops/gateway/url_keys.ts";
@@ -12,7 +12,7 @@ import { checkTls, type TlsFiles } from "../server/connection/tls.ts";
 import { GatewayHandler, withoutSignature } from "./gateway_handler.ts";
 
 /** The configuration of a gateway. */
-export interface GatewayOptions {
+interface GatewayOptions {
   /** At least one address. */
   readonly listen: readonly ListenAddress[];
   /** Whether it may speak plain HTTP on addresses that other machines can reach. */

@@ -3,7 +3,7 @@ import { type RequestedPart, requestedPart } from "../server/connection/byte_ran
 import { entityTag } from "./answer_headers.ts";
 
 /** The headers of a request that decide it. */
-export interface Conditions {
+interface Conditions {
   readonly method: string;
   /** The value of a header, by its name in lower case. */
   readonly header: (name: string) => string | undefined;
@@ -18,7 +18,7 @@ interface DividedContent {
 }
 
 /** A part, or why nothing is sent: the client has it (`unchanged`), or wants something else (`changed`). */
-export type WantedPart = RequestedPart | { readonly part: "unchanged" } | { readonly part: "changed" };
+type WantedPart = RequestedPart | { readonly part: "unchanged" } | { readonly part: "changed" };
 
 /** Decides in the order of RFC 9110, section 13.2.2. There are no dates, so conditions on them do not hold. */
 export function wantedPart({ method, header }: Conditions, { tag, bytes, hasParts }: DividedContent): WantedPart {

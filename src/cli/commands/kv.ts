@@ -4,7 +4,7 @@ import { UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
-import { parseSelector } from "../../backup/naming/selector.ts";
+import { parseSelector, UnknownSeriesError } from "../../backup/naming/selector.ts";
 import { exactJson, strictJsonText } from "../../format/json/strict_json.ts";
 import { seriesOfKey } from "../../format/manifest/key_series.ts";
 import { timestampToDate } from "../../format/time.ts";
@@ -31,6 +31,8 @@ import {
   valueJson,
   valueVersionJson,
 } from "../report/json/values_json.ts";
+import { withUrlOptions } from "../options/url_options.ts";
+import { runUrl } from "../url_run.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import { writeToReader } from "../standard_output.ts";
 import { looksBinary } from "../terminal/binary.ts";
@@ -45,7 +47,7 @@ import {
   writeLine,
   writeTable,
 } from "../terminal/write.ts";
-import { readValues } from "../value_input.ts";
+import { readValues } from "../options/value_input.ts";
 
 const NOTES: HelpNotes = {
   about: [
@@ -137,6 +139,24 @@ function showingHistory() {
   );
 }
 
+function addressing() {
+  const command = new Command("url")
+    .description("make a URL that expires, at which a gateway gives the value of a key")
+    .usage("[options] KEY[@SELECTOR]")
+    .argument("<key>", "which key; behind an @, which version, as agent kv get takes it")
+    .addHelpText(
+      "after",
+      helpNotes({
+        about: [
+          "The URL gives the value that the key has at this moment, to whoever has the URL: hand it on like a password. " +
+          "A value with a password of its own is given as it is stored. agent url --help tells more.",
+        ],
+        examples: [["agent kv url app/logo --expires 60s"]],
+      }),
+    );
+  return withRepositoryOptions(withUrlOptions(command));
+}
+
 /** The command, to be run in `context`. */
 export function kvCommand(context: CliContext): CommandUnknownOpts {
   return new Command("kv")
@@ -148,7 +168,8 @@ export function kvCommand(context: CliContext): CommandUnknownOpts {
     .addCommand(getting().action((key, options, self) => get(key, allOptions(self, options), context)))
     .addCommand(listing().action((prefix, options, self) => list(prefix, allOptions(self, options), context)))
     .addCommand(removing().action((keys, options, self) => remove(keys, allOptions(self, options), context)))
-    .addCommand(showingHistory().action((key, options, self) => history(key, allOptions(self, options), context)));
+    .addCommand(showingHistory().action((key, options, self) => history(key, allOptions(self, options), context)))
+    .addCommand(addressing().action((key, options, self) => address(key, allOptions(self, options), context)));
 }
 
 async function set(
@@ -356,6 +377,16 @@ async function history(key: string, options: RepositoryOptions, context: CliCont
 function versionRow(backup: Backup): string[] {
   const { id, host, snapshot } = backup;
   return [shortId(id), setText(backup), host, sizeText(backup), snapshot.tags.join(",") || "-"];
+}
+
+async function address(text: string, options: OptionsOf<typeof addressing>, context: CliContext): Promise<void> {
+  const { key, selector } = versionIn(text);
+  const meant = { selector: `${seriesOfKey(key)}@${selector}`, what: `the value of ${JSON.stringify(key)}` };
+  try {
+    await runUrl({ access: repositoryAccess(options, context), ...meant }, options, context);
+  } catch (error) {
+    throw error instanceof UnknownSeriesError ? noSuchKey(key) : error;
+  }
 }
 
 function sizeText(backup: Backup): string {

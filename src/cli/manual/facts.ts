@@ -28,6 +28,7 @@ export const VARIABLES: readonly (readonly [string, string])[] = [
   ["AGENT_VALUE_PASSWORD", "the password of values of agent kv, on top of that of the repository"],
   ["AGENT_REST_USERNAME", "the user for an HTTP store, if its URL names none"],
   ["AGENT_REST_PASSWORD", "the password of that user"],
+  ["AGENT_GATEWAY", "as the option --gateway"],
   ["AGENT_CACERT", "as the option --cacert"],
   ["AGENT_TLS_CLIENT_CERT", "as the option --tls-client-cert"],
   ["AGENT_CACHE_DIR", "as the option --cache-dir"],

@@ -14,7 +14,7 @@ import { openTables, type TablesOptions } from "../restore/tables/open_tables.ts
 
 /** What is wanted of a backup. Paths are byte strings. */
 export type ContentChoice =
-  /** A stream below the series, or a file of a tree. */
+  /** A stream, by its path as the manifest has it, or a file, by its path in the tree. */
   | { readonly kind: "stream"; readonly path: string }
   | { readonly kind: "table"; readonly stream: string; readonly table: string }
   | { readonly kind: "backup"; readonly format: ArchiveFormat };
@@ -118,9 +118,7 @@ async function findFile(found: ReadableBackup, path: string): Promise<BackupFile
 }
 
 async function findStream({ manifest, backup, reading }: ReadableBackup, path: string): Promise<BackupFile | null> {
-  const { files, series } = manifest!;
-  const listed = files.find((file) => file.path === path) ??
-    files.find((file) => `${series}/${file.path}` === path);
+  const listed = manifest!.files.find((file) => file.path === path);
   return listed === undefined ? null : await listedFile(reading.repository, { backup, manifest: manifest! }, listed);
 }
 

@@ -1,11 +1,11 @@
 /** What `agent kv set` sets: an argument, a file or standard input, as JSON, text or bytes; or many values at once. */
-import { UsageError } from "../base/errors.ts";
-import { concatBytes } from "../base/bytes.ts";
-import { formatSize } from "../base/text/size.ts";
-import { exactJson } from "../format/json/strict_json.ts";
-import { readNamedFile } from "../password/named_file.ts";
-import { MOST_VALUE_BYTES } from "../ops/values/value.ts";
-import type { CliContext } from "./context.ts";
+import { UsageError } from "../../base/errors.ts";
+import { concatBytes } from "../../base/bytes.ts";
+import { formatSize } from "../../base/text/size.ts";
+import { exactJson } from "../../format/json/strict_json.ts";
+import { readNamedFile } from "../../password/named_file.ts";
+import { MOST_VALUE_BYTES } from "../../ops/values/value.ts";
+import type { CliContext } from "../context.ts";
 
 /** The options that say what is set. */
 interface ValueInputOptions {
