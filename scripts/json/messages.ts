@@ -76,7 +76,7 @@ import {
   listedKeyMessage,
   valueMessage,
   valueVersionMessage,
-} from "../../src/cli/report/json/values_json.ts";
+} from "../../src/cli/report/json/values/values_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
 import { revokedMessage, urlMessage } from "../../src/cli/report/json/url_json.ts";
 

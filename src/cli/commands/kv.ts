@@ -1,19 +1,17 @@
 /** `agent kv`: values under keys. */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
-import { shortId } from "../../base/id.ts";
 import { formatSize } from "../../base/text/size.ts";
-import { type Backup, sizeOf } from "../../backup/backup.ts";
+import type { Backup } from "../../backup/backup.ts";
 import { parseSelector, UnknownSeriesError } from "../../backup/naming/selector.ts";
 import { exactJson, strictJsonText } from "../../format/json/strict_json.ts";
 import { seriesOfKey } from "../../format/manifest/key_series.ts";
-import { timestampToDate } from "../../format/time.ts";
 import { beginAll, performActions, reportDone } from "../../library/events/told_action.ts";
 import { type ValueContent, ValueSealer } from "../../library/values/protected_value.ts";
 import { contentOfValue, openStored, valueOfContent, valueToSet } from "../../library/values/stored_form.ts";
 import { deleteValue } from "../../ops/values/delete_value.ts";
 import { getValue } from "../../ops/values/get_value.ts";
-import { type ListedValue, listValues, listVersions } from "../../ops/values/list_values.ts";
+import { listValues, listVersions } from "../../ops/values/list_values.ts";
 import { setValues } from "../../ops/values/set_values.ts";
 import { MOST_VALUE_BYTES, type StoredValue } from "../../ops/values/value.ts";
 import type { CliContext } from "../context.ts";
@@ -24,29 +22,15 @@ import {
   type ValuePasswordOptions,
 } from "../password/value_password.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";
-import {
-  changedValueJson,
-  kindOfValue,
-  listedKeyJson,
-  valueJson,
-  valueVersionJson,
-} from "../report/json/values_json.ts";
+import { changedValueJson, listedKeyJson, valueJson, valueVersionJson } from "../report/json/values/values_json.ts";
 import { withUrlOptions } from "../options/url_options.ts";
 import { runUrl } from "../url_run.ts";
+import { writeKeys, writeVersions } from "../report/values/value_tables.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import { writeToReader } from "../standard_output.ts";
 import { looksBinary } from "../terminal/binary.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import {
-  type Column,
-  formatCount,
-  formatTime,
-  writeExact,
-  writeJson,
-  writeJsonLines,
-  writeLine,
-  writeTable,
-} from "../terminal/write.ts";
+import { formatCount, writeExact, writeJson, writeJsonLines, writeLine } from "../terminal/write.ts";
 import { readValues } from "../options/value_input.ts";
 
 const NOTES: HelpNotes = {
@@ -297,14 +281,6 @@ async function print(
   await writeExact(stdout, typeof value === "string" ? value : text);
 }
 
-const KEY_COLUMNS: readonly Column[] = [
-  { title: "KEY", align: "left", kind: "name" },
-  { title: "KIND", align: "left" },
-  { title: "SIZE", align: "right" },
-  { title: "SET", align: "left" },
-  { title: "VERSIONS", align: "right" },
-];
-
 async function list(
   prefix: string | undefined,
   options: OptionsOf<typeof listing>,
@@ -314,17 +290,12 @@ async function list(
   const { values, damaged } = await listValues(repositoryAccess(options, context), request, context);
   if (options.json) await writeJsonLines(context.stdout, values.map(listedKeyJson));
   else {
-    await writeTable(context.stdout, KEY_COLUMNS, values.map(keyRow));
+    await writeKeys(context.stdout, values);
     if (values.length === 0 && damaged.length === 0 && !options.quiet) {
       await writeLine(context.stderr, prefix === undefined ? "There are no keys" : "No key begins so");
     }
   }
   throwFirstDamage(damaged);
-}
-
-function keyRow(value: ListedValue): string[] {
-  const { key, backup, versions } = value;
-  return [key, kindOfValue(value) ?? "-", sizeText(backup), setText(backup), String(versions)];
 }
 
 async function remove(keys: readonly string[], options: RepositoryOptions, context: CliContext): Promise<void> {
@@ -358,25 +329,12 @@ async function reportRemoved(
   if (!quiet) await writeLine(stderr, `Removed ${JSON.stringify(key)} with ${formatCount(removed.length, "version")}`);
 }
 
-const VERSION_COLUMNS: readonly Column[] = [
-  { title: "ID", align: "left" },
-  { title: "SET", align: "left" },
-  { title: "HOST", align: "left", kind: "name", tellsApart: true },
-  { title: "SIZE", align: "right" },
-  { title: "TAGS", align: "left", kind: "name" },
-];
-
 async function history(key: string, options: RepositoryOptions, context: CliContext): Promise<void> {
   const { versions, damaged } = await listVersions(repositoryAccess(options, context), { key }, context);
   if (options.json) await writeJsonLines(context.stdout, versions.map((version) => valueVersionJson(version, key)));
-  else await writeTable(context.stdout, VERSION_COLUMNS, versions.map(versionRow));
+  else await writeVersions(context.stdout, versions);
   throwFirstDamage(damaged);
   if (versions.length === 0) throw noSuchKey(key);
-}
-
-function versionRow(backup: Backup): string[] {
-  const { id, host, snapshot } = backup;
-  return [shortId(id), setText(backup), host, sizeText(backup), snapshot.tags.join(",") || "-"];
 }
 
 async function address(text: string, options: OptionsOf<typeof addressing>, context: CliContext): Promise<void> {
@@ -387,15 +345,6 @@ async function address(text: string, options: OptionsOf<typeof addressing>, cont
   } catch (error) {
     throw error instanceof UnknownSeriesError ? noSuchKey(key) : error;
   }
-}
-
-function sizeText(backup: Backup): string {
-  const size = sizeOf(backup);
-  return size === null ? "-" : formatSize(size);
-}
-
-function setText({ started }: Backup): string {
-  return formatTime(timestampToDate(started));
 }
 
 function noSuchKey(...keys: readonly string[]): UsageError {

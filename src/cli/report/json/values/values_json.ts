@@ -1,10 +1,10 @@
 /** Values under keys in `--json` output. */
 import * as v from "valibot";
-import type { Backup } from "../../../backup/backup.ts";
-import type { ListedValue } from "../../../ops/values/list_values.ts";
-import type { ValueFileName } from "../../../ops/values/value.ts";
-import { backupFields, backupJson } from "./backup_json.ts";
-import { count, flag, hex, oneOf, orAbsent, orNull, session, text, time } from "./json_fields.ts";
+import type { Backup } from "../../../../backup/backup.ts";
+import type { ListedValue } from "../../../../ops/values/list_values.ts";
+import type { ValueFileName } from "../../../../ops/values/value.ts";
+import { backupFields, backupJson } from "../backup_json.ts";
+import { count, flag, hex, oneOf, orAbsent, orNull, session, text, time } from "../json_fields.ts";
 
 const key = text("The key.");
 const DEFAULT = "it is the default";
