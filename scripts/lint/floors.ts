@@ -64,8 +64,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
-  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
+  "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES], ["values"]],
+  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status", "values"]],
   compat: [["twindb", "dachs"]],
   config: [
     ["configuration.ts", "event_names.ts", "problems.ts", "trusted_file.ts", "values.ts"],
@@ -100,7 +100,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["removal", "restore"],
     [OTHER_FILES],
     ["agent.ts"],
-    ["open_agent.ts", "helper"],
+    ["open_agent.ts", "helper", "values"],
   ],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [

@@ -4,6 +4,7 @@ import { stats, type StatsProgress } from "../../ops/stats/stats.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";
+import { tellLeftOutKeys } from "../report/left_out_values.ts";
 import { monthStatsJson, seriesStatsJson, statsSummaryJson } from "../report/json/stats_json.ts";
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
@@ -64,6 +65,7 @@ async function run(selection: string | undefined, options: StatsCommandOptions, 
       await writeStats(report, stdout);
       if (report.series.length === 0 && !options.quiet) await writeLine(stderr, noneText(report.backupsInAll));
     }
+    await tellLeftOutKeys(report.keysLeftOut, options, context);
     throwFirstDamage(report.damaged);
   });
 }

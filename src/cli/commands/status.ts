@@ -20,6 +20,7 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";
 import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { tellLeftOutKeys } from "../report/left_out_values.ts";
 import { importedStatusJson, statusJson } from "../report/json/status_json.ts";
 import { monitorLine, withoutMark } from "../report/status/status_monitor.ts";
 import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status/status_text.ts";
@@ -92,6 +93,7 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
     ? await status(repositoryAccess(options, context), request, context)
     : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
+  await tellLeftOutKeys(report.keysLeftOut, options, context);
   throwFirstDamage(report.damaged);
   // A host without backups may be a typing error, but if something is expected of it, that counts as overdue.
   if (report.unknown !== null && report.verdicts.length === 0) throw new UsageError(report.unknown);
@@ -152,9 +154,14 @@ async function writeTwinDb(options: StatusOptions, context: CliContext): Promise
 
 async function exportedText(options: StatusOptions, context: CliContext): Promise<string> {
   const { host, quiet } = options;
-  const { twinDb, leftOut, damaged } = await exportedStatus(repositoryAccess(options, context), { host }, context);
+  const { twinDb, leftOut, keysLeftOut, damaged } = await exportedStatus(
+    repositoryAccess(options, context),
+    { host },
+    context,
+  );
   throwFirstDamage(damaged);
   if (leftOut.length > 0 && !quiet) await writeLine(context.stderr, leftOutLine(leftOut));
+  await tellLeftOutKeys(keysLeftOut, { ...quiet !== undefined && { quiet } }, context);
   return twinDb.serialize();
 }
 
