@@ -62,7 +62,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
+  "cli/report/json": [["json_fields.ts"], ["files", "tables", "values"], [OTHER_FILES]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
   compat: [["twindb", "dachs"]],
   config: [
