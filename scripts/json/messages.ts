@@ -36,7 +36,7 @@ import {
   foundMessage,
   treeSummaryMessage,
 } from "../../src/cli/report/json/files/entry_json.ts";
-import { leftOutMessage } from "../../src/cli/report/json/left_out_json.ts";
+import { leftOutMessage } from "../../src/cli/report/json/values/left_out_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
@@ -78,7 +78,7 @@ import {
   valueVersionMessage,
 } from "../../src/cli/report/json/values/values_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
-import { revokedMessage, urlMessage } from "../../src/cli/report/json/url_json.ts";
+import { revokedMessage, urlMessage } from "../../src/cli/report/json/urls/url_json.ts";
 
 /** One kind of message. */
 export interface Message {

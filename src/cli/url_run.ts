@@ -6,7 +6,7 @@ import type { MeantPart } from "../library/urls/url_target.ts";
 import type { RepositoryAccess } from "../ops/access.ts";
 import type { CliContext } from "./context.ts";
 import { urlChoices } from "./options/url_options.ts";
-import { urlJson } from "./report/json/url_json.ts";
+import { urlJson } from "./report/json/urls/url_json.ts";
 import { formatTime, writeJson, writeLine } from "./terminal/write.ts";
 
 /** The options that a run uses. */
