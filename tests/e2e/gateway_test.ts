@@ -163,7 +163,7 @@ gatewayTest("wrong flags end it with one line that says what is right", async (b
 const READERS = 64;
 const LARGE_BYTES = 400_000_000;
 /** Some 130 MB are the program, its threads and the index. */
-const MOST_BYTES = 420_000_000;
+const MOST_BYTES = 380_000_000;
 
 gatewayTest("64 readers of a stream of 400 MB at once take bounded memory, however slow they are", async (box) => {
   // One piece of noise again and again: a long content list, and little to store.
