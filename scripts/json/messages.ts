@@ -71,6 +71,7 @@ import { dumpDoneMessage, dumpedTableMessage } from "../../src/cli/report/json/t
 import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
 import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables/tables_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
+import { revokedMessage, urlMessage } from "../../src/cli/report/json/url_json.ts";
 
 /** One kind of message. */
 export interface Message {
@@ -375,6 +376,18 @@ export const RESULTS: readonly Message[] = [
     commands: ["cache --prune", "cache --clear"],
     about: "One.",
     schema: cacheRemovalMessage,
+  },
+  {
+    title: "A signed URL",
+    commands: ["url"],
+    about: "One.",
+    schema: urlMessage,
+  },
+  {
+    title: "A generation of keys that began",
+    commands: ["gateway revoke"],
+    about: "One, when all URLs that were signed before are refused.",
+    schema: revokedMessage,
   },
   {
     title: "An address that is served",

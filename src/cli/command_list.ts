@@ -55,6 +55,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   key: async () => ({ make: (await import("./commands/key.ts")).keyCommand }),
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),
+  url: async () => {
+    const { urlCommand, URL_BYTES } = await import("./commands/url.ts");
+    return { make: urlCommand, bytes: URL_BYTES };
+  },
   gateway: async () => ({ make: (await import("./commands/gateway.ts")).gatewayCommand }),
   config: async () => {
     const { configCommand } = await import("./commands/config.ts");

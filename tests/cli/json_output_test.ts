@@ -305,6 +305,13 @@ async function tables(agent: Transcript): Promise<void> {
   }
 }
 
+/** A URL, and the end of it. */
+async function urls(agent: Transcript): Promise<void> {
+  await agent.run("url dumps/shop --table orders --expires 60s");
+  await agent.run("url dumps/shop --table items --expires 60s");
+  await agent.run("gateway revoke");
+}
+
 async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
   const packs: { path: string; size: number }[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -327,6 +334,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await replay(agent);
     await trees(agent);
     await tables(agent);
+    await urls(agent);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);

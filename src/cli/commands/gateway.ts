@@ -18,6 +18,7 @@ import {
 } from "../service_run.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
+import { gatewayRevokeCommand } from "./gateway_revoke.ts";
 
 const USUAL_ADDRESS = "127.0.0.1:8088";
 
@@ -55,7 +56,8 @@ type GatewayCommandOptions = OptionsOf<typeof specification>;
 
 /** The command, to be run in `context`. */
 export function gatewayCommand(context: CliContext): CommandUnknownOpts {
-  return specification().action((options, self) => run(allOptions(self, options), context));
+  return specification().action((options, self) => run(allOptions(self, options), context))
+    .addCommand(gatewayRevokeCommand(context));
 }
 
 async function run(options: GatewayCommandOptions, context: CliContext): Promise<void> {

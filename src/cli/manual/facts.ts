@@ -27,6 +27,7 @@ export const VARIABLES: readonly (readonly [string, string])[] = [
   ["AGENT_PASSWORD_COMMAND", "a shell command that prints the password"],
   ["AGENT_REST_USERNAME", "the user for an HTTP store, if its URL names none"],
   ["AGENT_REST_PASSWORD", "the password of that user"],
+  ["AGENT_GATEWAY", "as the option --gateway"],
   ["AGENT_CACERT", "as the option --cacert"],
   ["AGENT_TLS_CLIENT_CERT", "as the option --tls-client-cert"],
   ["AGENT_CACHE_DIR", "as the option --cache-dir"],

@@ -15,6 +15,7 @@ const ALTERNATIVES: readonly Alternatives[] = [
   { options: ["cacert"], variables: ["AGENT_CACERT", "RESTIC_CACERT"] },
   { options: ["tls-client-cert"], variables: ["AGENT_TLS_CLIENT_CERT", "RESTIC_TLS_CLIENT_CERT"] },
   { options: ["cache-dir"], variables: ["AGENT_CACHE_DIR", "RESTIC_CACHE_DIR"] },
+  { options: ["gateway"], variables: ["AGENT_GATEWAY"] },
 ];
 
 /** The options that give the same as the option `name`, itself included. */
