@@ -1,9 +1,14 @@
 /** The library as programs have it: those of docs/library.md, in a folder of their own, and the files that are published. */
 import assert from "node:assert/strict";
 import { join, relative, resolve } from "node:path";
+import { systemClock } from "../src/base/clock.ts";
+import { systemRandomBytes } from "../src/crypto/random.ts";
+import { initRepository } from "../src/repository/repository.ts";
+import { openLocalStore } from "../src/store/local/local_store.ts";
 import { agentProgram, useCasePrograms } from "./helpers/documented_programs.ts";
 import { modulesIn } from "./helpers/modules.ts";
 import { programTest } from "./helpers/programs.ts";
+import { CHEAP_KDF, IDENTITY } from "./helpers/world.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
 
@@ -18,6 +23,7 @@ async function inFolderOfItsOwn(
   program: string,
   args: readonly string[],
   look: (folder: string, output: { code: number; stdout: string; stderr: string }) => void | Promise<void>,
+  prepare: (folder: string) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   try {
@@ -26,6 +32,7 @@ async function inFolderOfItsOwn(
     const plain = { imports: { "@agent/agent": join(ROOT, "src/mod.ts") } };
     await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify(plain));
     await Deno.writeTextFile(join(folder, "program.ts"), program);
+    await prepare(folder);
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [...args, "program.ts"],
       cwd: folder,
@@ -36,6 +43,13 @@ async function inFolderOfItsOwn(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The repository of the examples, so that their forty commands spend no time on deriving keys. */
+async function cheapRepository(folder: string): Promise<void> {
+  const store = openLocalStore(join(folder, "repository"), { random: systemRandomBytes });
+  const tools = { clock: systemClock, identity: IDENTITY, randomBytes: systemRandomBytes, kdf: CHEAP_KDF };
+  await initRepository(store, "correct horse battery staple", tools);
 }
 
 programTest({
@@ -73,7 +87,7 @@ programTest({
         "1 on the server",
       ], stderr);
       assert.equal(code, 0);
-    });
+    }, cheapRepository);
   },
 });
 
