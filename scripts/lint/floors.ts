@@ -55,7 +55,6 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "retention_run.ts",
       "service_run.ts",
       "tables_run.ts",
-      "url_run.ts",
       "verify_restore_run.ts",
     ],
     ["configure", "hooks", "plugins"],

@@ -146,7 +146,10 @@ Deno.test("what makes no sense is refused, and nothing of a value is shown", asy
     const usage = ExitCode.usage;
     await refused(desk, ["kv", "set", "k", "hunter2"], [usage, /VALUE is not JSON; a text needs quotes/]);
     await refused(desk, ["kv", "set", "k"], [usage, /The value is not JSON/], { stdin: "{'a': 1}" });
-    await refused(desk, ["kv", "set", "k", "12345678901234567890"], [usage, /VALUE has a number that would be rounded/]);
+    await refused(desk, ["kv", "set", "k", "12345678901234567890"], [
+      usage,
+      /VALUE has a number that would be rounded/,
+    ]);
     await refused(desk, ["kv", "set", "k", "1e999"], [usage, /rounded to Infinity/]);
     await refused(desk, ["kv", "set"], [usage, /There is no key: name one/]);
     await refused(desk, ["kv", "set", "", "1"], [usage, /Not a key: ""/]);
