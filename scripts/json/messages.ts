@@ -36,7 +36,7 @@ import {
   foundMessage,
   treeSummaryMessage,
 } from "../../src/cli/report/json/files/entry_json.ts";
-import { leftOutMessage } from "../../src/cli/report/json/left_out_json.ts";
+import { leftOutMessage } from "../../src/cli/report/json/values/left_out_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,

@@ -20,10 +20,10 @@ import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { throwFirstDamage } from "../report/failure_report.ts";
 import { formatCount, writeExact, writeJson, writeLine, writeTable } from "../terminal/write.ts";
 import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
-import { tellLeftOutKeys } from "../report/left_out_values.ts";
 import { importedStatusJson, statusJson } from "../report/json/status_json.ts";
 import { monitorLine, withoutMark } from "../report/status/status_monitor.ts";
 import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status/status_text.ts";
+import { tellLeftOutKeys } from "../report/warning.ts";
 import { readTextFileOrInput } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;
@@ -37,6 +37,7 @@ const EXAMPLES: HelpNotes = {
     'could not be judged are shown as "newer not judged". A broken backup is incomplete, or another tool removed ' +
     "content from it. An empty one holds no stream or file. Backups that other tools made are unknown, and meet an " +
     "expectation only with --any.",
+    "Values under keys are left out, and said to be, unless an expectation names the series of one, such as kv/app.",
   ],
   examples: [
     ["agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d"],

@@ -8,8 +8,7 @@ import type { RetentionGroup } from "../../policy/retention/retention_plan.ts";
 import { groupJson } from "./json/retention_json.ts";
 import type { CliContext } from "../context.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
-import { tellLeftOutKeys } from "./left_out_values.ts";
-import { writeWarning } from "./warning.ts";
+import { tellLeftOutKeys, writeWarning } from "./warning.ts";
 
 /** The form of the report. */
 interface ReportStyle {

@@ -1,6 +1,6 @@
 /** What was left out because no series was named, in `--json` output. */
 import * as v from "valibot";
-import { always, count } from "./json_fields.ts";
+import { always, count } from "../json_fields.ts";
 
 /** Values under keys, of which nothing was told and with which nothing was done. */
 export const leftOutMessage = v.strictObject({
