@@ -83,6 +83,15 @@ export {
   type HelperCallOptions,
 } from "./library/helper/backup_helper.ts";
 export type { RunOptions } from "./library/helper/helper_command.ts";
+export {
+  type GetValueOptions,
+  KeyValue,
+  type KeyValueOptions,
+  type SetValueOptions,
+  type ValueUrlOptions,
+} from "./library/values/key_value.ts";
+export type { ListedValue } from "./ops/values/list_values.ts";
+export { VALUE_FILE_NAMES, type ValueFileName } from "./ops/values/value.ts";
 export type { OutputDestination } from "./library/opening/output.ts";
 export type { AgentOptions } from "./library/opening/agent_options.ts";
 export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";
@@ -114,6 +123,7 @@ export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
 export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
 export type { Password } from "./crypto/kdf.ts";
+export type { Argon2Parameters } from "./crypto/argon2.ts";
 export {
   type CacheAccess,
   type GatedOptions,
@@ -135,6 +145,7 @@ export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,
   type ActionSession,
+  type ActionsRequest,
   Events,
   type EventsOptions,
   type SubscribeOptions,

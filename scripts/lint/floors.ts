@@ -54,7 +54,6 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "restore_run.ts",
       "retention_run.ts",
       "tables_run.ts",
-      "url_run.ts",
       "verify_restore_run.ts",
     ],
     ["configure", "hooks", "plugins", "service"],
@@ -63,8 +62,8 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
-  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
+  "cli/report/json": [["json_fields.ts"], ["files", "tables", "urls"], [OTHER_FILES], ["values"]],
+  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status", "values"]],
   compat: [["twindb", "dachs"]],
   config: [
     ["configuration.ts", "event_names.ts", "problems.ts", "trusted_file.ts", "values.ts"],
@@ -99,7 +98,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["removal", "restore"],
     [OTHER_FILES],
     ["agent.ts"],
-    ["open_agent.ts", "helper"],
+    ["open_agent.ts", "helper", "values"],
   ],
   filesystem: [[OTHER_FILES], ["libc", "portable"], ["open_file_system.ts"]],
   format: [

@@ -52,6 +52,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   tag: async () => ({ make: (await import("./commands/tag.ts")).tagCommand }),
   prune: async () => ({ make: (await import("./commands/prune.ts")).pruneCommand }),
   tables: async () => ({ make: (await import("./commands/tables.ts")).tablesCommand }),
+  kv: async () => ({ make: (await import("./commands/kv.ts")).kvCommand }),
   key: async () => ({ make: (await import("./commands/key.ts")).keyCommand }),
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),

@@ -77,6 +77,9 @@ import { tryRestore, type TryRestoreOptions } from "./restore/tried_restore.ts";
 import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restore/which_backup.ts";
 import { urlOfBackup } from "./urls/url_of_backup.ts";
 
+/** The calls of an agent, for what this library builds upon it. */
+export let callsOf: (agent: Agent) => AgentCalls;
+
 /**
  * A repository, and all that can be done with it. Each call opens it anew, so that nothing is locked between calls; calls
  * may run at the same time. `await using` closes the agent at the end of its scope.
@@ -84,6 +87,10 @@ import { urlOfBackup } from "./urls/url_of_backup.ts";
  * All calls throw `AgentError` and its subclasses. A call that a signal stops throws `InterruptedError`.
  */
 export class Agent implements AsyncDisposable {
+  static {
+    callsOf = (agent) => agent.#calls;
+  }
+
   readonly #calls: AgentCalls;
   /** The passwords that open the repository. */
   readonly keys: AgentKeys;

@@ -25,6 +25,7 @@ export const VARIABLES: readonly (readonly [string, string])[] = [
   ["AGENT_PASSWORD", "the password of the repository"],
   ["AGENT_PASSWORD_FILE", "a file that holds the password"],
   ["AGENT_PASSWORD_COMMAND", "a shell command that prints the password"],
+  ["AGENT_VALUE_PASSWORD", "the password of values of agent kv, on top of that of the repository"],
   ["AGENT_REST_USERNAME", "the user for an HTTP store, if its URL names none"],
   ["AGENT_REST_PASSWORD", "the password of that user"],
   ["AGENT_GATEWAY", "as the option --gateway"],

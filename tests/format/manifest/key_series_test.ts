@@ -37,6 +37,14 @@ Deno.test("a key keeps its text in the name of its series, but for what no name 
   }
 });
 
+Deno.test("the page about the format gives examples that are right", async () => {
+  const page = await Deno.readTextFile(new URL("../../../docs/format.md", import.meta.url));
+  const section = page.split("### Values under keys")[1]!.split("\n### ")[0]!;
+  const rows = [...section.matchAll(/^\| `([^`]+)` +\| `(kv\/[^`]+)` +\|$/gm)];
+  equal(rows.length, 4);
+  for (const [, key, series] of rows) equal(seriesOfKey(key!), series);
+});
+
 /** Texts in which what must be written otherwise is frequent. */
 const keys = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'/.%@"\\a2Fé\u0001', ".tables", ".digests", ".manifest.json"), maxLength: 30 }),
