@@ -78,7 +78,7 @@ import {
   valueVersionMessage,
 } from "../../src/cli/report/json/values/values_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
-import { revokedMessage, urlMessage } from "../../src/cli/report/json/url_json.ts";
+import { revokedMessage, urlMessage } from "../../src/cli/report/json/urls/url_json.ts";
 
 /** One kind of message. */
 export interface Message {

@@ -55,7 +55,6 @@ const ROOMS: Readonly<Record<string, Steps>> = {
       "retention_run.ts",
       "service_run.ts",
       "tables_run.ts",
-      "url_run.ts",
       "verify_restore_run.ts",
     ],
     ["configure", "hooks", "plugins"],
@@ -64,7 +63,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["program.ts"],
     ["process"],
   ],
-  "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES], ["values"]],
+  "cli/report/json": [["json_fields.ts"], ["files", "tables", "urls"], [OTHER_FILES], ["values"]],
   "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status", "values"]],
   compat: [["twindb", "dachs"]],
   config: [

@@ -44,35 +44,35 @@ const SQL = "application/sql";
 const UNKNOWN = "application/octet-stream";
 
 /** By what a guard found. */
-const TYPES_OF_FORMATS: Readonly<Record<string, string>> = {
-  gzip: "application/gzip",
-  zstd: "application/zstd",
-  "mysqldump": SQL,
-  "mariadb-dump": SQL,
-  pg_dump: SQL,
-  pg_dumpall: SQL,
-  sqlite: SQL,
-  "sqlite-file": "application/vnd.sqlite3",
-  tar: "application/x-tar",
-  zip: "application/zip",
-};
+const TYPES_OF_FORMATS: ReadonlyMap<string, string> = new Map([
+  ["gzip", "application/gzip"],
+  ["zstd", "application/zstd"],
+  ["mysqldump", SQL],
+  ["mariadb-dump", SQL],
+  ["pg_dump", SQL],
+  ["pg_dumpall", SQL],
+  ["sqlite", SQL],
+  ["sqlite-file", "application/vnd.sqlite3"],
+  ["tar", "application/x-tar"],
+  ["zip", "application/zip"],
+]);
 
 /** By the end of a name, where no guard found anything. */
-const TYPES_OF_NAMES: Readonly<Record<string, string>> = {
-  gz: "application/gzip",
-  json: "application/json",
-  sql: SQL,
-  tar: "application/x-tar",
-  zip: "application/zip",
-  zst: "application/zstd",
-};
+const TYPES_OF_NAMES: ReadonlyMap<string, string> = new Map([
+  ["gz", "application/gzip"],
+  ["json", "application/json"],
+  ["sql", SQL],
+  ["tar", "application/x-tar"],
+  ["zip", "application/zip"],
+  ["zst", "application/zstd"],
+]);
 
 /** The type of content: of the outermost container, or of what is in none. */
 function contentType(name: string, format: string | null): string {
   const [outermost = dumpsOf(format ?? "")[0]] = containersOf(format ?? "");
-  if (outermost !== undefined) return TYPES_OF_FORMATS[outermost] ?? UNKNOWN;
+  if (outermost !== undefined) return TYPES_OF_FORMATS.get(outermost) ?? UNKNOWN;
   const [, ending = ""] = /\.([a-z]+)$/.exec(name) ?? [];
-  return TYPES_OF_NAMES[ending] ?? UNKNOWN;
+  return TYPES_OF_NAMES.get(ending) ?? UNKNOWN;
 }
 
 /** Always a download. The first name is for clients that know no other characters. Source: RFC 6266, RFC 8187. */

@@ -38,7 +38,7 @@ export interface UrlTarget {
 }
 
 /** What of a request proves that it may be answered. */
-export interface SignedRequest {
+interface SignedRequest {
   readonly method: string;
   /** What follows the method in the first line of the request, as it came: the path and the query. */
   readonly url: string;
@@ -49,7 +49,7 @@ export interface SignedRequest {
  * made with none of the keys, because something was altered or the URL was revoked; past its time. Whoever hears of the last has
  * shown a valid signature.
  */
-export type UrlRefusal = "method" | "malformed" | "signature" | "expired";
+type UrlRefusal = "method" | "malformed" | "signature" | "expired";
 
 /** What a request may have, or why it may have nothing. */
 export type UrlReading =

@@ -305,6 +305,13 @@ async function tables(agent: Transcript): Promise<void> {
   }
 }
 
+/** A URL, and the end of it. */
+async function urls(agent: Transcript): Promise<void> {
+  await agent.run("url dumps/shop --table orders --expires 60s");
+  await agent.run("url dumps/shop --table items --expires 60s");
+  await agent.run("gateway revoke");
+}
+
 /** Values under keys, which commands leave out that name no series. */
 async function values(agent: Transcript): Promise<void> {
   await agent.run("kv set app/port 8080");
@@ -342,6 +349,7 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await trees(agent);
     await tables(agent);
     await values(agent);
+    await urls(agent);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);

@@ -1,5 +1,5 @@
 /** The key that signs URLs: the bytes that docs/format.md promises, and what it depends on. */
-import { equal, notDeepEqual } from "node:assert/strict";
+import { equal, notDeepEqual, ok } from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
 import { asId, type SnapshotId } from "../../src/base/id.ts";
 import { readSignedUrl, signUrl } from "../../src/gateway/signed_url.ts";
@@ -16,7 +16,8 @@ Deno.test("The key is HKDF-SHA-256 of the repository's keys, r as Poly1305 uses 
   equal(deriveUrlKey(KEYS, NONCE).toHex(), expected.toHex());
 });
 
-Deno.test("The key and the URL are those of docs/format.md", () => {
+Deno.test("The key and the URL are those of docs/format.md", async () => {
+  const documented = (await Deno.readTextFile(new URL("../../docs/format.md", import.meta.url))).replaceAll("\n", "");
   const key = deriveUrlKey(KEYS, NONCE);
   equal(key.toHex(), "bb82ff30dddc65ecabebf1fb7e86133bab03336c5d37623a678763dc850b2350");
   const url = signUrl(key, "http://127.0.0.1:8088/", {
@@ -30,6 +31,7 @@ Deno.test("The key and the URL are those of docs/format.md", () => {
     "http://127.0.0.1:8088/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/stream/prod/shop/" +
       "gr%C3%B6%C3%9Fe%201.sql?expires=1800000060&signature=8JqMw4ZFMdA3stH8Wg_DD5O31-Gd5pO4YQ4V1UXmJRE",
   );
+  for (const text of [key.toHex(), url, NONCE.toBase64()]) ok(documented.includes(text), text);
   equal(readSignedUrl([key], { method: "HEAD", url: url.slice("http://127.0.0.1:8088".length) }, 0).refusal, null);
 });
 

@@ -1,6 +1,7 @@
 /** A gateway in this process on a repository in memory, in a world whose clock a test moves. */
 import { Buffer } from "node:buffer";
 import type { Backup } from "../../src/backup/backup.ts";
+import type { UrlKey } from "../../src/crypto/url_key.ts";
 import { startGateway } from "../../src/gateway/gateway.ts";
 import { signUrl, type UrlKind } from "../../src/gateway/signed_url.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
@@ -28,6 +29,8 @@ interface UrlRequest {
   readonly kind?: UrlKind;
   readonly path: readonly string[];
   readonly seconds?: number;
+  /** The repository's own by default. */
+  readonly key?: UrlKey;
 }
 
 /** A repository and its gateway. Disposal ends the gateway. */
@@ -38,11 +41,11 @@ export class GatewayScene implements AsyncDisposable {
   #store: BlobStore | undefined;
   #running: RunningServer | undefined;
 
-  /** Makes the repository, and begins the first generation of keys. */
-  async init(): Promise<void> {
+  /** Makes the repository, and begins the first generation of keys unless told not to. */
+  async init({ withKeys = true } = {}): Promise<void> {
     const { store } = await memoryRepository(this.world);
     this.#store = store;
-    await this.revoke();
+    if (withKeys) await this.revoke();
   }
 
   get store(): BlobStore {
@@ -87,12 +90,19 @@ export class GatewayScene implements AsyncDisposable {
   }
 
   /** The path and query of a URL. */
-  async url({ snapshotId }: Pick<Backup, "snapshotId">, { kind = "stream", path, seconds = 60 }: UrlRequest) {
+  async url(
+    { snapshotId }: Pick<Backup, "snapshotId">,
+    { kind = "stream", path, seconds = 60, key: given }: UrlRequest,
+  ): Promise<string> {
+    const key = given ?? await this.#key();
+    const expiresMs = (Math.floor(this.world.clock.now().getTime() / 1000) + seconds) * 1000;
+    return signUrl(key, "http://a/", { snapshot: snapshotId, kind, path, expiresMs }).slice("http://a".length);
+  }
+
+  async #key(): Promise<UrlKey> {
     const repository = await openRepository(this.store, { password: PASSWORD, randomBytes: this.world.randomBytes });
     const openIndex = () => Promise.reject(new Error("The tags say it"));
-    const [key] = await new UrlKeys({ repository, openIndex, clock: this.world.clock }).current();
-    const expiresMs = (Math.floor(this.world.clock.now().getTime() / 1000) + seconds) * 1000;
-    return signUrl(key!, "http://a/", { snapshot: snapshotId, kind, path, expiresMs }).slice("http://a".length);
+    return (await new UrlKeys({ repository, openIndex, clock: this.world.clock }).current())[0]!;
   }
 
   /** One request. */

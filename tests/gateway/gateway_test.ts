@@ -1,12 +1,17 @@
 /** A gateway: what signed URLs give, what they refuse, and what it does to the repository meanwhile. */
-import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, notDeepEqual, ok, rejects } from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { UsageError } from "../../src/base/errors.ts";
-import { parseFileName } from "../../src/format/manifest/series.ts";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { DeniedError, UsageError } from "../../src/base/errors.ts";
+import type { UrlKey } from "../../src/crypto/url_key.ts";
+import { parseFileName, parseSeries } from "../../src/format/manifest/series.ts";
+import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
+import { openAccess } from "../../src/ops/access.ts";
 import { forget } from "../../src/ops/forget.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileName, GetOptions } from "../../src/store/store.ts";
-import { namesOf, noise, sqlDump } from "../helpers/world.ts";
+import { concat, namesOf, noise, sqlDump } from "../helpers/world.ts";
 import { base64Of, GatewayScene, gatewayScene } from "./gateway_fixture.ts";
 
 const DUMP = sqlDump(20_000, "gateway");
@@ -142,7 +147,7 @@ Deno.test("gateway: the clock ends a URL, to the second", async () => {
   equal((await scene.ask(url)).status, 200);
 });
 
-Deno.test("gateway: a revoked generation ends every URL of a gateway that runs, and nothing is served without one", async () => {
+Deno.test("gateway: a revoked generation ends every URL of a gateway that runs", async () => {
   await using scene = await gatewayScene();
   const backup = await scene.put(DUMP);
   const url = await scene.url(backup, { path: PATH });
@@ -153,6 +158,15 @@ Deno.test("gateway: a revoked generation ends every URL of a gateway that runs, 
   equal(status, 403);
   match(text, /altered, or revoked/);
   equal((await scene.ask(await scene.url(backup, { path: PATH }))).status, 200);
+});
+
+Deno.test("gateway: no URL is valid before a generation of keys has begun", async () => {
+  await using scene = new GatewayScene();
+  await scene.init({ withKeys: false });
+  await scene.start();
+  const backup = await scene.put(DUMP);
+  const key = new Uint8Array(32) as Uint8Array as UrlKey;
+  equal((await scene.ask(await scene.url(backup, { path: PATH, key }))).status, 403);
 });
 
 Deno.test("gateway: only GET and HEAD, only signed URLs, and the signature is in no log", async () => {
@@ -186,6 +200,87 @@ Deno.test("gateway: a backup that was forgotten is 404 with the reason, also aft
   const { status, text } = await scene.ask(url);
   equal(status, 404);
   match(text, /^The backup was forgotten/);
+});
+
+Deno.test("gateway: what a prune moved while nobody read is found where it lies then", async () => {
+  await using scene = await gatewayScene();
+  const kept = noise(300_000, "kept");
+  const backup = await scene.put(kept, { series: parseSeries("a") });
+  const other = await scene.put(concat([noise(600_000, "other"), kept.subarray(0, 200_000)]), {
+    series: parseSeries("b"),
+  });
+  const url = await scene.url(backup, { path: PATH });
+  deepEqual((await scene.ask(url)).body, kept);
+  const { world } = scene;
+  const request = { kind: "backups", selectors: [`@${other.snapshotId}`] } as const;
+  const before = await namesOf(scene.store, "index");
+  await forget(scene.access, request, { world, allowLast: true, prune: { limits: { ...DEFAULT_PRUNE_LIMITS } } });
+  notDeepEqual(await namesOf(scene.store, "index"), before);
+  deepEqual((await scene.ask(url)).body, kept);
+});
+
+Deno.test("gateway: while somebody has the repository for himself, clients are told to come again", async () => {
+  await using scene = await gatewayScene();
+  const url = await scene.url(await scene.put(DUMP), { path: PATH });
+  {
+    await using repository = await openAccess(scene.access, { world: scene.world });
+    await using lock = await repository.lock({ exclusive: true });
+    await lock.confirmed;
+    const { status, headers, text } = await scene.ask(url);
+    equal(status, 503);
+    match(headers["retry-after"] ?? "", /^\d+$/);
+    match(text, /^The repository is locked/);
+  }
+  equal((await scene.ask(url)).status, 200);
+});
+
+/** A store that takes no locks. */
+class Unlockable extends ForwardingStore {
+  override put(file: FileName, ...others: unknown[]): Promise<void> {
+    if (file.kind === "lock") return Promise.reject(new DeniedError("Cannot write a lock: denied"));
+    return (super.put as (...args: unknown[]) => Promise<void>)(file, ...others);
+  }
+}
+
+Deno.test("gateway: a store that takes no lock is refused at the start, and served if told so", async () => {
+  await using scene = new GatewayScene();
+  await scene.init();
+  const url = await scene.url(await scene.put(DUMP), { path: PATH });
+  const { access } = scene;
+  const unlockable = { ...access, openStore: async () => new Unlockable(await access.openStore()) };
+  await rejects(
+    scene.start({}, unlockable),
+    (error) => error instanceof DeniedError && /--no-lock/.test(error.message),
+  );
+  await scene.start({ noLock: true }, unlockable);
+  deepEqual((await scene.ask(url)).body, DUMP);
+});
+
+Deno.test("gateway: 64 readers at once each get all of it, under one lock", async () => {
+  await using scene = await gatewayScene();
+  const content = noise(300_000, "many");
+  const url = await scene.url(await scene.put(content), { path: PATH });
+  let mostLocks = 0;
+  const answers = await Promise.all(Array.from({ length: 64 }, async () => {
+    const { body } = await scene.ask(url);
+    mostLocks = Math.max(mostLocks, (await namesOf(scene.store, "lock")).length);
+    return body;
+  }));
+  for (const body of answers) deepEqual(sha256(body), sha256(content));
+  ok(mostLocks <= 1, `${mostLocks}`);
+});
+
+Deno.test("gateway: who leaves in the middle keeps nobody, and no lock stays", async () => {
+  await using scene = await gatewayScene();
+  const content = noise(8_000_000, "leaves");
+  const url = await scene.url(await scene.put(content), { path: PATH });
+  const socket = connect({ host: "127.0.0.1", port: scene.port });
+  socket.write(`GET ${url} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  await new Promise((resolve) => socket.once("data", resolve));
+  socket.destroy();
+  while ((await namesOf(scene.store, "lock")).length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  equal((await scene.ask(url, { range: "bytes=0-9" })).status, 206);
+  deepEqual(scene.problems, []);
 });
 
 Deno.test("gateway: another stream than the backup has is 404, and tells of no other", async () => {
@@ -289,6 +384,11 @@ Deno.test("gateway: all of a backup comes as an archive, without ranges, and to 
     equal(headers["content-length"], undefined);
     ok(body.length > 1000);
     deepEqual((await scene.ask(url)).body, body);
+    const socket = connect({ host: "127.0.0.1", port: scene.port });
+    socket.write(`GET ${url} HTTP/1.0\r\n\r\n`);
+    const [head] = await once(socket, "data") as [Uint8Array];
+    match(new TextDecoder().decode(head), /^HTTP\/1\.1 505 /);
+    socket.destroy();
   }
 });
 

@@ -5,7 +5,7 @@ import { type RaisedGeneration, raiseGeneration } from "../../ops/gateway/raise_
 import { LOOK_AGAIN_MS } from "../../ops/gateway/url_keys.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
-import { revokedJson } from "../report/json/url_json.ts";
+import { revokedJson } from "../report/json/urls/url_json.ts";
 import { allOptions } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJson, writeLine } from "../terminal/write.ts";

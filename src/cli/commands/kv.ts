@@ -24,7 +24,6 @@ import {
 import { throwFirstDamage } from "../report/failure_report.ts";
 import { changedValueJson, listedKeyJson, valueJson, valueVersionJson } from "../report/json/values/values_json.ts";
 import { withUrlOptions } from "../options/url_options.ts";
-import { runUrl } from "../url_run.ts";
 import { writeKeys, writeVersions } from "../report/values/value_tables.ts";
 import { allOptions, type OptionsOf, withOptions } from "../specification.ts";
 import { writeToReader } from "../standard_output.ts";
@@ -32,6 +31,7 @@ import { looksBinary } from "../terminal/binary.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { formatCount, writeExact, writeJson, writeJsonLines, writeLine } from "../terminal/write.ts";
 import { readValues } from "../options/value_input.ts";
+import { runUrl } from "./url.ts";
 
 const NOTES: HelpNotes = {
   about: [

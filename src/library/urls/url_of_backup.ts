@@ -11,7 +11,7 @@ import { type MeantPart, targetIn } from "./url_target.ts";
 export const USUAL_GATEWAY = "http://127.0.0.1:8088/";
 
 /** What a URL is to give. */
-export interface UrlRequest extends MeantPart {
+interface UrlRequest extends MeantPart {
   /** `SERIES@SELECTOR` or `@ID`. */
   readonly selector: string;
   /** For how many seconds from now it is valid; a fraction counts as a whole one. */
@@ -21,7 +21,7 @@ export interface UrlRequest extends MeantPart {
 }
 
 /** What URLs are made with. */
-export interface UrlTools {
+interface UrlTools {
   readonly access: RepositoryAccess;
   readonly world: World;
   /** The host that the record of the first generation belongs to. */

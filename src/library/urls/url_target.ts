@@ -25,7 +25,7 @@ interface TargetTools {
 }
 
 /** The kind and path of what a URL gives. */
-export type MeantTarget = Pick<UrlTarget, "kind" | "path">;
+type MeantTarget = Pick<UrlTarget, "kind" | "path">;
 
 /**
  * What is meant: one stream, file or table or, if neither is named, the only stream, the value, or an archive of all.

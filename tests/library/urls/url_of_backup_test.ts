@@ -1,5 +1,5 @@
 /** Signed URLs as programs get them: what they name, for how long, at which gateway, and until when they are valid. */
-import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, notEqual, rejects } from "node:assert/strict";
 import { UsageError } from "../../../src/base/errors.ts";
 import { loadWholeIndex } from "../../../src/backup/whole_index.ts";
 import { readSignedUrl, type UrlReading, type UrlTarget } from "../../../src/gateway/signed_url.ts";

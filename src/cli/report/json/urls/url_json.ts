@@ -1,9 +1,9 @@
 /** Signed URLs, and the generations of keys that sign them, in `--json` output. */
 import * as v from "valibot";
-import { URL_KINDS } from "../../../gateway/signed_url.ts";
-import type { BackupUrl } from "../../../library/urls/url_of_backup.ts";
-import type { RaisedGeneration } from "../../../ops/gateway/raise_generation.ts";
-import { count, hex, oneOf, orNull, text, time } from "./json_fields.ts";
+import { URL_KINDS } from "../../../../gateway/signed_url.ts";
+import type { BackupUrl } from "../../../../library/urls/url_of_backup.ts";
+import type { RaisedGeneration } from "../../../../ops/gateway/raise_generation.ts";
+import { count, hex, oneOf, orNull, text, time } from "../json_fields.ts";
 
 /** A signed URL. */
 export const urlMessage = v.strictObject({
