@@ -46,6 +46,7 @@ export const COMMAND_PATHS: readonly string[] = [
   "kv ls",
   "kv rm",
   "kv history",
+  "kv url",
   "key",
   "key list",
   "key add",
