@@ -90,8 +90,6 @@ export {
   type SetValueOptions,
   type ValueUrlOptions,
 } from "./library/values/key_value.ts";
-export type { ListedValue } from "./ops/values/list_values.ts";
-export { VALUE_FILE_NAMES, type ValueFileName } from "./ops/values/value.ts";
 export type { OutputDestination } from "./library/opening/output.ts";
 export type { AgentOptions } from "./library/opening/agent_options.ts";
 export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";
@@ -203,6 +201,7 @@ export {
   parseFileName,
   parseSeries,
   parseStreamPath,
+  type SeriesKind,
   type SeriesName,
   type StreamFileName,
   type StreamPath,
@@ -527,6 +526,25 @@ export type { Loss } from "./maintain/repair/backup_losses.ts";
 export type { LostRange } from "./maintain/repair/lost_ranges.ts";
 export type { LostBlob, LostBlobList } from "./maintain/repair/lost_blobs.ts";
 export type { Unreadable } from "./maintain/repair/pack_survey.ts";
+
+// Values under keys.
+export {
+  type ListedValue,
+  listValues,
+  listVersions,
+  type ValueList,
+  type VersionList,
+} from "./ops/values/list_values.ts";
+export { getValue, type ValueRequest } from "./ops/values/get_value.ts";
+export { setValues, type SetValuesOptions } from "./ops/values/set_values.ts";
+export { deleteValue } from "./ops/values/delete_value.ts";
+export {
+  MOST_VALUE_BYTES,
+  type StoredValue,
+  VALUE_FILE_NAMES,
+  type ValueFileName,
+  type ValueToSet,
+} from "./ops/values/value.ts";
 
 // Backups of many files, with the rules of Vitess's `BackupStorage`.
 export {

@@ -1,6 +1,6 @@
 /**
  * The envelope of a value that has a password of its own: how it was encrypted, the ciphertext, and a checksum that
- * tells damage from a wrong password (docs/format.md, section Values). Numbers are big-endian.
+ * tells damage from a wrong password (docs/format.md). Numbers are big-endian.
  *
  *     offset  bytes
  *     0       8      AGENTKV1

@@ -30,15 +30,13 @@ Deno.test("kv set takes JSON, text or bytes, as an argument, from a file or from
     await printed(desk, ["kv", "set", "json", '{"port": 8080, "-0": -0}']);
     await printed(desk, ["kv", "set", "piped"], { stdin: "[1, 2]\n" });
     await printed(desk, ["kv", "set", "filed", "--file", file]);
-    await printed(desk, ["kv", "set", "text", "--string", "carpe diem"]);
     await printed(desk, ["kv", "set", "lines", "--string"], { stdin: "one\ntwo\n" });
     await printed(desk, ["kv", "set", "raw", "--bytes", "--no-compress"], { stdin: "any\0thing" });
 
     equal(await printed(desk, ["kv", "get", "json"]), '{"port":8080,"-0":-0}\n');
     equal(await printed(desk, ["kv", "get", "piped"]), "[1,2]\n");
     equal(await printed(desk, ["kv", "get", "filed", "--raw"]), '{"from":"a file"}');
-    equal(await printed(desk, ["kv", "get", "text"]), '"carpe diem"\n');
-    equal(await printed(desk, ["kv", "get", "text", "--raw"]), "carpe diem");
+    equal(await printed(desk, ["kv", "get", "lines"]), '"one\\ntwo\\n"\n');
     equal(await printed(desk, ["kv", "get", "lines", "--raw"]), "one\ntwo\n");
     equal(await printed(desk, ["kv", "get", "raw"]), "any\0thing");
 
@@ -49,7 +47,6 @@ Deno.test("kv set takes JSON, text or bytes, as an argument, from a file or from
       ["lines", "json", "kv/lines"],
       ["piped", "json", "kv/piped"],
       ["raw", "bytes", "kv/raw"],
-      ["text", "json", "kv/text"],
     ]);
     const [got] = await desk.json("kv", "get", "raw");
     deepEqual([got!["key"], got!["base64"], got!["protected"]], ["raw", "YW55AHRoaW5n", false]);
@@ -106,7 +103,8 @@ Deno.test("kv get of an absent key exits with 2, or prints a default", async () 
 
 Deno.test("kv rm removes keys with all versions, and says which ones were not there", async () => {
   await Desk.with(async (desk) => {
-    for (const key of ["a", "a", "a/b", "c"]) await printed(desk, ["kv", "set", key, "1"]);
+    await printed(desk, ["kv", "set", "--all", "-"], { stdin: '{"a": 1, "a/b": 1, "c": 1}' });
+    await printed(desk, ["kv", "set", "a", "2"]);
     const { exitCode, stderr } = await desk.run(["kv", "rm", "a", "absent", "c"]);
     equal(exitCode, ExitCode.usage);
     match(stderr, /Removed "a" with 2 versions\nRemoved "c" with 1 version\n.*There is no key "absent"/);
@@ -141,6 +139,23 @@ Deno.test("a value has a password of its own: from a file, a command, a variable
   });
 });
 
+Deno.test("kv url prints a URL of the value that the key has at this moment", async () => {
+  await Desk.with(async (desk) => {
+    await printed(desk, ["kv", "set", "app/me@example.org", "1"]);
+    const [version] = await desk.json("kv", "history", "app/me@example.org");
+    const url = ["kv", "url", "app/me@example.org", "--expires", "60s"];
+    const { exitCode, stdout, stderr } = await desk.run(url);
+    equal(exitCode, ExitCode.done, stderr);
+    equal(new URL(stdout.trim()).pathname, `/${version!["snapshot"]}/value/value.json`);
+    match(stderr, /^It gives the value of "app\/me@example\.org" to whoever has it, until /);
+    deepEqual((await desk.json(...url)).map(({ kind, series }) => [kind, series]), [
+      ["value", "kv/app/me%40example.org"],
+    ]);
+    await refused(desk, ["kv", "url", "absent", "--expires", "60s"], [ExitCode.usage, /There is no key "absent"/]);
+    await refused(desk, ["kv", "url", "app/me@example.org"], [ExitCode.usage, /--expires 60s/]);
+  });
+});
+
 Deno.test("what makes no sense is refused, and nothing of a value is shown", async () => {
   await Desk.with(async (desk) => {
     const usage = ExitCode.usage;
@@ -171,7 +186,6 @@ Deno.test("on a terminal, values cannot control it, and bytes that are no text a
   await Desk.with(async (desk) => {
     await printed(desk, ["kv", "set", "k", "--string", "a\u009b31mb"]);
     await printed(desk, ["kv", "set", "b", "--bytes"], { stdin: "\0\x01\x02" });
-    equal(await printed(desk, ["kv", "get", "k", "--raw"]), "a\u009b31mb");
     doesNotMatch((await desk.run(["kv", "get", "k"], { terminal: 80 })).stdout, /\u009b/);
     await refused(desk, ["kv", "get", "b"], [ExitCode.usage, /Refusing to write binary data/], { terminal: 80 });
     const table = await printed(desk, ["kv", "ls"]);
