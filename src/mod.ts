@@ -190,6 +190,7 @@ export {
   parseFileName,
   parseSeries,
   parseStreamPath,
+  type SeriesKind,
   type SeriesName,
   type StreamFileName,
   type StreamPath,
