@@ -23,7 +23,7 @@ export interface ListedValue {
 }
 
 /** Keys in the order of their bytes, and the snapshots that could not be read. */
-interface ValueList {
+export interface ValueList {
   /** The keys that fit. */
   readonly values: readonly ListedValue[];
   /** Snapshots that cannot be read: keys and versions of keys may be missing from the list. */
@@ -31,7 +31,7 @@ interface ValueList {
 }
 
 /** The versions of a key, oldest first, and the snapshots that could not be read. */
-interface VersionList {
+export interface VersionList {
   /** The versions. */
   readonly versions: readonly Backup[];
   /** Snapshots that cannot be read: versions may be missing from the list. */
