@@ -25,7 +25,7 @@ import { type ContentChoice, openContent, type ServedContent } from "./served_co
 export class ForgottenError extends AgentError {}
 
 /** How a repository is kept open. */
-export interface ServedOptions {
+interface ServedOptions {
   /** Clock, identity, randomness and resources. */
   readonly world: World;
   /** Stops everything that is under way. */

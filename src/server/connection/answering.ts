@@ -4,7 +4,7 @@ import type { Exchange } from "./exchange.ts";
 import { checkHead } from "./request_head.ts";
 
 /** How requests are answered. */
-export interface Answering {
+interface Answering {
   /** Answers. What it throws besides `Refusal` and `ClientGone` goes to `refusalOf`. */
   readonly answer: (exchange: Exchange) => Promise<void>;
   /** What the client sees of a failure, without paths of this machine. Tells the operator. */
