@@ -116,6 +116,7 @@ programTest({
     const all = [...stdout.matchAll(/^ {2}([a-z-]+) .*\[(?:options)\]/gm)].map(([, name]) => name!);
     const elsewhere = [
       "serve",
+      "url",
       "gateway",
       "tables",
       "kv",

@@ -11,11 +11,11 @@ import {
   firstOpenAddress,
   listenMeaning,
   refuseOldRuntime,
-  runUntilSignal,
   serviceAddresses,
   serviceProblemTeller,
   tlsFiles,
-} from "../service_run.ts";
+} from "../service/service_options.ts";
+import { runUntilSignal } from "../service/run_until_signal.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { gatewayRevokeCommand } from "./gateway_revoke.ts";
@@ -24,7 +24,7 @@ const USUAL_ADDRESS = "127.0.0.1:8088";
 
 const NOTES: HelpNotes = {
   about: [
-    'The URLs come from "agent url" and "agent kv url". Each names one thing of one backup and ends at a second; whoever ' +
+    'The URLs come from "agent url". Each names one thing of one backup and ends at a second; whoever ' +
     "has it needs no password. GET and HEAD, with ranges; archives come without. What is read is verified: what proves " +
     "damaged breaks the connection, and never looks whole.",
     "The gateway holds the keys of the repository, so it belongs on a machine that may have them. It listens to this " +

@@ -13,11 +13,11 @@ import {
   firstOpenAddress,
   listenMeaning,
   refuseOldRuntime,
-  runUntilSignal,
   serviceAddresses,
   serviceProblemTeller,
   tlsFiles,
-} from "../service_run.ts";
+} from "../service/service_options.ts";
+import { runUntilSignal } from "../service/run_until_signal.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";

@@ -23,7 +23,8 @@ const NOTES: HelpNotes = {
   ],
   examples: [
     ["agent url prod/shop --expires 1h", "the latest dump, for an hour"],
-    ["agent url prod/shop@2026-08-30 --table orders --expires 60s --gateway https://backups.example.org/"],
+    ["agent url prod/shop@2026-08-30 --table orders --expires 60s"],
+    ["agent url prod/shop --expires 7d --gateway https://backups.example.org/"],
     ["agent url etc/host --file /etc/fstab --expires 1d"],
   ],
 };
