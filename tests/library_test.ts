@@ -74,6 +74,7 @@ programTest({
         "[ 0 ]",
         "4 series",
         "[ false, true ]",
+        ...["true", "2"],
         "0 errors",
         "web/all 0",
         ...["0", "0"],
