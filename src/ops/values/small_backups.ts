@@ -41,7 +41,7 @@ export interface SmallBackup {
 }
 
 /** What small backups are written with. */
-export interface SmallBackupTools {
+interface SmallBackupTools {
   readonly repository: LockedRepository;
   /** Everything that is stored, as of a moment under the lock. */
   readonly index: BlobRegister & KnownBlobs<"tree">;
@@ -160,7 +160,7 @@ async function storeChunks({ content, compression }: SmallBackup, writer: PackWr
 }
 
 /** The only file of a small backup, and its manifest. */
-export interface ReadSmallBackup {
+interface ReadSmallBackup {
   readonly manifest: Manifest;
   readonly fileName: string;
   readonly content: Uint8Array;
