@@ -13,7 +13,7 @@ import { readSmallBackup } from "./small_backups.ts";
 import { MOST_VALUE_BYTES, type StoredValue, VALUE_FILE_NAMES, VALUES_ENGINE } from "./value.ts";
 
 /** Which value is asked for. */
-interface ValueRequest {
+export interface ValueRequest {
   /** The key. */
   readonly key: string;
   /** `latest`, an id or a time, as after the @ of a backup's name; `latest` by default. */

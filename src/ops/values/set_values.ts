@@ -11,7 +11,7 @@ import { type SmallBackup, writeSmallBackups } from "./small_backups.ts";
 import { MOST_VALUE_BYTES, VALUES_ENGINE, type ValueToSet } from "./value.ts";
 
 /** How values are set. */
-interface SetValuesOptions extends GatedOptions {
+export interface SetValuesOptions extends GatedOptions {
   /** The host that the versions belong to. */
   readonly host: string;
   /** Tags of the versions. */
