@@ -17,7 +17,7 @@ const FLOORS: Readonly<Record<number, Steps>> = {
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
   5: [["ops"]],
-  6: [["config"]],
+  6: [["catalogue", "config"]],
   7: [["library"], ["mod.ts", "worker.ts"]],
   8: [["cli"]],
   9: [["main.ts"]],

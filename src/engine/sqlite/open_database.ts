@@ -17,7 +17,11 @@ declare module "node:sqlite" {
   }
   interface DatabaseSync {
     /** Asks before each action of a statement; 0 allows it, 1 makes the statement an error. */
-    setAuthorizer(decide: ((action: number) => number) | null): void;
+    setAuthorizer(decide: ((action: number, ...about: (string | null)[]) => number) | null): void;
+  }
+  interface StatementSync {
+    /** Whether rows are lists of values, which keeps columns of the same name apart. */
+    setReturnArrays(enabled: boolean): void;
   }
 }
 
@@ -90,6 +94,11 @@ export function isLocked(error: unknown): boolean {
 /** Whether SQLite says that a file is not a database. */
 export function isNoDatabase(error: unknown): boolean {
   return codeOf(error) === CODE.notADatabase;
+}
+
+/** Whether SQLite says that a file is damaged, or is not a database at all. */
+export function isDamaged(error: unknown): boolean {
+  return [CODE.corrupt, CODE.notADatabase].includes(codeOf(error));
 }
 
 /** Whether SQLite found no room on the disk. */

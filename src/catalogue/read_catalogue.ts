@@ -1,0 +1,189 @@
+/**
+ * Reading the catalogue, with SQL of people. The connection is read-only, and an authorizer lets statements do nothing
+ * but select, read and call functions: alone, a read-only connection would still let `VACUUM INTO` write a file.
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { AgentError, messageOf, UsageError } from "../base/errors.ts";
+import { isDamaged, isLocked, openDatabase, pragma, type SqliteValue } from "../engine/sqlite/open_database.ts";
+import { judgeFile } from "./catalogue_file.ts";
+import { APPLICATION_ID, SCHEMA_VERSION } from "./schema.ts";
+
+/** What an authorizer may allow, by SQLite's numbers. */
+const SELECT = 21;
+const READ = 20;
+const FUNCTION = 31;
+const OK = 0;
+const DENY = 1;
+
+/** Functions with effects outside of the statement, wherever this SQLite has them. */
+const REFUSED_FUNCTIONS = new Set(["load_extension", "fts3_tokenizer", "sqlite_log", "writefile", "readfile", "edit"]);
+
+/** How statements begin that only read. */
+const FIRST_WORDS = /^(?:SELECT|VALUES|WITH|EXPLAIN)\b/i;
+
+/** What SQLite may take in memory for a statement. */
+const MOST_HEAP_BYTES = 256 * 1024 * 1024;
+
+/** How long a writer may keep a reader waiting; only one without a write-ahead log can. */
+const LOCKED_FOR_MS = 2_000;
+
+/** The answer to a statement. */
+export interface QueryResult {
+  /** The names of the columns, each once. */
+  readonly columns: readonly string[];
+  /** One list of values a row, read as they are taken. Throws `UsageError` if the statement fails on the way. */
+  readonly rows: Iterable<readonly SqliteValue[]>;
+}
+
+/**
+ * Opens the catalogue for reading. Throws an `AgentError` if there is none that this program can read, or if somebody
+ * else may write it; it changes nothing then.
+ */
+export async function readCatalogue(path: string, uid: number | null): Promise<CatalogueReader> {
+  try {
+    await judgeFile(path, uid);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new AgentError(
+      `There is no catalogue "${path}" yet: the commands that open a repository make it, or "agent catalogue refresh"`,
+      { cause: error },
+    );
+  }
+  return new CatalogueReader(openToRead(path));
+}
+
+/** A catalogue that is only read. */
+export class CatalogueReader implements Disposable {
+  readonly #database: DatabaseSync;
+
+  /** For `readCatalogue`. */
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /**
+   * Begins a statement. Throws a `UsageError` for anything but one statement that reads, and for one that SQLite does
+   * not understand.
+   */
+  query(sql: string, parameters: readonly (string | number)[] = []): QueryResult {
+    const statement = prepareOne(this.#database, sql);
+    statement.setReadBigInts(true);
+    statement.setReturnArrays(true);
+    const columns = distinctNames(statement.columns().map(({ name }) => name));
+    return { columns, rows: rowsOf(statement, parameters) };
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}
+
+function openToRead(path: string): DatabaseSync {
+  try {
+    return openVersion(path, path);
+  } catch (error) {
+    if (error instanceof AgentError) throw error;
+    if (isDamaged(error)) throw damagedCatalogue(path, error);
+    // Where nothing can be written beside it, a database with a write-ahead log can be read as a file at rest.
+    return openVersion(path, `${pathToFileURL(path).href}?immutable=1`);
+  }
+}
+
+function openVersion(path: string, location: string): DatabaseSync {
+  const database = openDatabase(location, { readOnly: true });
+  try {
+    database.exec(`PRAGMA busy_timeout=${LOCKED_FOR_MS}; PRAGMA query_only=1; PRAGMA trusted_schema=0`);
+    database.exec(`PRAGMA hard_heap_limit=${MOST_HEAP_BYTES}`);
+    const [id, version] = ["application_id", "user_version"].map((name) => Number(pragma(database, name)));
+    if (id !== APPLICATION_ID) {
+      throw new AgentError(`"${path}" is not a catalogue of agent; set AGENT_CATALOGUE to another file`);
+    }
+    if (version! > SCHEMA_VERSION) {
+      throw new AgentError(`The catalogue "${path}" was made by a newer version of agent; update agent to read it`);
+    }
+    if (version! < SCHEMA_VERSION) {
+      throw new AgentError(`The catalogue "${path}" is of an older version; "agent catalogue refresh" updates it`);
+    }
+    database.setAuthorizer((action, _about, name) =>
+      action === SELECT || action === READ || action === FUNCTION && !REFUSED_FUNCTIONS.has(name ?? "") ? OK : DENY
+    );
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** The statement. A second one behind it would be ignored by SQLite, so it is refused. */
+function prepareOne(database: DatabaseSync, sql: string): StatementSync {
+  const text = withoutComments(sql);
+  if (text === "") throw new UsageError("There is no SQL statement; write for example: SELECT * FROM backups");
+  if (!FIRST_WORDS.test(text)) throw onlyReads();
+  const statement = told(() => database.prepare(sql));
+  const rest = withoutComments(sql.slice(statement.sourceSQL.length));
+  if (rest !== "") throw new UsageError("There is more than one SQL statement; agent sql runs one at a time");
+  return statement;
+}
+
+function onlyReads(cause?: unknown): UsageError {
+  return new UsageError(
+    "agent sql only reads the catalogue: SELECT and functions, no pragmas, no recursion, and nothing that writes",
+    { cause },
+  );
+}
+
+/** Without the comments, blanks and empty statements before it. */
+function withoutComments(sql: string): string {
+  return sql.replace(/^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))*/, "").trimEnd();
+}
+
+function* rowsOf(statement: StatementSync, parameters: readonly (string | number)[]): Generator<SqliteValue[]> {
+  const rows = told(() => statement.iterate(...parameters));
+  for (;;) {
+    const { value, done } = told(() => rows.next());
+    if (done) return;
+    yield (value as unknown as SqliteValue[]).map(smallest);
+  }
+}
+
+/** Integers are numbers as far as these are exact. */
+function smallest(value: SqliteValue): SqliteValue {
+  if (typeof value !== "bigint") return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+/** What SQLite throws, in our words. */
+function told<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (isLocked(error)) {
+      throw new AgentError("The catalogue is locked by another process; try again", { cause: error });
+    }
+    if (isDamaged(error)) throw damagedCatalogue("", error);
+    const reason = messageOf(error);
+    if (/^not authorized|^access to .* is prohibited$/.test(reason)) throw onlyReads(error);
+    throw new UsageError(`SQLite refuses the statement: ${reason}`, { cause: error });
+  }
+}
+
+function damagedCatalogue(path: string, cause: unknown): AgentError {
+  return new AgentError(
+    `The catalogue${path && ` "${path}"`} is damaged (${messageOf(cause)}); "agent catalogue rebuild" makes it again`,
+    { cause },
+  );
+}
+
+/** A name that was there before gets a number, as SQLite gives it in subqueries. */
+function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let distinct = name;
+    for (let i = 1; taken.has(distinct); i++) distinct = `${name}:${i}`;
+    taken.add(distinct);
+    return distinct;
+  });
+}
