@@ -7,8 +7,10 @@ import { AgentError, messageOf } from "../../base/errors.ts";
 import type { SnapshotId } from "../../base/id.ts";
 import { backupOf } from "../../backup/backup.ts";
 import { mayBeRewritten } from "../../backup/rewritten.ts";
-import type { AddedBackup, BackupDetails, Catalogue } from "../../catalogue/catalogue.ts";
+import type { BackupDetails } from "../../catalogue/backup_rows.ts";
+import type { Catalogue } from "../../catalogue/catalogue.ts";
 import type { CatalogueProblem } from "../../catalogue/problem.ts";
+import type { AddedBackup } from "../../catalogue/records.ts";
 import type { StoredSnapshot } from "../../repository/snapshots.ts";
 import type { RecordedRun, RepositoryNotes, RunNotes } from "./run_recorder.ts";
 
