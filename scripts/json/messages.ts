@@ -25,7 +25,9 @@ import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
+  cataloguePathMessage,
   pluginMessage,
+  refreshedCatalogueMessage,
   servedMessage,
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
@@ -370,6 +372,18 @@ export const RESULTS: readonly Message[] = [
     schema: configImportedMessage,
   },
   { title: "The cache", commands: ["cache"], about: "One, after its repositories.", schema: cacheMessage },
+  {
+    title: "The place of the catalogue",
+    commands: ["catalogue path"],
+    about: "One.",
+    schema: cataloguePathMessage,
+  },
+  {
+    title: "A refreshed catalogue",
+    commands: ["catalogue refresh", "catalogue rebuild"],
+    about: "One.",
+    schema: refreshedCatalogueMessage,
+  },
   {
     title: "A removal from the cache",
     commands: ["cache --prune", "cache --clear"],

@@ -91,7 +91,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   library: [
-    ["events", "machine"],
+    ["events", "machine", "recording"],
     ["plugins"],
     ["opening"],
     ["backup"],

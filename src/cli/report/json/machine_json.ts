@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { PluginRow } from "../../../library/plugins/plugins.ts";
+import type { RefreshResult } from "../../../library/recording/refresh_catalogue.ts";
 import type { ServedPlace } from "../../../server/server.ts";
 import type { VersionInfo } from "../../../library/machine/version.ts";
 import { bytes, count, hex, object, orNull, text, time } from "./json_fields.ts";
@@ -48,6 +49,24 @@ export function cacheJson(
   limitBytes: number,
 ): v.InferOutput<typeof cacheMessage> {
   return { directory, size: sizeBytes, limit: limitBytes };
+}
+
+/** Where the catalogue is. */
+export const cataloguePathMessage = v.strictObject({ path: text("The file of the catalogue.") });
+
+/** The catalogue after a refresh. */
+export const refreshedCatalogueMessage = v.strictObject({
+  repository: hex("The repository's id."),
+  location: text("Where it is, without a password."),
+  backups: count("How many backups it has, values and the program's own records included."),
+  read: count("Of how many of them the manifest was read."),
+  damaged: count("Snapshots and manifests that could not be read; warnings name them."),
+});
+
+/** Its JSON object. */
+export function refreshedCatalogueJson(result: RefreshResult): v.InferOutput<typeof refreshedCatalogueMessage> {
+  const { repositoryId, location, backups, read, damaged } = result;
+  return { repository: repositoryId, location, backups, read, damaged: damaged.length };
 }
 
 /** What was removed from a cache. */
