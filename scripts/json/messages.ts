@@ -25,6 +25,7 @@ import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
+  cataloguedBackupMessage,
   cataloguePathMessage,
   pluginMessage,
   refreshedCatalogueMessage,
@@ -372,6 +373,12 @@ export const RESULTS: readonly Message[] = [
     schema: configImportedMessage,
   },
   { title: "The cache", commands: ["cache"], about: "One, after its repositories.", schema: cacheMessage },
+  {
+    title: "A backup in the catalogue",
+    commands: ["search --catalogue"],
+    about: "One for each, newest first.",
+    schema: cataloguedBackupMessage,
+  },
   {
     title: "The place of the catalogue",
     commands: ["catalogue path"],

@@ -66,7 +66,7 @@ export class CatalogueReader implements Disposable {
    * Begins a statement. Throws a `UsageError` for anything but one statement that reads, and for one that SQLite does
    * not understand.
    */
-  query(sql: string, parameters: readonly (string | number)[] = []): QueryResult {
+  query(sql: string, parameters: readonly (string | number | null)[] = []): QueryResult {
     const statement = prepareOne(this.#database, sql);
     statement.setReadBigInts(true);
     statement.setReturnArrays(true);
@@ -139,7 +139,7 @@ function withoutComments(sql: string): string {
   return sql.replace(/^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))*/, "").trimEnd();
 }
 
-function* rowsOf(statement: StatementSync, parameters: readonly (string | number)[]): Generator<SqliteValue[]> {
+function* rowsOf(statement: StatementSync, parameters: readonly (string | number | null)[]): Generator<SqliteValue[]> {
   const rows = told(() => statement.iterate(...parameters));
   for (;;) {
     const { value, done } = told(() => rows.next());

@@ -31,11 +31,14 @@ export class AgentKeys {
   /** Puts another password in place of the one in use, which the agent uses from then on. */
   change(password: Password, { signal }: CallOptions = {}): Promise<KeyId> {
     const newPassword = () => Promise.resolve({ password, isRandom: false });
-    return this.#calls.run({ series: null, signal, command: "key passwd" }, async ({ access, world, usePassword }, signal) => {
-      const id = await keyChange(access, { newPassword }, { world, signal });
-      usePassword(password);
-      return id;
-    });
+    return this.#calls.run(
+      { series: null, signal, command: "key passwd" },
+      async ({ access, world, usePassword }, signal) => {
+        const id = await keyChange(access, { newPassword }, { world, signal });
+        usePassword(password);
+        return id;
+      },
+    );
   }
 
   /** Removes the key whose name begins so, unless it is the one in use, and returns its name. */

@@ -8,21 +8,44 @@ import { KeptCatalogue } from "../library/recording/kept_catalogue.ts";
 
 runAgentHere();
 
+/** A dump with one table of so many rows. */
+function dumpOf(rows: number): string {
+  return [
+    "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)",
+    "--",
+    "",
+    "--",
+    "-- Table structure for table `orders`",
+    "--",
+    "",
+    "CREATE TABLE `orders` (`id` int NOT NULL);",
+    "",
+    "--",
+    "-- Dumping data for table `orders`",
+    "--",
+    "",
+    ...Array.from({ length: rows }, (_, i) => `INSERT INTO \`orders\` VALUES (${i});`),
+    "",
+    "-- Dump completed on 2026-01-02  3:04:05",
+    "",
+  ].join("\n");
+}
+
 const STATES = "SELECT backup_id, is_deleted, has_details FROM backups ORDER BY backup";
 
 Deno.test("each command tells the catalogue at once of the backups that it concerns", async () => {
   await using box = await sandbox();
   const kept = new KeptCatalogue(box);
   const { env } = kept;
-  const made = async (series: string, dump: string, ...args: string[]) => {
-    const [put] = await box.json(["put", series, ...args], { stdin: sqlDump(5, dump), env });
+  const made = async (time: string, dump: string, ...args: string[]) => {
+    const [put] = await box.json(["put", "prod/shop", "--time", time, ...args], { stdin: dump, env });
     return put!;
   };
-  const first = await made("prod/shop", "1", "--tag", "nightly", "--time", "2026-03-01T04:00:00Z");
-  const second = await made("prod/shop", "2", "--time", "2026-03-02T04:00:00Z");
+  const first = await made("2026-03-01T04:00:00Z", dumpOf(1), "--tag", "nightly");
+  const second = await made("2026-03-02T04:00:00Z", dumpOf(2));
   await using repository = { ...await box.open(), [Symbol.asyncDispose]: () => Promise.resolve() };
   await kept.assertSays(repository);
-  deepEqual(await kept.rows("SELECT DISTINCT name FROM tables"), [["t"]]);
+  deepEqual(await kept.rows("SELECT DISTINCT name FROM tables"), [["orders"]]);
   deepEqual(await kept.rows("SELECT session, command, series, exit_code, error FROM runs"), [
     [first.session, "put", "prod/shop", 0, null],
     [second.session, "put", "prod/shop", 0, null],
@@ -39,7 +62,7 @@ Deno.test("each command tells the catalogue at once of the backups that it conce
 
   await box.ok(["get", "prod/shop"], { env });
   await box.ok(["verify", "prod/shop"], { env });
-  await box.ok(["get", "prod/shop", "--format", "tar", "-o", box.join("shop.tar")], { env });
+  await box.ok(["get", "prod/shop", "--archive", "tar", "-o", box.join("shop.tar")], { env });
   deepEqual(await kept.rows("SELECT backup_id, command, is_whole FROM verified_restores ORDER BY id"), [
     [second.id, "get", 1],
     [second.id, "verify", 1],

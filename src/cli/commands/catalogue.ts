@@ -1,8 +1,8 @@
 /** `agent catalogue`: where the catalogue of this machine is, and how it is brought to what a repository says. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
-import { cataloguePath } from "../../catalogue/catalogue_place.ts";
+import { AgentError, IntegrityError } from "../../base/errors.ts";
 import { refreshCatalogue, type RefreshResult } from "../../library/recording/refresh_catalogue.ts";
+import { pathOfCatalogue } from "../catalogued_backups.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { withProgress } from "../report/progress.ts";
@@ -50,19 +50,8 @@ export function catalogueCommand(context: CliContext): CommandUnknownOpts {
 }
 
 async function printPath({ json }: { readonly json?: true | undefined }, context: CliContext): Promise<void> {
-  const path = pathIn(context);
+  const path = pathOfCatalogue(context);
   await (json ? writeJson(context.stdout, { path }) : writeLine(context.stdout, path));
-}
-
-/** The path of the catalogue. Throws `UsageError` if there is to be none. */
-function pathIn({ env }: CliContext): string {
-  const path = cataloguePath(env);
-  if (path !== undefined) return path;
-  throw new UsageError(
-    env("AGENT_CATALOGUE") === undefined
-      ? "No place is known for the catalogue, since there is no home: set AGENT_CATALOGUE to a file"
-      : "AGENT_CATALOGUE says that no catalogue is kept: set it to a file, or leave it unset",
-  );
 }
 
 async function run(what: "refresh" | "rebuild", options: RepositoryOptions, context: CliContext): Promise<void> {
@@ -70,7 +59,7 @@ async function run(what: "refresh" | "rebuild", options: RepositoryOptions, cont
   // Nobody else needs SQLite.
   const { openCatalogue } = await import("../../catalogue/catalogue.ts");
   const problems: string[] = [];
-  const path = pathIn(context);
+  const path = pathOfCatalogue(context);
   using catalogue = await openCatalogue({ path, clock, onProblem: ({ message }) => problems.push(message) });
   if (catalogue === null) throw new AgentError(problems.join("; "));
   for (const problem of problems) await writeWarning(problem, options, context.stderr);

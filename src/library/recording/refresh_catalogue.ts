@@ -15,7 +15,13 @@ import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 import type { Catalogue } from "../../catalogue/catalogue.ts";
 import type { AddedBackup } from "../../catalogue/records.ts";
 import { startThreads } from "../../pipeline/threads.ts";
-import { openAccess, type OpenedRepository, type RepositoryAccess, useCase, type UseCaseOptions } from "../../ops/access.ts";
+import {
+  openAccess,
+  type OpenedRepository,
+  type RepositoryAccess,
+  useCase,
+  type UseCaseOptions,
+} from "../../ops/access.ts";
 
 /** What is refreshed. */
 export interface RefreshRequest {
@@ -71,7 +77,9 @@ export function refreshCatalogue(
     const missing = new Set(await catalogue.missingDetails(named));
     const wanted = all.filter(({ snapshotId }) => missing.has(snapshotId));
     const add = (added: readonly AddedBackup[]) => catalogue.changeBackups(named, { added });
-    const problems = wanted.length === 0 ? [] : await addDetails(repository, wanted, { ...options, world, signal, add });
+    const problems = wanted.length === 0
+      ? []
+      : await addDetails(repository, wanted, { ...options, world, signal, add });
     return {
       repositoryId: id,
       location,
