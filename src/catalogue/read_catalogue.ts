@@ -2,7 +2,7 @@
  * Reading the catalogue, with SQL of people. The connection is read-only, and an authorizer lets statements do nothing
  * but select, read and call functions: alone, a read-only connection would still let `VACUUM INTO` write a file.
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import { isDamaged, isLocked, openDatabase, pragma, type SqliteValue } from "../engine/sqlite/open_database.ts";
