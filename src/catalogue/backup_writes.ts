@@ -133,6 +133,7 @@ class BackupWriter {
       this.#bases.add(backup.info?.base ?? backup.id);
       if (known === undefined) this.#writeTags(row, backup);
       if (details) this.#writeDetails(row, details);
+      else if (backup.info !== null && !known?.hasDetails) this.#copyDetails(row, backup.id);
     } else if (details && !known.hasDetails) this.#writeDetails(known.backup, details);
   }
 
@@ -179,6 +180,22 @@ class BackupWriter {
     for (const [position, tag] of tagsOf(backup).entries()) insert.run(row, position, tag);
   }
 
+  /**
+   * Takes over what is known of another snapshot of the same backup, such as its copy or the one whose tags were others:
+   * the id of a backup is the digest of its manifest.
+   */
+  #copyDetails(row: number, backupId: string): void {
+    const { database } = this.#step;
+    const other = database.prepare("SELECT backup FROM backups WHERE backup_id = ? AND has_details LIMIT 1")
+      .get(backupId);
+    if (other === undefined) return;
+    for (const [table, columns] of Object.entries(DETAIL_COLUMNS)) {
+      database.prepare(`INSERT INTO ${table} (backup, ${columns}) SELECT ?, ${columns} FROM ${table} WHERE backup = ?`)
+        .run(row, Number(other.backup));
+    }
+    database.prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
+  }
+
   #writeDetails(row: number, details: BackupDetails): void {
     const { database } = this.#step;
     for (const table of DETAIL_TABLES) database.prepare(`DELETE FROM ${table} WHERE backup = ?`).run(row);
@@ -190,7 +207,11 @@ class BackupWriter {
   }
 }
 
-const DETAIL_TABLES = ["files", "tables"];
+const DETAIL_COLUMNS = {
+  files: "path, size, md5, sha256, format, complete",
+  tables: "path, kind, database, schema, name, data_bytes, structure_bytes",
+};
+const DETAIL_TABLES = Object.keys(DETAIL_COLUMNS);
 const SELECT_KNOWN =
   "SELECT backup, snapshot_id, is_deleted, level, has_details, damage, sequence FROM backups WHERE repository = ?";
 

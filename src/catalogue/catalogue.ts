@@ -3,8 +3,9 @@
  * always be made again. Loading this module loads SQLite, so that commands load it only once their work is done.
  *
  * Several processes write at once, each with its own view of a repository, which may be old. Every change takes a number
- * that rises. A listing notes the number at which it began: what was written with a greater one is newer than what the
- * listing saw, and stays as it is.
+ * that rises, and is at least the time in milliseconds. A listing notes the number at which it began: what was written
+ * with a greater one is newer than what the listing saw, and stays as it is. A command does not open the catalogue
+ * before its work is done, so it notes the time instead.
  */
 import type { Clock } from "../base/clock.ts";
 import type { SnapshotId } from "../base/id.ts";
@@ -73,10 +74,16 @@ export class Catalogue implements Disposable {
     return { repository, incarnation: String(incarnation), sequence: Number(sequence) };
   }
 
+  /** The token of a listing that began at a time when the catalogue was not open. */
+  listingSince(repository: CataloguedRepository, began: Date): ListingToken {
+    return { repository, incarnation: null, sequence: began.getTime() - 1 };
+  }
+
   /** Makes the catalogue equal to a complete list of snapshots, except for what was written since it was begun. */
   async applyListing(token: ListingToken, listing: Listing): Promise<void> {
     await this.#write(token.repository, (step) => {
-      const since = token.incarnation === step.incarnation ? token.sequence : 0;
+      const isOfThisFile = token.incarnation === null || token.incarnation === step.incarnation;
+      const since = isOfThisFile ? token.sequence : 0;
       applyListing(step, listing, since);
     });
   }
@@ -85,8 +92,9 @@ export class Catalogue implements Disposable {
   async changeBackups(repository: CataloguedRepository, { added = [], removed = [] }: BackupChanges): Promise<void> {
     if (added.length === 0 && removed.length === 0) return;
     await this.#write(repository, (step) => {
-      markRemoved(step, removed);
+      // What replaces a snapshot takes its details over before it goes.
       writeBackups(step, added);
+      markRemoved(step, removed);
     });
   }
 

@@ -79,9 +79,10 @@ export class CatalogueFile {
   write(change: (step: WriteStep) => void): Promise<void> {
     return this.#retrying(() =>
       inTransaction(this.#connection(), (database) => {
-        const row = database.prepare("UPDATE catalogue SET sequence = sequence + 1 RETURNING sequence, incarnation");
-        const { sequence, incarnation } = row.get()!;
         const now = this.#options.clock.now();
+        const { sequence, incarnation } = database.prepare(
+          "UPDATE catalogue SET sequence = max(sequence + 1, ?) RETURNING sequence, incarnation",
+        ).get(now.getTime())!;
         change({ database, sequence: Number(sequence), incarnation: String(incarnation), now });
       })
     );

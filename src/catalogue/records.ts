@@ -29,8 +29,8 @@ export interface BackupChanges {
 /** When a listing began, as the catalogue counts. */
 export interface ListingToken {
   readonly repository: CataloguedRepository;
-  /** Which file the number is of: another one counts anew. */
-  readonly incarnation: string;
+  /** Which file the number is of: another one counts anew. Null for a number that is a time, which all files share. */
+  readonly incarnation: string | null;
   readonly sequence: number;
 }
 
