@@ -5,9 +5,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Backup } from "../../src/backup/backup.ts";
+import type { Clock } from "../../src/base/clock.ts";
 import type { Catalogue } from "../../src/catalogue/catalogue.ts";
 import { readCatalogue } from "../../src/catalogue/read_catalogue.ts";
-import type { CataloguedRepository } from "../../src/catalogue/records.ts";
+import type { CataloguedRepository, ListingToken } from "../../src/catalogue/records.ts";
 import { backup } from "../backup/backups.ts";
 import { CataloguePlace } from "./opened.ts";
 
@@ -29,9 +30,11 @@ class Model {
   readonly #changes = new Map<number, number>();
   readonly #catalogue: Catalogue;
   readonly #repository: CataloguedRepository;
+  readonly #clock: Clock;
 
-  constructor(catalogue: Catalogue, repository: CataloguedRepository) {
+  constructor(catalogue: Catalogue, repository: CataloguedRepository, clock: Clock) {
     this.#catalogue = catalogue;
+    this.#clock = clock;
     this.#repository = repository;
   }
 
@@ -84,11 +87,14 @@ class Model {
     };
   }
 
-  *list(replacesAll: boolean): Process {
-    let token: Awaited<ReturnType<Catalogue["beginListing"]>>;
+  *list({ replacesAll = false, byTime = false } = {}): Process {
+    let token: ListingToken;
     let backups: Backup[];
     yield async () => {
-      token = await this.#catalogue.beginListing(this.#repository);
+      const now = this.#clock.now();
+      token = byTime
+        ? this.#catalogue.listingSince(this.#repository, now)
+        : await this.#catalogue.beginListing(this.#repository);
     };
     yield () => {
       backups = [...this.stored].map((name) => this.#backup(name));
@@ -133,7 +139,7 @@ const action = fc.oneof(
   fc.record({ kind: fc.constant("remove" as const), name }),
   fc.record({ kind: fc.constant("replace" as const), name, next: name }),
   fc.record({ kind: fc.constant("elsewhere" as const), name }),
-  fc.record({ kind: fc.constant("list" as const), replacesAll: fc.boolean() }),
+  fc.record({ kind: fc.constant("list" as const), replacesAll: fc.boolean(), byTime: fc.boolean() }),
 );
 
 /** Whose turn it is, again and again. */
@@ -147,9 +153,9 @@ Deno.test("in any order of steps, the catalogue agrees with commands of ours tha
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 4, maxLength: 12 }), schedule, async (actions, turns) => {
       const repository = { id: String(runs++).padStart(64, "0"), location: "/backups" };
-      const model = new Model(catalogue, repository);
+      const model = new Model(catalogue, repository, place.clock);
       const processes = actions.map((each): Process => {
-        if (each.kind === "list") return model.list(each.replacesAll);
+        if (each.kind === "list") return model.list(each);
         return each.kind === "replace" ? model.replace(each.name, each.next) : model[each.kind](each.name);
       });
       const live = () => {
@@ -164,10 +170,11 @@ Deno.test("in any order of steps, the catalogue agrees with commands of ours tha
         const { value: step, done } = processes[at]!.next();
         if (done) processes.splice(at, 1);
         else await step();
+        place.clock.jump(1);
         const known = live();
         for (const each of model.settled) assert.equal(known.has(each), model.stored.has(each), `snapshot ${each}`);
       }
-      for (const step of model.list(false)) await step();
+      for (const step of model.list()) await step();
       assert.deepEqual([...live()].sort(), [...model.stored].sort());
     }),
     { numRuns: RUNS },
