@@ -1,5 +1,6 @@
 /** Facts about this machine in `--json` output: the program, its cache, a server that runs here. */
 import * as v from "valibot";
+import type { CatalogueColumn } from "../../../catalogue/read_catalogue.ts";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { PluginRow } from "../../../library/plugins/plugins.ts";
 import type { ServedPlace } from "../../../server/server.ts";
@@ -48,6 +49,20 @@ export function cacheJson(
   limitBytes: number,
 ): v.InferOutput<typeof cacheMessage> {
   return { directory, size: sizeBytes, limit: limitBytes };
+}
+
+/** A column of the catalogue. */
+export const catalogueColumnMessage = v.strictObject({
+  table: text("The table or view."),
+  column: text("The column."),
+  type: text("`TEXT` or `INTEGER`; empty for a column of a view that is computed."),
+});
+
+/** Its JSON object. */
+export function catalogueColumnJson(
+  { table, column, type }: CatalogueColumn,
+): v.InferOutput<typeof catalogueColumnMessage> {
+  return { table, column, type };
 }
 
 /** What was removed from a cache. */
