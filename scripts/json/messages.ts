@@ -26,7 +26,6 @@ import {
   cacheMessage,
   cacheRemovalMessage,
   cataloguedBackupMessage,
-  cataloguePathMessage,
   pluginMessage,
   refreshedCatalogueMessage,
   servedMessage,
@@ -378,12 +377,6 @@ export const RESULTS: readonly Message[] = [
     commands: ["search --catalogue"],
     about: "One for each, newest first.",
     schema: cataloguedBackupMessage,
-  },
-  {
-    title: "The place of the catalogue",
-    commands: ["catalogue path"],
-    about: "One.",
-    schema: cataloguePathMessage,
   },
   {
     title: "A refreshed catalogue",

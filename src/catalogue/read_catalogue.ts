@@ -2,7 +2,7 @@
  * Reading the catalogue, with SQL of people. The connection is read-only, and an authorizer lets statements do nothing
  * but select, read and call functions: alone, a read-only connection would still let `VACUUM INTO` write a file.
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import { isDamaged, isLocked, openDatabase, pragma, type SqliteValue } from "../engine/sqlite/open_database.ts";
@@ -27,6 +27,17 @@ const MOST_HEAP_BYTES = 256 * 1024 * 1024;
 
 /** How long a writer may keep a reader waiting; only one without a write-ahead log can. */
 const LOCKED_FOR_MS = 2_000;
+
+/** A column of a table or view. */
+export interface CatalogueColumn {
+  readonly table: string;
+  readonly column: string;
+  /** Empty for what a view computes. */
+  readonly type: string;
+}
+
+/** Tables that only this program needs. */
+const OWN_TABLES = ["catalogue", "removed_snapshots"];
 
 /** The answer to a statement. */
 export interface QueryResult {
@@ -56,10 +67,16 @@ export async function readCatalogue(path: string, uid: number | null): Promise<C
 /** A catalogue that is only read. */
 export class CatalogueReader implements Disposable {
   readonly #database: DatabaseSync;
+  /** Of all tables and views that are meant to be read, in the order of the schema. */
+  readonly columns: readonly CatalogueColumn[];
 
   /** For `readCatalogue`. */
   constructor(database: DatabaseSync) {
     this.#database = database;
+    this.columns = columnsOf(database);
+    database.setAuthorizer((action, _about, name) =>
+      action === SELECT || action === READ || action === FUNCTION && !REFUSED_FUNCTIONS.has(name ?? "") ? OK : DENY
+    );
   }
 
   /**
@@ -78,6 +95,17 @@ export class CatalogueReader implements Disposable {
   [Symbol.dispose](): void {
     this.#database.close();
   }
+}
+
+function columnsOf(database: DatabaseSync): CatalogueColumn[] {
+  return database.prepare(
+    "SELECT s.name AS tableName, c.name, c.type FROM sqlite_schema s, pragma_table_xinfo(s.name) c " +
+      "WHERE s.type IN ('table', 'view') ORDER BY s.type, s.rowid, c.cid",
+  ).all().map(({ tableName, name, type }) => ({
+    table: String(tableName),
+    column: String(name),
+    type: String(type),
+  })).filter(({ table }) => !OWN_TABLES.includes(table) && !table.startsWith("sqlite_"));
 }
 
 function openToRead(path: string): DatabaseSync {
@@ -106,9 +134,6 @@ function openVersion(path: string, location: string): DatabaseSync {
     if (version! < SCHEMA_VERSION) {
       throw new AgentError(`The catalogue "${path}" is of an older version; "agent catalogue refresh" updates it`);
     }
-    database.setAuthorizer((action, _about, name) =>
-      action === SELECT || action === READ || action === FUNCTION && !REFUSED_FUNCTIONS.has(name ?? "") ? OK : DENY
-    );
     return database;
   } catch (error) {
     database.close();

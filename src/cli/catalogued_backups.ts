@@ -1,7 +1,7 @@
 /** Backups as the catalogue of this machine knows them, for what is asked without opening a repository. */
 import * as v from "valibot";
 import { cataloguePath } from "../catalogue/catalogue_place.ts";
-import { UsageError } from "../base/errors.ts";
+import { AgentError } from "../base/errors.ts";
 import { asId, type Id } from "../base/id.ts";
 import { ownUid } from "../store/cache/ownership.ts";
 import type { CliContext } from "./context.ts";
@@ -42,26 +42,24 @@ const STATEMENT = "SELECT repository_id, location, backup_id, snapshot_id, serie
   "FROM backups JOIN repositories USING (repository) " +
   "WHERE NOT is_deleted AND kind IN ('backup', 'value') AND location = coalesce(?, location) ORDER BY started, level";
 
-/** The path of the catalogue. Throws `UsageError` if there is to be none. */
-export function pathOfCatalogue({ env }: Pick<CliContext, "env">): string {
+/** Where the catalogue is. Throws `AgentError` if there is to be none. */
+export function placeOfCatalogue({ env }: Pick<CliContext, "env">): string {
   const path = cataloguePath(env);
   if (path !== undefined) return path;
-  throw new UsageError(
-    env("AGENT_CATALOGUE") === undefined
-      ? "No place is known for the catalogue, since there is no home: set AGENT_CATALOGUE to a file"
-      : "AGENT_CATALOGUE says that no catalogue is kept: set it to a file, or leave it unset",
+  throw new AgentError(
+    "There is no catalogue: AGENT_CATALOGUE is off, or no home directory is known; name a file in it",
   );
 }
 
 /**
  * The backups of all repositories that the catalogue knows, or of the one at `location`, oldest first. Throws
- * `UsageError` if there is to be no catalogue, and what reading it throws.
+ * `AgentError` if there is to be no catalogue, and what reading it throws.
  */
 export async function cataloguedBackups(
   context: Pick<CliContext, "env">,
   location: string | null = null,
 ): Promise<CataloguedBackup[]> {
-  const path = pathOfCatalogue(context);
+  const path = placeOfCatalogue(context);
   // Nobody else needs SQLite.
   const { readCatalogue } = await import("../catalogue/read_catalogue.ts");
   using reader = await readCatalogue(path, ownUid());

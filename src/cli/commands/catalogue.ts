@@ -1,8 +1,8 @@
 /** `agent catalogue`: where the catalogue of this machine is, and how it is brought to what a repository says. */
-import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { AgentError, IntegrityError } from "../../base/errors.ts";
 import { refreshCatalogue, type RefreshResult } from "../../library/recording/refresh_catalogue.ts";
-import { pathOfCatalogue } from "../catalogued_backups.ts";
+import { placeOfCatalogue } from "../catalogued_backups.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { withProgress } from "../report/progress.ts";
@@ -22,9 +22,8 @@ const NOTES: HelpNotes = {
 
 /** The command, to be run in `context`. */
 export function catalogueCommand(context: CliContext): CommandUnknownOpts {
-  const path = new Command("path").description("print where the catalogue is")
-    .addOption(new Option("--json", "one JSON object a line"))
-    .action((options, self) => printPath(allOptions(self, options), context));
+  const path = new Command("path").description("print where the catalogue is (AGENT_CATALOGUE)")
+    .action(async () => await writeLine(context.stdout, placeOfCatalogue(context)));
   const refresh = withRepositoryOptions(
     new Command("refresh").description("bring the catalogue to what the repository says")
       .addHelpText("after", helpNotes({ examples: [["agent catalogue refresh -r /backup/repo"]] })),
@@ -49,17 +48,12 @@ export function catalogueCommand(context: CliContext): CommandUnknownOpts {
     .addHelpText("after", helpNotes(NOTES));
 }
 
-async function printPath({ json }: { readonly json?: true | undefined }, context: CliContext): Promise<void> {
-  const path = pathOfCatalogue(context);
-  await (json ? writeJson(context.stdout, { path }) : writeLine(context.stdout, path));
-}
-
 async function run(what: "refresh" | "rebuild", options: RepositoryOptions, context: CliContext): Promise<void> {
   const { world: { clock }, signal } = context;
   // Nobody else needs SQLite.
   const { openCatalogue } = await import("../../catalogue/catalogue.ts");
   const problems: string[] = [];
-  const path = pathOfCatalogue(context);
+  const path = placeOfCatalogue(context);
   using catalogue = await openCatalogue({ path, clock, onProblem: ({ message }) => problems.push(message) });
   if (catalogue === null) throw new AgentError(problems.join("; "));
   for (const problem of problems) await writeWarning(problem, options, context.stderr);

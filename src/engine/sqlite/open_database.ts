@@ -192,6 +192,8 @@ function codeOf(error: unknown): number {
   if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff;
   // Errors of `open` have no number.
   if (/unable to open/.test(error.message)) return CODE.cannotOpen;
+  if (/file is not a database/.test(error.message)) return CODE.notADatabase;
+  if (/database disk image is malformed/.test(error.message)) return CODE.corrupt;
   return /database is locked/.test(error.message) ? CODE.busy : 0;
 }
 

@@ -1,5 +1,6 @@
 /** Facts about this machine in `--json` output: the program, its cache, a server that runs here. */
 import * as v from "valibot";
+import type { CatalogueColumn } from "../../../catalogue/read_catalogue.ts";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { PluginRow } from "../../../library/plugins/plugins.ts";
 import type { RefreshResult } from "../../../library/recording/refresh_catalogue.ts";
@@ -52,9 +53,6 @@ export function cacheJson(
   return { directory, size: sizeBytes, limit: limitBytes };
 }
 
-/** Where the catalogue is. */
-export const cataloguePathMessage = v.strictObject({ path: text("The file of the catalogue.") });
-
 /** The catalogue after a refresh. */
 export const refreshedCatalogueMessage = v.strictObject({
   repository: hex("The repository's id."),
@@ -100,6 +98,19 @@ export function cataloguedBackupJson(backup: CataloguedBackup): v.InferOutput<ty
     size,
     tags: [...tags],
   };
+
+/** A column of the catalogue. */
+export const catalogueColumnMessage = v.strictObject({
+  table: text("The table or view."),
+  column: text("The column."),
+  type: text("`TEXT` or `INTEGER`; empty for a column of a view that is computed."),
+});
+
+/** Its JSON object. */
+export function catalogueColumnJson(
+  { table, column, type }: CatalogueColumn,
+): v.InferOutput<typeof catalogueColumnMessage> {
+  return { table, column, type };
 }
 
 /** What was removed from a cache. */
