@@ -98,6 +98,7 @@ export function cataloguedBackupJson(backup: CataloguedBackup): v.InferOutput<ty
     size,
     tags: [...tags],
   };
+}
 
 /** A column of the catalogue. */
 export const catalogueColumnMessage = v.strictObject({
