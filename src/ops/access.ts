@@ -31,7 +31,10 @@ export interface World extends LockTools, MemoryBudget {
   readonly programVersion: string;
   /** Called with problems that do not stop the work; optional. */
   readonly onProblem?: (problem: AgentError) => void;
-  /** Begins to observe a repository that a use case opened or made; absent if nobody does. */
+  /**
+   * Begins to observe a repository that a use case opened or made; absent if nobody does.
+   * @internal
+   */
   readonly observe?: ObserveRepository | undefined;
 }
 

@@ -24,7 +24,7 @@ import {
 } from "../../ops/access.ts";
 
 /** What is refreshed. */
-export interface RefreshRequest {
+interface RefreshRequest {
   /** The catalogue, which stays open. */
   readonly catalogue: Catalogue;
   /** Whether all that is known of the repository's backups is read again, and those that were removed are forgotten. */
@@ -32,7 +32,7 @@ export interface RefreshRequest {
 }
 
 /** How to refresh. */
-export interface RefreshOptions extends UseCaseOptions {
+interface RefreshOptions extends UseCaseOptions {
   /** Called as manifests are read: `total` is how many there are to read. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }

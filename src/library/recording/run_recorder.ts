@@ -38,7 +38,7 @@ export interface RepositoryNotes {
 }
 
 /** What a run is called. */
-export interface NamedRun {
+interface NamedRun {
   /** The words of the command. */
   readonly command: string;
   /** Its series; null if there are several, or none is known yet. */
@@ -46,7 +46,7 @@ export interface NamedRun {
 }
 
 /** How a run ended. */
-export interface RunEnd {
+interface RunEnd {
   readonly exitCode: number;
   /** Why it failed; null if it did not. */
   readonly error: string | null;
