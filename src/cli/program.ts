@@ -17,7 +17,7 @@ import { writeText } from "./terminal/write.ts";
 import { withHooks } from "./hooks/active_hooks.ts";
 import { applySettings } from "./settings/apply_settings.ts";
 import { commandName } from "./settings/origin.ts";
-import { RecordedCommand, usesRepository } from "./recorded_command.ts";
+import { RecordedCommand, usesRepository } from "./catalogue/recorded_command.ts";
 import { configurationOptions, debugOption } from "./options/program_options.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 

@@ -4,9 +4,9 @@
  */
 import type { ManifestId, SnapshotId } from "../base/id.ts";
 import type { AgentSnapshotInfo } from "../format/manifest/agent_info.ts";
+import type { Snapshot } from "../format/snapshot.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { StreamPieces } from "../format/table_list.ts";
-import type { StoredSnapshot } from "./snapshots.ts";
 
 /** Which repository is meant. */
 export interface ObservedRepository {
@@ -16,10 +16,16 @@ export interface ObservedRepository {
   readonly location: string;
 }
 
+/** A snapshot and the name of its file. */
+interface ObservedSnapshot {
+  readonly id: SnapshotId;
+  readonly snapshot: Snapshot;
+}
+
 /** What a complete listing of the snapshots found. */
 export interface ObservedListing {
   /** All snapshots that could be read. */
-  readonly snapshots: readonly StoredSnapshot[];
+  readonly snapshots: readonly ObservedSnapshot[];
   /** Snapshots that exist and cannot be read. */
   readonly unreadable: readonly SnapshotId[];
 }
@@ -60,7 +66,7 @@ export interface RepositoryObserver {
   /** A listing of all snapshots begins. The result is called once it is complete. */
   beginListing(): (found: ObservedListing) => void;
   /** A snapshot was stored. */
-  addSaved(stored: StoredSnapshot): void;
+  addSaved(stored: ObservedSnapshot): void;
   /** A snapshot was removed. */
   addRemoved(id: SnapshotId): void;
   /** The manifest of the backup of a snapshot is known. */

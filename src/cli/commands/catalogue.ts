@@ -2,7 +2,7 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { AgentError, IntegrityError } from "../../base/errors.ts";
 import { refreshCatalogue, type RefreshResult } from "../../library/recording/refresh_catalogue.ts";
-import { placeOfCatalogue } from "../catalogued_backups.ts";
+import { placeOfCatalogue } from "../catalogue/catalogued_backups.ts";
 import type { CliContext } from "../context.ts";
 import { repositoryAccess, type RepositoryOptions, withRepositoryOptions } from "../options/repository_options.ts";
 import { withProgress } from "../report/progress.ts";

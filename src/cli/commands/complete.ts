@@ -12,7 +12,7 @@ import { COMPLETE } from "../completion/command_words.ts";
 import { REPOSITORY_KINDS, type RepositoryKind } from "../manual/value_kind.ts";
 import { cataloguePath } from "../../catalogue/catalogue_place.ts";
 import type { RepositoryAccess } from "../../ops/access.ts";
-import { cataloguedBackups } from "../catalogued_backups.ts";
+import { cataloguedBackups } from "../catalogue/catalogued_backups.ts";
 import type { CliContext } from "../context.ts";
 import { namesRepository, repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { allOptions } from "../specification.ts";

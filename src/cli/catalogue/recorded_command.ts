@@ -3,10 +3,10 @@
  * and how it ended.
  */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { messageOf } from "../base/errors.ts";
-import { cataloguePath } from "../catalogue/catalogue_place.ts";
-import { RunRecorder } from "../library/recording/run_recorder.ts";
-import type { CliContext } from "./context.ts";
+import { messageOf } from "../../base/errors.ts";
+import { cataloguePath } from "../../catalogue/catalogue_place.ts";
+import { RunRecorder } from "../../library/recording/run_recorder.ts";
+import type { CliContext } from "../context.ts";
 
 /** Commands that only look. What they learn is kept, but they are not listed among the runs. */
 const ONLY_LOOKING: ReadonlySet<string> = new Set([
@@ -58,7 +58,7 @@ export class RecordedCommand {
     const reason = thrown === undefined || !signal.aborted ? thrown : signal.reason;
     const notes = this.#recorder.finish({ exitCode, error: reason === undefined ? null : messageOf(reason) });
     if (notes.run === null && notes.repositories.length === 0) return;
-    const { CatalogueFeed } = await import("../library/recording/catalogue_feed.ts");
+    const { CatalogueFeed } = await import("../../library/recording/catalogue_feed.ts");
     await using feed = new CatalogueFeed({ path: this.#path, clock: world.clock, onProblem: world.onProblem });
     await feed.take(notes);
   }

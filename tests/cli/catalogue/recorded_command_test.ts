@@ -1,10 +1,10 @@
 /** What commands tell the catalogue of this machine. */
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { ExitCode } from "../../src/base/errors.ts";
-import { runAgentHere } from "../helpers/agent_here.ts";
-import { sandbox } from "../helpers/executable.ts";
-import { sqlDump } from "../helpers/world.ts";
-import { KeptCatalogue } from "../library/recording/kept_catalogue.ts";
+import { ExitCode } from "../../../src/base/errors.ts";
+import { runAgentHere } from "../../helpers/agent_here.ts";
+import { sandbox } from "../../helpers/executable.ts";
+import { sqlDump } from "../../helpers/world.ts";
+import { KeptCatalogue } from "../../library/recording/kept_catalogue.ts";
 
 runAgentHere();
 

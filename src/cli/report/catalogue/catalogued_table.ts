@@ -1,10 +1,10 @@
 /** Backups of all repositories in the catalogue, as `agent search --catalogue` shows them. */
-import { shortId } from "../../base/id.ts";
-import { formatSize } from "../../base/text/size.ts";
-import type { CataloguedBackup } from "../catalogued_backups.ts";
-import type { CliContext } from "../context.ts";
-import { type Column, formatCount, formatTime, writeJsonLines, writeLine, writeTable } from "../terminal/write.ts";
-import { cataloguedBackupJson } from "./json/machine_json.ts";
+import { shortId } from "../../../base/id.ts";
+import { formatSize } from "../../../base/text/size.ts";
+import type { CataloguedBackup } from "../../catalogue/catalogued_backups.ts";
+import type { CliContext } from "../../context.ts";
+import { type Column, formatCount, formatTime, writeJsonLines, writeLine, writeTable } from "../../terminal/write.ts";
+import { cataloguedBackupJson } from "../json/machine_json.ts";
 
 const COLUMNS: readonly Column[] = [
   { title: "ID", align: "left" },

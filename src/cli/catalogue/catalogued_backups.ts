@@ -1,10 +1,10 @@
 /** Backups as the catalogue of this machine knows them, for what is asked without opening a repository. */
 import * as v from "valibot";
-import { cataloguePath } from "../catalogue/catalogue_place.ts";
-import { AgentError } from "../base/errors.ts";
-import { asId, type Id } from "../base/id.ts";
-import { ownUid } from "../store/cache/ownership.ts";
-import type { CliContext } from "./context.ts";
+import { cataloguePath } from "../../catalogue/catalogue_place.ts";
+import { AgentError } from "../../base/errors.ts";
+import { asId, type Id } from "../../base/id.ts";
+import { ownUid } from "../../store/cache/ownership.ts";
+import type { CliContext } from "../context.ts";
 
 /** A backup in the catalogue. */
 export interface CataloguedBackup {
@@ -61,7 +61,7 @@ export async function cataloguedBackups(
 ): Promise<CataloguedBackup[]> {
   const path = placeOfCatalogue(context);
   // Nobody else needs SQLite.
-  const { readCatalogue } = await import("../catalogue/read_catalogue.ts");
+  const { readCatalogue } = await import("../../catalogue/read_catalogue.ts");
   using reader = await readCatalogue(path, ownUid());
   return [...reader.query(STATEMENT, [location]).rows].map((row) => {
     const [repositoryId, where, id, snapshotId, series, host, started, level, size, tags] = v.parse(rowSchema, row);
