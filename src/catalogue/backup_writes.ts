@@ -1,5 +1,5 @@
 /** Changes to what the catalogue knows of backups, each within a transaction. */
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { SnapshotId } from "../base/id.ts";
 import { BACKUP_COLUMNS, type BackupDetails, fileRows, rowOf, tableRows, tagsOf } from "./backup_rows.ts";
 import { updateChains } from "./chains.ts";
@@ -108,20 +108,21 @@ class BackupWriter {
   readonly #step: RepositoryStep;
   /** The level 0 of each chain that changed. */
   readonly #bases = new Set<string>();
+  readonly #prepared = new Map<string, StatementSync>();
 
   constructor(step: RepositoryStep) {
     this.#step = step;
   }
 
   known(snapshotId: SnapshotId): KnownBackup | undefined {
-    const { database, repository } = this.#step;
-    const row = database.prepare(`${SELECT_KNOWN} AND snapshot_id = ?`).get(repository, snapshotId);
+    const { repository } = this.#step;
+    const row = this.#prepare(`${SELECT_KNOWN} AND snapshot_id = ?`).get(repository, snapshotId);
     return row && knownOf(row);
   }
 
   allKnown(): Map<string, KnownBackup> {
-    const { database, repository } = this.#step;
-    const rows = database.prepare(SELECT_KNOWN).all(repository);
+    const { repository } = this.#step;
+    const rows = this.#prepare(SELECT_KNOWN).all(repository);
     return new Map(rows.map((row) => [String(row.snapshot_id), knownOf(row)]));
   }
 
@@ -140,14 +141,22 @@ class BackupWriter {
   /** Marks the row; what the backup held is not kept. */
   remove({ backup, isDeleted }: KnownBackup): void {
     if (isDeleted) return;
-    const { database, sequence, now } = this.#step;
+    const { sequence, now } = this.#step;
     const time = now.toISOString();
-    const { base, backup_id } = database.prepare(
+    const { base, backup_id } = this.#prepare(
       "UPDATE backups SET is_deleted = 1, has_details = 0, deleted_at = ?, updated = ?, sequence = ? " +
         "WHERE backup = ? RETURNING base, backup_id",
     ).get(time, time, sequence, backup)!;
-    for (const table of DETAIL_TABLES) database.prepare(`DELETE FROM ${table} WHERE backup = ?`).run(backup);
+    for (const table of DETAIL_TABLES) this.#prepare(`DELETE FROM ${table} WHERE backup = ?`).run(backup);
     this.#bases.add(String(base ?? backup_id));
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#step.database.prepare(sql);
+    this.#prepared.set(sql, statement);
+    return statement;
   }
 
   finish(): void {
@@ -155,20 +164,20 @@ class BackupWriter {
   }
 
   #writeRow(backup: AddedBackup["backup"], known: KnownBackup | undefined, replaces: boolean): number {
-    const { database, repository, sequence, now } = this.#step;
+    const { repository, sequence, now } = this.#step;
     const time = now.toISOString();
     const row = rowOf(backup);
     if (known === undefined) {
-      database.prepare("DELETE FROM removed_snapshots WHERE repository = ? AND snapshot_id = ?")
+      this.#prepare("DELETE FROM removed_snapshots WHERE repository = ? AND snapshot_id = ?")
         .run(repository, backup.snapshotId);
       const columns = [...BACKUP_COLUMNS, "repository", "has_details", "is_deleted", "updated", "sequence"];
-      const { lastInsertRowid } = database.prepare(
+      const { lastInsertRowid } = this.#prepare(
         `INSERT INTO backups (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
       ).run(...BACKUP_COLUMNS.map((name) => row[name]), repository, 0, 0, time, sequence);
       return Number(lastInsertRowid);
     }
     const columns = replaces ? BACKUP_COLUMNS : ["damage"] as const;
-    database.prepare(
+    this.#prepare(
       `UPDATE backups SET ${columns.map((name) => `${name} = ?`).join(", ")}, ` +
         "is_deleted = 0, deleted_at = NULL, updated = ?, sequence = ? WHERE backup = ?",
     ).run(...columns.map((name) => row[name]), time, sequence, known.backup);
@@ -176,7 +185,7 @@ class BackupWriter {
   }
 
   #writeTags(row: number, backup: AddedBackup["backup"]): void {
-    const insert = this.#step.database.prepare("INSERT INTO tags (backup, position, tag) VALUES (?, ?, ?)");
+    const insert = this.#prepare("INSERT INTO tags (backup, position, tag) VALUES (?, ?, ?)");
     for (const [position, tag] of tagsOf(backup).entries()) insert.run(row, position, tag);
   }
 
@@ -185,25 +194,23 @@ class BackupWriter {
    * the id of a backup is the digest of its manifest.
    */
   #copyDetails(row: number, backupId: string): void {
-    const { database } = this.#step;
-    const other = database.prepare("SELECT backup FROM backups WHERE backup_id = ? AND has_details LIMIT 1")
+    const other = this.#prepare("SELECT backup FROM backups WHERE backup_id = ? AND has_details LIMIT 1")
       .get(backupId);
     if (other === undefined) return;
     for (const [table, columns] of Object.entries(DETAIL_COLUMNS)) {
-      database.prepare(`INSERT INTO ${table} (backup, ${columns}) SELECT ?, ${columns} FROM ${table} WHERE backup = ?`)
+      this.#prepare(`INSERT INTO ${table} (backup, ${columns}) SELECT ?, ${columns} FROM ${table} WHERE backup = ?`)
         .run(row, Number(other.backup));
     }
-    database.prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
+    this.#prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
   }
 
   #writeDetails(row: number, details: BackupDetails): void {
-    const { database } = this.#step;
-    for (const table of DETAIL_TABLES) database.prepare(`DELETE FROM ${table} WHERE backup = ?`).run(row);
-    const file = database.prepare("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)");
+    for (const table of DETAIL_TABLES) this.#prepare(`DELETE FROM ${table} WHERE backup = ?`).run(row);
+    const file = this.#prepare("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)");
     for (const values of fileRows(details)) file.run(row, ...values);
-    const table = database.prepare("INSERT INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    const table = this.#prepare("INSERT INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     for (const values of tableRows(details)) table.run(row, ...values);
-    database.prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
+    this.#prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
   }
 }
 

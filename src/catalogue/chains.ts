@@ -11,8 +11,10 @@ interface Link {
 /** Writes the chains anew that begin with the backups of these ids. Members that are not known are left out. */
 export function updateChains(database: DatabaseSync, repository: number, bases: ReadonlySet<string>): void {
   const members = database.prepare(
-    "SELECT backup, backup_id, parent, level, is_deleted FROM backups " +
-      "WHERE repository = ?1 AND (backup_id = ?2 OR base = ?2) AND level IS NOT NULL ORDER BY backup",
+    ["backup_id", "base"].map((name) =>
+      "SELECT backup, backup_id, parent, level, is_deleted FROM backups " +
+      `WHERE repository = ?1 AND ${name} = ?2 AND level IS NOT NULL`
+    ).join(" UNION ALL ") + " ORDER BY backup",
   );
   const clear = database.prepare("DELETE FROM chains WHERE backup = ?");
   const insert = database.prepare("INSERT INTO chains (backup, position, member, level) VALUES (?, ?, ?, ?)");

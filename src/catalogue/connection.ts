@@ -160,16 +160,7 @@ export class CatalogueFile {
     this.close();
     await prepareFile(path, uid);
     this.#identity = await identityOf(path);
-    const database = openDatabase(path, { enableForeignKeyConstraints: true });
-    try {
-      // The database can be made again: a commit does not wait for the disk.
-      database.exec("PRAGMA synchronous=NORMAL");
-      await this.#whenFree(() => prepare(database, path));
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-    this.#database = database;
+    this.#database = await this.#whenFree(() => openPrepared(path));
   }
 
   #problemOf(error: unknown): CatalogueProblem {
@@ -181,7 +172,20 @@ export class CatalogueFile {
   }
 }
 
-/** Throws `UnusableError` for a file that is not to be touched. */
+/** Throws `UnusableError` for a file that is not to be touched, and what SQLite throws. */
+function openPrepared(path: string): DatabaseSync {
+  const database = openDatabase(path, { enableForeignKeyConstraints: true });
+  try {
+    // The database can be made again: a commit does not wait for the disk.
+    database.exec("PRAGMA synchronous=NORMAL");
+    prepare(database, path);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
 function prepare(database: DatabaseSync, path: string): void {
   const version = usableVersion(database, path);
   if (version === SCHEMA_VERSION) return;

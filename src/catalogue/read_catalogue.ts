@@ -20,10 +20,16 @@ const DENY = 1;
 const REFUSED_FUNCTIONS = new Set(["load_extension", "fts3_tokenizer", "sqlite_log", "writefile", "readfile", "edit"]);
 
 /** How statements begin that only read. */
-const FIRST_WORDS = /^(?:SELECT|VALUES|WITH|EXPLAIN)\b/i;
+const FIRST_WORDS = /^(?:EXPLAIN\s+(?:QUERY\s+PLAN\s+)?)?(?:SELECT|VALUES|WITH)\b/i;
 
-/** What SQLite may take in memory for a statement. */
-const MOST_HEAP_BYTES = 256 * 1024 * 1024;
+/** What shows how SQLite would do it. */
+const PLAN = /^EXPLAIN\b/i;
+
+/** Rows that are taken at once. */
+const PAGE_ROWS = 10_000;
+
+/** The longest value or row. Rows are sorted in temporary files where there are many. */
+const MOST_VALUE_BYTES = 16 * 1024 * 1024;
 
 /** How long a writer may keep a reader waiting; only one without a write-ahead log can. */
 const LOCKED_FOR_MS = 2_000;
@@ -74,9 +80,7 @@ export class CatalogueReader implements Disposable {
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.columns = columnsOf(database);
-    database.setAuthorizer((action, _about, name) =>
-      action === SELECT || action === READ || action === FUNCTION && !REFUSED_FUNCTIONS.has(name ?? "") ? OK : DENY
-    );
+    database.setAuthorizer(authorize);
   }
 
   /**
@@ -85,16 +89,47 @@ export class CatalogueReader implements Disposable {
    */
   query(sql: string, parameters: readonly (string | number | null)[] = []): QueryResult {
     const statement = prepareOne(this.#database, sql);
-    statement.setReadBigInts(true);
-    statement.setReturnArrays(true);
     const columns = distinctNames(statement.columns().map(({ name }) => name));
-    return { columns, rows: rowsOf(statement, parameters) };
+    const isPlan = PLAN.test(withoutComments(sql));
+    return { columns, rows: isPlan ? allRows(statement, parameters) : this.#pages(statement.sourceSQL, parameters) };
+  }
+
+  /**
+   * The rows, some of them at a time. The method of statements that gives one row after the other swallows errors, as if
+   * there were no more rows.
+   */
+  *#pages(sql: string, parameters: readonly (string | number | null)[]): Generator<readonly SqliteValue[]> {
+    const page = `SELECT * FROM (${sql.replace(/[;\s]+$/, "")}\n) LIMIT ${PAGE_ROWS} OFFSET `;
+    // All pages are of one moment.
+    const isFirst = !this.#database.isTransaction;
+    if (isFirst) this.#unguarded("BEGIN");
+    try {
+      for (let offset = 0;; offset += PAGE_ROWS) {
+        const rows = allRows(told(() => this.#database.prepare(page + offset)), parameters);
+        yield* rows;
+        if (rows.length < PAGE_ROWS) return;
+      }
+    } finally {
+      if (isFirst) this.#unguarded("ROLLBACK");
+    }
+  }
+
+  /** A statement of our own. */
+  #unguarded(sql: string): void {
+    this.#database.setAuthorizer(null);
+    this.#database.exec(sql);
+    this.#database.setAuthorizer(authorize);
   }
 
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#database.close();
   }
+}
+
+function authorize(action: number, _about?: string | null, name?: string | null): number {
+  if (action === FUNCTION) return REFUSED_FUNCTIONS.has(name ?? "") ? DENY : OK;
+  return action === SELECT || action === READ ? OK : DENY;
 }
 
 function columnsOf(database: DatabaseSync): CatalogueColumn[] {
@@ -123,7 +158,7 @@ function openVersion(path: string, location: string): DatabaseSync {
   const database = openDatabase(location, { readOnly: true });
   try {
     database.exec(`PRAGMA busy_timeout=${LOCKED_FOR_MS}; PRAGMA query_only=1; PRAGMA trusted_schema=0`);
-    database.exec(`PRAGMA hard_heap_limit=${MOST_HEAP_BYTES}`);
+    if (database.limits !== undefined) database.limits.length = MOST_VALUE_BYTES;
     const [id, version] = ["application_id", "user_version"].map((name) => Number(pragma(database, name)));
     if (id !== APPLICATION_ID) {
       throw new AgentError(`"${path}" is not a catalogue of agent; set AGENT_CATALOGUE to another file`);
@@ -164,13 +199,11 @@ function withoutComments(sql: string): string {
   return sql.replace(/^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))*/, "").trimEnd();
 }
 
-function* rowsOf(statement: StatementSync, parameters: readonly (string | number | null)[]): Generator<SqliteValue[]> {
-  const rows = told(() => statement.iterate(...parameters));
-  for (;;) {
-    const { value, done } = told(() => rows.next());
-    if (done) return;
-    yield (value as unknown as SqliteValue[]).map(smallest);
-  }
+function allRows(statement: StatementSync, parameters: readonly (string | number | null)[]): SqliteValue[][] {
+  statement.setReadBigInts(true);
+  statement.setReturnArrays(true);
+  const rows = told(() => statement.all(...parameters)) as unknown as SqliteValue[][];
+  return rows.map((row) => row.map(smallest));
 }
 
 /** Integers are numbers as far as these are exact. */

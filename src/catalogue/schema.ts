@@ -54,7 +54,7 @@ CREATE TABLE backups (
   UNIQUE (repository, snapshot_id)
 ) STRICT;
 CREATE INDEX backups_by_series ON backups (series, started);
-CREATE INDEX backups_by_id ON backups (backup_id);
+CREATE INDEX backups_by_id ON backups (backup_id, repository);
 CREATE INDEX backups_by_base ON backups (repository, base);
 
 CREATE TABLE removed_snapshots (

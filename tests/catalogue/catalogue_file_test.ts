@@ -38,7 +38,7 @@ Deno.test("a damaged file is set aside, one of them is kept, and an empty one ta
   await using place = new CataloguePlace();
   for (const content of ["no database", "again not"]) {
     await filled(place);
-    Deno.writeTextFileSync(place.path, content.padEnd(8192, "x"));
+    await Deno.writeTextFile(place.path, content.padEnd(8192, "x"));
     using catalogue = await place.open();
     assert.deepEqual(await place.rows(LIVE), [[0]]);
     const token = await catalogue.beginListing(SHOP);
@@ -50,13 +50,13 @@ Deno.test("a damaged file is set aside, one of them is kept, and an empty one ta
   assert.match(place.problems[0]!.message, /is kept as ".*\.damaged-20260102T030405Z"; .*"agent catalogue rebuild"/);
   const kept = namesIn(place.folder.at("state")).filter((name) => name.includes("damaged"));
   assert.deepEqual(kept, ["catalogue.sqlite.damaged-20260102T030410Z"]);
-  assert.match(Deno.readTextFileSync(place.folder.at(`state/${kept[0]}`)), /^again not/);
+  assert.match(await Deno.readTextFile(place.folder.at(`state/${kept[0]}`)), /^again not/);
 });
 
 Deno.test("a page that proves damaged while it is open is set aside, too, and what was to be written is written", async () => {
   await using place = new CataloguePlace();
   await filled(place);
-  const { size } = Deno.statSync(place.path);
+  const { size } = await Deno.stat(place.path);
   using catalogue = await place.open();
   {
     using file = await Deno.open(place.path, { write: true });
@@ -73,7 +73,7 @@ Deno.test("a file that is removed while it is open is made again; a listing begu
   using catalogue = await place.open();
   for (const name of ["a", "b"]) await catalogue.changeBackups(SHOP, { added: [{ backup: backup(name) }] });
   const token = await catalogue.beginListing(SHOP);
-  for (const name of namesIn(place.folder.at("state"))) Deno.removeSync(place.folder.at(`state/${name}`));
+  for (const name of namesIn(place.folder.at("state"))) await Deno.remove(place.folder.at(`state/${name}`));
   await catalogue.changeBackups(SHOP, { added: [{ backup: backup("c") }] });
   await catalogue.applyListing(token, { backups: [backup("a"), backup("b")] });
   assert.deepEqual(await place.rows(LIVE), [[3]]);
@@ -97,12 +97,12 @@ Deno.test("databases of other programs, files of other names and newer versions 
       [place.path, "newer", /newer version of agent/],
     ] as const
   ) {
-    const before = Deno.readFileSync(path);
+    const before = await Deno.readFile(path);
     assert.equal(await place.tryOpen(path), null, path);
     assert.equal(place.problems.at(-1)!.kind, kind);
     assert.match(place.problems.at(-1)!.message, words);
     await assert.rejects(readCatalogue(path, Deno.uid()), AgentError);
-    assert.deepEqual(Deno.readFileSync(path), before, path);
+    assert.deepEqual(await Deno.readFile(path), before, path);
   }
   (await place.tryOpen(place.folder.at("empty/catalogue.sqlite")))![Symbol.dispose]();
 });
@@ -116,22 +116,22 @@ Deno.test("a file that somebody else could change is refused, with what to do", 
     return place.problems.at(-1)!.message;
   };
   assert.match(await refusal(place.path, Deno.uid()! + 1), /another user/);
-  Deno.chmodSync(place.path, 0o620);
+  await Deno.chmod(place.path, 0o620);
   assert.match(await refusal(), /others may write to it; run chmod 600/);
   await assert.rejects(readCatalogue(place.path, Deno.uid()), /others may write to it/);
-  Deno.chmodSync(place.path, 0o600);
-  Deno.symlinkSync(place.path, place.folder.at("state/link.sqlite"));
+  await Deno.chmod(place.path, 0o600);
+  await Deno.symlink(place.path, place.folder.at("state/link.sqlite"));
   assert.match(await refusal(place.folder.at("state/link.sqlite")), /it is a link/);
-  Deno.chmodSync(place.folder.at("state"), 0o777);
+  await Deno.chmod(place.folder.at("state"), 0o777);
   assert.match(await refusal(), /folder .* others may write to it; run chmod go-w/);
 });
 
 Deno.test("a file that others may read is closed to them", async () => {
   await using place = new CataloguePlace();
   await filled(place);
-  Deno.chmodSync(place.path, 0o644);
+  await Deno.chmod(place.path, 0o644);
   await filled(place);
-  assert.equal(Deno.statSync(place.path).mode! & 0o777, 0o600);
+  assert.equal((await Deno.stat(place.path)).mode! & 0o777, 0o600);
 });
 
 Deno.test("where no file can be made, there is no catalogue", async () => {

@@ -12,7 +12,7 @@ import type { CataloguedRepository, ListingToken } from "../../src/catalogue/rec
 import { backup } from "../backup/backups.ts";
 import { CataloguePlace } from "./opened.ts";
 
-const RUNS = 200;
+const RUNS = 20;
 const SNAPSHOTS = 3;
 const STEPS = 30;
 

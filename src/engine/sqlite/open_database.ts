@@ -18,6 +18,11 @@ declare module "node:sqlite" {
   interface DatabaseSync {
     /** Asks before each action of a statement; 0 allows it, 1 makes the statement an error. */
     setAuthorizer(decide: ((action: number, ...about: (string | null)[]) => number) | null): void;
+    /** What statements of this connection may use at most; absent in older versions of Deno. */
+    readonly limits?: {
+      /** Bytes of a text, a blob or a row. */
+      length: number;
+    };
   }
   interface StatementSync {
     /** Whether rows are lists of values, which keeps columns of the same name apart. */
