@@ -2,7 +2,7 @@
 import { type Backup, finishedOf, sizeOf } from "../backup/backup.ts";
 import { tablesOf } from "../backup/tables/dump_tables.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
-import { isOfRestoreTests } from "../format/manifest/series.ts";
+import { seriesKind } from "../format/manifest/series.ts";
 import type { StreamPieces } from "../format/table_list.ts";
 import { type Rfc3339, timestampToDate } from "../format/time.ts";
 
@@ -49,7 +49,7 @@ export function rowOf(backup: Backup): BackupRow {
     backup_id: backup.id,
     snapshot_id: backup.snapshotId,
     series: textOf(backup.series),
-    kind: kindOf(backup.series),
+    kind: seriesKind(backup.series),
     host: textOf(backup.host),
     level: info?.level ?? null,
     parent: info?.parent ?? null,
@@ -97,10 +97,6 @@ export function tableRows({ tables }: BackupDetails): Stored[][] {
       structureBytes,
     ])
   );
-}
-
-function kindOf(series: string): string {
-  return isOfRestoreTests(series) ? "restoreTest" : "backup";
 }
 
 /** Text that SQLite can keep: bytes that are not UTF-8 become U+FFFD. */

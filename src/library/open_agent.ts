@@ -51,6 +51,7 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
     { engines, stores, events, clock, onProblem: (problem) => onProblem?.(problem), onLog: options.onPluginLog },
   );
   const catalogue = catalogueOf(options, environment, world);
+  const usual = usualOptions(configured.selection);
   const parts: AgentParts = {
     access,
     ...catalogue && { catalogue },
@@ -62,7 +63,8 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
     events,
     usePassword: (password) => changed = password,
     host: options.host ?? world.identity.hostname,
-    usual: usualOptions(configured.selection),
+    gateway: options.gateway ?? (environment.AGENT_GATEWAY || usual.gateway),
+    usual,
     own: () => ownDirectories([access], { cache, directory: Deno.cwd() }),
   };
   const calls = new AgentCalls(parts);

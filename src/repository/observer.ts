@@ -24,9 +24,9 @@ interface ObservedSnapshot {
 
 /** What a complete listing of the snapshots found. */
 export interface ObservedListing {
-  /** All snapshots that could be read. */
+  /** All snapshots that were read. */
   readonly snapshots: readonly ObservedSnapshot[];
-  /** Snapshots that exist and cannot be read. */
+  /** Snapshots that exist and were not read, or cannot be. */
   readonly unreadable: readonly SnapshotId[];
 }
 

@@ -9,7 +9,7 @@ import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { World } from "../../src/ops/access.ts";
 import { runInProcess } from "./command_line.ts";
 import { type Outcome, type RunOptions, Sandbox } from "./executable.ts";
-import { CHEAP_KDF } from "./world.ts";
+import { CHEAP_KDF, CHEAP_VALUE_KDF } from "./world.ts";
 
 /**
  * From here on `agent`, and everything based on it, runs commands in this process, in all sandboxes of the test file;
@@ -42,6 +42,7 @@ function worldHere(): World {
     blobThreads: 1,
     programVersion: "agent 0.1.0",
     kdf: CHEAP_KDF,
+    valueKdf: CHEAP_VALUE_KDF,
   };
   return world;
 }

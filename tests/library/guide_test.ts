@@ -36,7 +36,7 @@ async function run(
 Deno.test("the programs of the guide type-check with the plainest settings", async () => {
   await using folder = new ForeignFolder();
   const programs = programsOf(PAGE.text);
-  assert.equal(programs.length, 8);
+  assert.equal(programs.length, 9);
   const files = programs.map(({ name, text }, i) => {
     folder.write(name ?? `program_${i}.ts`, `${text}\nexport {};\n`);
     return name ?? `program_${i}.ts`;
@@ -66,6 +66,12 @@ Deno.test("a plugin adds a kind of stores at run time", async () => {
 
 Deno.test("the helper in a scope backs up its directory, and as an object whatever it is told", async () => {
   assert.deepEqual(await run("The helper"), ["mydata\n", "mybackup \nanother once\n"]);
+});
+
+Deno.test("values are set, read, listed as backups, given by a URL and deleted", async () => {
+  assert.deepEqual(await run("Values under keys"), [
+    '{"my":"data"} a default\n[ "secret" ]\ntrue\nkv/mykey,kv/mysecret\nmysecret\n',
+  ]);
 });
 
 /** Where Deno keeps packages, for programs that have another home. */

@@ -48,6 +48,20 @@ const COMMANDS: Readonly<Record<Action, string>> = {
   RotateBackups: "rotate",
 };
 
+/** Actions of one kind that are done together, by their series. */
+interface ActEachRequest {
+  readonly action: Action;
+  readonly series: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What they work with. */
+interface ActionsTools {
+  readonly parts: AgentParts;
+  readonly sessions: readonly ActionSession[];
+  readonly signal: AbortSignal;
+}
+
 /** What calls have in common that end together. */
 interface CallsLife {
   readonly closing: AbortController;
@@ -95,6 +109,22 @@ export class AgentCalls {
           recorder?.tellSession(session.id, series);
           return work({ parts, session, signal });
         }, resultOf);
+    });
+  }
+
+  /** Runs actions that are done together. Nothing is told of one that `resultsOf` has no result for. */
+  actEach<Result>(
+    { action, series, signal: given }: ActEachRequest,
+    work: (tools: ActionsTools) => Promise<Result>,
+    resultsOf: (result: Result) => readonly (EventResult | null)[],
+  ): Promise<Result> {
+    const only = series.length === 1 ? series[0]! : null;
+    return this.#call({ series: only, signal: given, command: COMMANDS[action] }, (parts, signal, recorder) => {
+      const run = (sessions: readonly ActionSession[]) => {
+        if (sessions.length > 0) recorder?.tellSession(sessions[0]!.id, only);
+        return work({ parts, sessions, signal });
+      };
+      return parts.events.performEach(action, { series, signal }, run, resultsOf);
     });
   }
 

@@ -150,7 +150,12 @@ class NotesUnderWay implements RepositoryNotes, RepositoryObserver {
 
   beginListing(): (found: ObservedListing) => void {
     const began = this.#clock.now();
-    return (found) => this.listing = { began, found };
+    return (found) => {
+      // What was read before is not read again.
+      const unread = new Set(found.unreadable);
+      const earlier = this.listing?.found.snapshots.filter(({ id }) => unread.has(id)) ?? [];
+      this.listing = { began, found: { ...found, snapshots: [...earlier, ...found.snapshots] } };
+    };
   }
 
   addSaved(stored: StoredSnapshot): void {

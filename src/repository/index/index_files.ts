@@ -45,7 +45,7 @@ function nextBatch<Row extends { readonly size: number }>(rows: readonly Row[], 
 }
 
 /** The names of all index files, sorted, since a store lists them in any order. */
-async function indexIds(files: SealedFiles, signal: AbortSignal | undefined): Promise<IndexId[]> {
+export async function listIndexes(files: SealedFiles, signal: AbortSignal | undefined): Promise<IndexId[]> {
   return (await indexRows(files, signal)).map(({ id }) => id);
 }
 
@@ -119,7 +119,7 @@ export async function loadIndexAhead<Index extends LoadableIndex>(
   await confirmed;
   const ahead = await loading;
   if (ahead !== undefined) {
-    const there = new Set(await indexIds(files, signal));
+    const there = new Set(await listIndexes(files, signal));
     if (read.every((id) => there.has(id))) return ahead;
   }
   return await loadIndexInto(make, files, { signal, onUnreadable });
@@ -189,7 +189,7 @@ export async function loadIndexFile(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const json = await loadIfThere(files, id, signal);
-  if (json !== null || !(await indexIds(files, signal)).includes(id)) return json;
+  if (json !== null || !(await listIndexes(files, signal)).includes(id)) return json;
   return await loadIfThere(files, id, signal);
 }
 

@@ -4,7 +4,7 @@ import type { CatalogueColumn } from "../../../catalogue/read_catalogue.ts";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { PluginRow } from "../../../library/plugins/plugins.ts";
 import type { RefreshResult } from "../../../library/recording/refresh_catalogue.ts";
-import type { ServedPlace } from "../../../server/server.ts";
+import type { ServedPlace } from "../../../server/connection/http_service.ts";
 import type { CataloguedBackup } from "../../catalogue/catalogued_backups.ts";
 import type { VersionInfo } from "../../../library/machine/version.ts";
 import { bytes, count, hex, list, object, orNull, text, time } from "./json_fields.ts";
