@@ -74,6 +74,20 @@ Deno.test("each command tells the catalogue at once of the backups that it conce
   deepEqual(runs.flat(), ["put", "put", "tag", "hold", "release", "rm", "get", "verify", "get", "check"]);
 });
 
+Deno.test("values are known as values, each version of a key and its removal", async () => {
+  await using box = await sandbox();
+  const kept = new KeptCatalogue(box);
+  const { env } = kept;
+  for (const value of ["1", "2"]) await box.ok(["kv", "set", "app/config", value], { env });
+  await kept.assertSays(await box.open());
+  const states = "SELECT series, kind, is_deleted, has_details FROM backups";
+  deepEqual(await kept.rows(states), [["kv/app/config", "value", 0, 1], ["kv/app/config", "value", 0, 1]]);
+  await box.ok(["kv", "ls"], { env });
+  await box.ok(["kv", "rm", "app/config"], { env });
+  deepEqual(await kept.rows(states), [["kv/app/config", "value", 1, 0], ["kv/app/config", "value", 1, 0]]);
+  deepEqual((await kept.rows("SELECT command FROM runs ORDER BY run")).flat(), ["kv set", "kv set", "kv rm"]);
+});
+
 Deno.test("a failure is a run, with its reason; looking and dry runs are none", async () => {
   await using box = await sandbox();
   const kept = new KeptCatalogue(box);
