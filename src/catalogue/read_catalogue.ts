@@ -87,7 +87,7 @@ export class CatalogueReader implements Disposable {
    * Begins a statement. Throws a `UsageError` for anything but one statement that reads, and for one that SQLite does
    * not understand.
    */
-  query(sql: string, parameters: readonly (string | number)[] = []): QueryResult {
+  query(sql: string, parameters: readonly (string | number | null)[] = []): QueryResult {
     const statement = prepareOne(this.#database, sql);
     const columns = distinctNames(statement.columns().map(({ name }) => name));
     const isPlan = PLAN.test(withoutComments(sql));
@@ -98,7 +98,7 @@ export class CatalogueReader implements Disposable {
    * The rows, some of them at a time. The method of statements that gives one row after the other swallows errors, as if
    * there were no more rows.
    */
-  *#pages(sql: string, parameters: readonly (string | number)[]): Generator<readonly SqliteValue[]> {
+  *#pages(sql: string, parameters: readonly (string | number | null)[]): Generator<readonly SqliteValue[]> {
     const page = `SELECT * FROM (${sql.replace(/[;\s]+$/, "")}\n) LIMIT ${PAGE_ROWS} OFFSET `;
     // All pages are of one moment.
     const isFirst = !this.#database.isTransaction;
@@ -199,7 +199,7 @@ function withoutComments(sql: string): string {
   return sql.replace(/^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))*/, "").trimEnd();
 }
 
-function allRows(statement: StatementSync, parameters: readonly (string | number)[]): SqliteValue[][] {
+function allRows(statement: StatementSync, parameters: readonly (string | number | null)[]): SqliteValue[][] {
   statement.setReadBigInts(true);
   statement.setReturnArrays(true);
   const rows = told(() => statement.all(...parameters)) as unknown as SqliteValue[][];
