@@ -25,7 +25,9 @@ import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
+  cataloguedBackupMessage,
   pluginMessage,
+  refreshedCatalogueMessage,
   servedMessage,
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
@@ -370,6 +372,18 @@ export const RESULTS: readonly Message[] = [
     schema: configImportedMessage,
   },
   { title: "The cache", commands: ["cache"], about: "One, after its repositories.", schema: cacheMessage },
+  {
+    title: "A backup in the catalogue",
+    commands: ["search --catalogue"],
+    about: "One for each, newest first.",
+    schema: cataloguedBackupMessage,
+  },
+  {
+    title: "A refreshed catalogue",
+    commands: ["catalogue refresh", "catalogue rebuild"],
+    about: "One.",
+    schema: refreshedCatalogueMessage,
+  },
   {
     title: "A removal from the cache",
     commands: ["cache --prune", "cache --clear"],

@@ -41,6 +41,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   cli: [
     ["terminal"],
     [OTHER_FILES],
+    ["catalogue"],
     ["report"],
     ["password"],
     ["settings"],
@@ -63,7 +64,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["process"],
   ],
   "cli/report/json": [["json_fields.ts"], ["files", "tables"], [OTHER_FILES]],
-  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status"]],
+  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["catalogue", "status"]],
   compat: [["twindb", "dachs"]],
   config: [
     ["configuration.ts", "event_names.ts", "problems.ts", "trusted_file.ts", "values.ts"],
@@ -91,7 +92,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   library: [
-    ["events", "machine"],
+    ["events", "machine", "recording"],
     ["plugins"],
     ["opening"],
     ["backup"],

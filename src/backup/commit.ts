@@ -99,6 +99,7 @@ export async function commitBackup(request: CommitRequest): Promise<Committed> {
   await request.confirm();
   const snapshot = snapshotOf({ ...request, manifest }, { manifestId, manifestBytes: text.length, root, modified });
   const id = request.isDry ? NO_SNAPSHOT : await repository.files.saveSnapshot(snapshot);
+  if (!request.isDry) repository.files.observer?.addManifest(id, manifest);
   return { backup: backupOf({ id, snapshot }), manifest };
 }
 

@@ -63,6 +63,7 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
   const snapshots: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
   const room = new LargeSnapshotRoom();
+  const observed = files.observer?.beginListing();
   let vanished: SnapshotId[] = [];
   const load = async (ids: readonly SnapshotId[]) => {
     const missing: { readonly id: SnapshotId; readonly error: NotFoundError }[] = [];
@@ -88,6 +89,7 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
     const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listed.has(id)));
     damaged.push(...stillMissing.map(({ id, error }) => ({ id, error: lostSnapshot(id, error) })));
   }
+  observed?.({ snapshots, unreadable: damaged.map(({ id }) => id) });
   return { snapshots: byTime(snapshots), damaged, vanished };
 }
 

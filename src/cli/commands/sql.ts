@@ -7,13 +7,13 @@ import type { QueryCalls } from "../../catalogue/query_calls.ts";
 import type { CatalogueColumn } from "../../catalogue/read_catalogue.ts";
 import type { SqliteValue } from "../../engine/sqlite/open_database.ts";
 import { ownUid } from "../../store/cache/ownership.ts";
+import { placeOfCatalogue } from "../catalogue/catalogued_backups.ts";
 import type { CliContext } from "../context.ts";
 import { catalogueColumnJson } from "../report/json/machine_json.ts";
 import { cellOf, csvLine, jsonLine } from "../report/sql_rows.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeExact, writeJson, writePrintableLines, writeTable } from "../terminal/write.ts";
-import { placeOfCatalogue } from "./catalogue.ts";
 
 const NOTES: HelpNotes = {
   about: [

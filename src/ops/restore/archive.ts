@@ -106,6 +106,7 @@ export async function archive(
     await writer.finish();
     const sha256 = await output.finish();
     const { members, files, compared, contentBytes } = visitor;
+    found.verified.add(contentBytes, { isAll: request.file === undefined && held.leftOut === 0 });
     return { backup, members, files, contentBytes, bytes: output.bytes, sha256, compared, leftOut: held.leftOut };
   });
 }
