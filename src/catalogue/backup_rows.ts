@@ -99,9 +99,14 @@ export function tableRows({ tables }: BackupDetails): Stored[][] {
   );
 }
 
+/** What the series holds, by its name: people's backups and values of keys, or what the program keeps for itself. */
 function kindOf(series: string): string {
-  return isOfRestoreTests(series) ? "restoreTest" : "backup";
+  if (isOfRestoreTests(series)) return "restoreTest";
+  const kind = Object.entries(KIND_BY_PREFIX).find(([prefix]) => `${series}/`.startsWith(prefix));
+  return kind?.[1] ?? "backup";
 }
+
+const KIND_BY_PREFIX = { "kv/": "value", "gateway/generation/": "gateway" };
 
 /** Text that SQLite can keep: bytes that are not UTF-8 become U+FFFD. */
 export function textOf(text: string): string {

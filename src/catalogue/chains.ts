@@ -14,7 +14,7 @@ export function updateChains(database: Statements, repository: number, bases: Re
     ["backup_id", "base"].map((name) =>
       "SELECT backup, backup_id, parent, level, is_deleted FROM backups " +
       `WHERE repository = ?1 AND ${name} = ?2 AND level IS NOT NULL`
-    ).join(" UNION ALL ") + " ORDER BY backup",
+    ).join(" UNION ") + " ORDER BY backup",
   );
   const clear = database.prepare("DELETE FROM chains WHERE backup = ?");
   const insert = database.prepare("INSERT INTO chains (backup, position, member, level) VALUES (?, ?, ?, ?)");
