@@ -10,7 +10,7 @@ import { ownUid } from "../../store/cache/ownership.ts";
 import { placeOfCatalogue } from "../catalogue/catalogued_backups.ts";
 import type { CliContext } from "../context.ts";
 import { catalogueColumnJson } from "../report/json/machine_json.ts";
-import { cellOf, csvLine, jsonLine } from "../report/sql_rows.ts";
+import { cellOf, csvLine, jsonLine } from "../report/catalogue/sql_rows.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeExact, writeJson, writePrintableLines, writeTable } from "../terminal/write.ts";

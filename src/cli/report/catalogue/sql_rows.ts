@@ -1,6 +1,6 @@
 /** Rows of SQL as text: values of SQLite in tables, JSON and CSV. */
-import { encodeHex } from "../../base/hex.ts";
-import type { SqliteValue } from "../../engine/sqlite/open_database.ts";
+import { encodeHex } from "../../../base/hex.ts";
+import type { SqliteValue } from "../../../engine/sqlite/open_database.ts";
 
 const NOTHING = "-";
 
