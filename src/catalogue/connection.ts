@@ -24,7 +24,7 @@ const LONGEST_PAUSE_MS = 50;
 const MOST_ATTEMPTS = 5;
 
 /** How it is opened. */
-export interface ConnectionOptions {
+interface ConnectionOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly onProblem: (problem: CatalogueProblem) => void;
