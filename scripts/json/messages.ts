@@ -25,6 +25,7 @@ import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
+  catalogueColumnMessage,
   cataloguedBackupMessage,
   pluginMessage,
   refreshedCatalogueMessage,
@@ -413,6 +414,14 @@ export const RESULTS: readonly Message[] = [
     commands: ["search --catalogue"],
     about: "One for each, newest first.",
     schema: cataloguedBackupMessage,
+  },
+  {
+    title: "A column of the catalogue",
+    commands: ["sql"],
+    about:
+      "Without a statement, one object for each column of each table. With one, `agent sql` writes an object for " +
+      "each row, with a field for each column ([catalogue](catalogue.md#asking-in-sql)).",
+    schema: catalogueColumnMessage,
   },
   {
     title: "A refreshed catalogue",

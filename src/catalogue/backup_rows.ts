@@ -18,7 +18,7 @@ export interface BackupDetails {
 type Stored = string | number | null;
 
 /** The columns of `backups` that the backup itself decides. */
-export type BackupRow = Readonly<Record<typeof BACKUP_COLUMNS[number], Stored>>;
+type BackupRow = Readonly<Record<typeof BACKUP_COLUMNS[number], Stored>>;
 
 /** Their names. */
 export const BACKUP_COLUMNS = [

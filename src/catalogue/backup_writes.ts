@@ -1,9 +1,8 @@
 /** Changes to what the catalogue knows of backups, each within a transaction. */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { SnapshotId } from "../base/id.ts";
 import { BACKUP_COLUMNS, type BackupDetails, fileRows, rowOf, tableRows, tagsOf } from "./backup_rows.ts";
 import { updateChains } from "./chains.ts";
-import type { WriteStep } from "./connection.ts";
+import type { Statements, WriteStep } from "./connection.ts";
 import type { AddedBackup, CataloguedRepository, Listing } from "./records.ts";
 
 /** A change to one repository. */
@@ -25,7 +24,7 @@ interface KnownBackup {
 }
 
 /** The row of a repository, which is made if it is not known. */
-export function repositoryRow(database: DatabaseSync, { id, location }: CataloguedRepository, now: Date): number {
+export function repositoryRow(database: Statements, { id, location }: CataloguedRepository, now: Date): number {
   const time = now.toISOString();
   const { repository } = database.prepare(
     "INSERT INTO repositories (repository_id, location, first_seen, last_seen) VALUES (?, ?, ?, ?) " +
@@ -96,7 +95,7 @@ function removedSince({ database, repository }: RepositoryStep, since: number): 
 }
 
 /** The snapshots whose details are not known, oldest first. */
-export function missingDetails(database: DatabaseSync, repositoryId: string): SnapshotId[] {
+export function missingDetails(database: Statements, repositoryId: string): SnapshotId[] {
   return database.prepare(
     "SELECT snapshot_id FROM backups JOIN repositories USING (repository) " +
       "WHERE repository_id = ? AND NOT is_deleted AND NOT has_details ORDER BY started, backup",
@@ -108,7 +107,6 @@ class BackupWriter {
   readonly #step: RepositoryStep;
   /** The level 0 of each chain that changed. */
   readonly #bases = new Set<string>();
-  readonly #prepared = new Map<string, StatementSync>();
 
   constructor(step: RepositoryStep) {
     this.#step = step;
@@ -116,13 +114,13 @@ class BackupWriter {
 
   known(snapshotId: SnapshotId): KnownBackup | undefined {
     const { repository } = this.#step;
-    const row = this.#prepare(`${SELECT_KNOWN} AND snapshot_id = ?`).get(repository, snapshotId);
+    const row = this.#step.database.prepare(`${SELECT_KNOWN} AND snapshot_id = ?`).get(repository, snapshotId);
     return row && knownOf(row);
   }
 
   allKnown(): Map<string, KnownBackup> {
     const { repository } = this.#step;
-    const rows = this.#prepare(SELECT_KNOWN).all(repository);
+    const rows = this.#step.database.prepare(SELECT_KNOWN).all(repository);
     return new Map(rows.map((row) => [String(row.snapshot_id), knownOf(row)]));
   }
 
@@ -143,20 +141,12 @@ class BackupWriter {
     if (isDeleted) return;
     const { sequence, now } = this.#step;
     const time = now.toISOString();
-    const { base, backup_id } = this.#prepare(
+    const { base, backup_id } = this.#step.database.prepare(
       "UPDATE backups SET is_deleted = 1, has_details = 0, deleted_at = ?, updated = ?, sequence = ? " +
         "WHERE backup = ? RETURNING base, backup_id",
     ).get(time, time, sequence, backup)!;
-    for (const table of DETAIL_TABLES) this.#prepare(`DELETE FROM ${table} WHERE backup = ?`).run(backup);
+    for (const table of DETAIL_TABLES) this.#step.database.prepare(`DELETE FROM ${table} WHERE backup = ?`).run(backup);
     this.#bases.add(String(base ?? backup_id));
-  }
-
-  #prepare(sql: string): StatementSync {
-    const known = this.#prepared.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#step.database.prepare(sql);
-    this.#prepared.set(sql, statement);
-    return statement;
   }
 
   finish(): void {
@@ -168,16 +158,16 @@ class BackupWriter {
     const time = now.toISOString();
     const row = rowOf(backup);
     if (known === undefined) {
-      this.#prepare("DELETE FROM removed_snapshots WHERE repository = ? AND snapshot_id = ?")
+      this.#step.database.prepare("DELETE FROM removed_snapshots WHERE repository = ? AND snapshot_id = ?")
         .run(repository, backup.snapshotId);
       const columns = [...BACKUP_COLUMNS, "repository", "has_details", "is_deleted", "updated", "sequence"];
-      const { lastInsertRowid } = this.#prepare(
+      const { lastInsertRowid } = this.#step.database.prepare(
         `INSERT INTO backups (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
       ).run(...BACKUP_COLUMNS.map((name) => row[name]), repository, 0, 0, time, sequence);
       return Number(lastInsertRowid);
     }
     const columns = replaces ? BACKUP_COLUMNS : ["damage"] as const;
-    this.#prepare(
+    this.#step.database.prepare(
       `UPDATE backups SET ${columns.map((name) => `${name} = ?`).join(", ")}, ` +
         "is_deleted = 0, deleted_at = NULL, updated = ?, sequence = ? WHERE backup = ?",
     ).run(...columns.map((name) => row[name]), time, sequence, known.backup);
@@ -185,7 +175,7 @@ class BackupWriter {
   }
 
   #writeTags(row: number, backup: AddedBackup["backup"]): void {
-    const insert = this.#prepare("INSERT INTO tags (backup, position, tag) VALUES (?, ?, ?)");
+    const insert = this.#step.database.prepare("INSERT INTO tags (backup, position, tag) VALUES (?, ?, ?)");
     for (const [position, tag] of tagsOf(backup).entries()) insert.run(row, position, tag);
   }
 
@@ -194,23 +184,25 @@ class BackupWriter {
    * the id of a backup is the digest of its manifest.
    */
   #copyDetails(row: number, backupId: string): void {
-    const other = this.#prepare("SELECT backup FROM backups WHERE backup_id = ? AND has_details LIMIT 1")
+    const other = this.#step.database.prepare("SELECT backup FROM backups WHERE backup_id = ? AND has_details LIMIT 1")
       .get(backupId);
     if (other === undefined) return;
     for (const [table, columns] of Object.entries(DETAIL_COLUMNS)) {
-      this.#prepare(`INSERT INTO ${table} (backup, ${columns}) SELECT ?, ${columns} FROM ${table} WHERE backup = ?`)
+      this.#step.database.prepare(
+        `INSERT INTO ${table} (backup, ${columns}) SELECT ?, ${columns} FROM ${table} WHERE backup = ?`,
+      )
         .run(row, Number(other.backup));
     }
-    this.#prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
+    this.#step.database.prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
   }
 
   #writeDetails(row: number, details: BackupDetails): void {
-    for (const table of DETAIL_TABLES) this.#prepare(`DELETE FROM ${table} WHERE backup = ?`).run(row);
-    const file = this.#prepare("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)");
+    for (const table of DETAIL_TABLES) this.#step.database.prepare(`DELETE FROM ${table} WHERE backup = ?`).run(row);
+    const file = this.#step.database.prepare("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)");
     for (const values of fileRows(details)) file.run(row, ...values);
-    const table = this.#prepare("INSERT INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    const table = this.#step.database.prepare("INSERT INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     for (const values of tableRows(details)) table.run(row, ...values);
-    this.#prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
+    this.#step.database.prepare("UPDATE backups SET has_details = 1 WHERE backup = ?").run(row);
   }
 }
 

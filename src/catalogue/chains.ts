@@ -1,5 +1,5 @@
 /** The chains of backups: for each backup, which ones it continues, from the level 0 on. */
-import type { DatabaseSync } from "node:sqlite";
+import type { Statements } from "./connection.ts";
 
 interface Link {
   readonly backup: number;
@@ -9,12 +9,12 @@ interface Link {
 }
 
 /** Writes the chains anew that begin with the backups of these ids. Members that are not known are left out. */
-export function updateChains(database: DatabaseSync, repository: number, bases: ReadonlySet<string>): void {
+export function updateChains(database: Statements, repository: number, bases: ReadonlySet<string>): void {
   const members = database.prepare(
     ["backup_id", "base"].map((name) =>
       "SELECT backup, backup_id, parent, level, is_deleted FROM backups " +
       `WHERE repository = ?1 AND ${name} = ?2 AND level IS NOT NULL`
-    ).join(" UNION ALL ") + " ORDER BY backup",
+    ).join(" UNION ") + " ORDER BY backup",
   );
   const clear = database.prepare("DELETE FROM chains WHERE backup = ?");
   const insert = database.prepare("INSERT INTO chains (backup, position, member, level) VALUES (?, ?, ?, ?)");

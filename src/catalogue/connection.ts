@@ -2,8 +2,9 @@
  * The connection to the file of the catalogue, for writers: opens, migrates, waits for other processes, and replaces a
  * damaged file by an empty one.
  */
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { basename } from "node:path/posix";
+import { pathToFileURL } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { AgentError, BugError, messageOf } from "../base/errors.ts";
 import { isDamaged, isLocked, openDatabase, pragma } from "../engine/sqlite/open_database.ts";
@@ -19,17 +20,25 @@ const LOCKED_FOR_MS = 5_000;
 const SHORTEST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
 
+/** How often the file is looked for while other processes replace it. */
+const MOST_ATTEMPTS = 5;
+
 /** How it is opened. */
-export interface ConnectionOptions {
+interface ConnectionOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly onProblem: (problem: CatalogueProblem) => void;
   readonly uid: number | null;
 }
 
+/** What prepares statements. It keeps each of them: they cannot be given back, and slow SQLite down if they pile up. */
+export interface Statements {
+  prepare(sql: string): StatementSync;
+}
+
 /** One change, within a transaction. */
 export interface WriteStep {
-  readonly database: DatabaseSync;
+  readonly database: Statements;
   /** The number of this change. */
   readonly sequence: number;
   /** Which file the number is of. */
@@ -50,7 +59,7 @@ class UnusableError extends AgentError {
 /** The file, with a connection to it while it is open. */
 export class CatalogueFile {
   readonly #options: ConnectionOptions;
-  #database: DatabaseSync | undefined;
+  #open: KeptStatements | undefined;
   /** Which file the connection is to. */
   #identity: string | undefined;
 
@@ -71,14 +80,15 @@ export class CatalogueFile {
   }
 
   /** What `look` returns. Throws an `AgentError` if the file cannot be read. */
-  read<T>(look: (database: DatabaseSync) => T): Promise<T> {
+  read<T>(look: (database: Statements) => T): Promise<T> {
     return this.#retrying(() => look(this.#connection()));
   }
 
   /** Makes a change. All of it is done, or nothing. Throws an `AgentError` if it cannot be made. */
   write(change: (step: WriteStep) => void): Promise<void> {
     return this.#retrying(() =>
-      inTransaction(this.#connection(), (database) => {
+      inTransaction(this.#connection().database, () => {
+        const database = this.#connection();
         const now = this.#options.clock.now();
         const { sequence, incarnation } = database.prepare(
           "UPDATE catalogue SET sequence = max(sequence + 1, ?) RETURNING sequence, incarnation",
@@ -89,13 +99,13 @@ export class CatalogueFile {
   }
 
   close(): void {
-    this.#database?.close();
-    this.#database = undefined;
+    this.#open?.database.close();
+    this.#open = undefined;
   }
 
-  #connection(): DatabaseSync {
-    if (this.#database === undefined) throw new BugError("The catalogue was used after it was closed");
-    return this.#database;
+  #connection(): KeptStatements {
+    if (this.#open === undefined) throw new BugError("The catalogue was used after it was closed");
+    return this.#open;
   }
 
   /** Calls SQLite; once more on an empty file if the file proves damaged or was replaced meanwhile. */
@@ -140,7 +150,7 @@ export class CatalogueFile {
   async #replaceDamaged(reason: unknown): Promise<void> {
     const { path, clock, onProblem } = this.#options;
     const identity = this.#identity;
-    const isOurs = basename(path) === CATALOGUE_NAME || this.#database !== undefined;
+    const isOurs = basename(path) === CATALOGUE_NAME || this.#open !== undefined;
     this.close();
     if (!isOurs) throw notACatalogue(path);
     const kept = identity === undefined ? undefined : await setAside(path, identity, clock.now());
@@ -154,13 +164,22 @@ export class CatalogueFile {
     await this.#connect();
   }
 
-  /** Opens the file and brings its schema up to date. */
+  /** Opens the file and brings its schema up to date; again if another process sets it aside meanwhile. */
   async #connect(): Promise<void> {
     const { path, uid } = this.#options;
     this.close();
-    await prepareFile(path, uid);
-    this.#identity = await identityOf(path);
-    this.#database = await this.#whenFree(() => openPrepared(path));
+    for (let attempt = 1;; attempt++) {
+      try {
+        await prepareFile(path, uid);
+        this.#identity = await identityOf(path);
+        this.#open = new KeptStatements(await this.#whenFree(() => openPrepared(path)));
+        if (await identityOf(path) === this.#identity) return;
+        this.close();
+      } catch (error) {
+        const hasVanished = error instanceof Deno.errors.NotFound || await identityOf(path) !== this.#identity;
+        if (!hasVanished || attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
   }
 
   #problemOf(error: unknown): CatalogueProblem {
@@ -172,9 +191,26 @@ export class CatalogueFile {
   }
 }
 
+/** A connection with the statements that it has prepared. */
+class KeptStatements implements Statements {
+  readonly database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.database = database;
+  }
+
+  prepare(sql: string): StatementSync {
+    const statement = this.#statements.get(sql) ?? this.database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
 /** Throws `UnusableError` for a file that is not to be touched, and what SQLite throws. */
 function openPrepared(path: string): DatabaseSync {
-  const database = openDatabase(path, { enableForeignKeyConstraints: true });
+  // SQLite would make a missing file, which others could read.
+  const database = openDatabase(`${pathToFileURL(path).href}?mode=rw`, { enableForeignKeyConstraints: true });
   try {
     // The database can be made again: a commit does not wait for the disk.
     database.exec("PRAGMA synchronous=NORMAL");

@@ -3,7 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { APPLICATION_ID, SCHEMA } from "./schema.ts";
 
 /** One step: what makes a database of the version before it one of the next. Runs within a transaction. */
-export type Migration = (database: DatabaseSync) => void;
+type Migration = (database: DatabaseSync) => void;
 
 /** The steps by the version that they start from. The first makes everything. */
 const MIGRATIONS: readonly Migration[] = [

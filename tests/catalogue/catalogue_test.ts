@@ -73,3 +73,84 @@ Deno.test("a listing adds, removes and brings back; what a removed backup held i
   assert.deepEqual(await place.rows(states), [[snapshotIdOf("a"), 0, 0], [snapshotIdOf("b"), 0, 0]]);
   assert.deepEqual(await catalogue.missingDetails(SHOP), [snapshotIdOf("a"), snapshotIdOf("b")]);
 });
+
+Deno.test("chains lead from level 0 to the backup, by its parents, however they become known", async () => {
+  await using place = new CataloguePlace();
+  using catalogue = await place.open();
+  const base = manifestIdOf("zero");
+  const zero = backup("zero");
+  const one = backup("one", { level: 1, parent: base, base });
+  const again = backup("again", { level: 1, parent: base, base });
+  const two = backup("two", { level: 2, parent: manifestIdOf("one"), base });
+  for (const each of [two, again, zero, one]) await catalogue.changeBackups(SHOP, { added: [{ backup: each }] });
+  const chainOf = async (name: string) =>
+    (await place.rows(
+      `SELECT m.snapshot_id, c.level FROM chains c JOIN backups b USING (backup) JOIN backups m ON m.backup = c.member
+       WHERE b.snapshot_id = '${snapshotIdOf(name)}' ORDER BY c.position`,
+    )).map(([id, level]) => [[zero, one, two, again].findIndex(({ snapshotId }) => snapshotId === id), level]);
+  assert.deepEqual(await chainOf("two"), [[0, 0], [1, 1], [2, 2]]);
+  assert.deepEqual(await chainOf("again"), [[0, 0], [3, 1]]);
+  assert.deepEqual(await chainOf("zero"), [[0, 0]]);
+  await catalogue.changeBackups(SHOP, { removed: [zero.snapshotId] });
+  assert.deepEqual(await chainOf("two"), [[1, 1], [2, 2]]);
+  assert.deepEqual(await chainOf("zero"), []);
+});
+
+Deno.test("a parent that leads in a circle ends nothing", async () => {
+  await using place = new CataloguePlace();
+  using catalogue = await place.open();
+  const base = manifestIdOf("a");
+  const [a, b] = [["a", "b"], ["b", "a"]].map(([name, parent]) =>
+    backup(name!, { level: 1, parent: manifestIdOf(parent!), base })
+  );
+  await catalogue.changeBackups(SHOP, { added: [{ backup: a! }, { backup: b! }] });
+  assert.deepEqual(await place.rows("SELECT count(*) FROM chains"), [[2]]);
+});
+
+Deno.test("bakthat's columns are there, and a snapshot that was only replaced is not", async () => {
+  await using place = new CataloguePlace();
+  using catalogue = await place.open();
+  const shop = backup("shop");
+  const tagged = {
+    ...shop,
+    snapshotId: snapshotIdOf("tagged"),
+    snapshot: { ...shop.snapshot, tags: ["nightly", "kept"] },
+  };
+  const gone = backup("gone", { series: "wiki", time: "2026-01-02T00:00:00Z" });
+  const test = backup("test", { series: "restore-tests/prod/shop" });
+  const key = backup("key", { series: "kv/app/config", time: "2026-01-03T00:00:00Z" });
+  const generation = backup("generation", { series: "gateway/generation" });
+  await catalogue.changeBackups(SHOP, { added: [shop, gone, test, key, generation].map((each) => ({ backup: each })) });
+  await catalogue.changeBackups(SHOP, { added: [{ backup: tagged }], removed: [shop.snapshotId, gone.snapshotId] });
+  const rows = await place.rows("SELECT * FROM backups_bakthat ORDER BY backup_date");
+  const row = ["rest", SHOP.id];
+  const metadata = (id: string) =>
+    `{"is_enc":true,"client":"db1","level":0,"engine":"stream","run_type":null,"snapshot":"${id}"}`;
+  const updated = place.clock.now().getTime() / 1000;
+  const stored = (series: string, name: string) => `${series}@${manifestIdOf(name)}`;
+  assert.deepEqual(rows, [
+    [
+      ...row,
+      1767225600,
+      "prod/shop",
+      0,
+      updated,
+      metadata(tagged.snapshotId),
+      1000,
+      stored("prod/shop", "shop"),
+      "nightly kept",
+    ],
+    [...row, 1767312000, "wiki", 1, updated, metadata(gone.snapshotId), 1000, stored("wiki", "gone"), ""],
+    [
+      ...row,
+      1767398400,
+      "kv/app/config",
+      0,
+      updated,
+      metadata(key.snapshotId),
+      1000,
+      stored("kv/app/config", "key"),
+      "",
+    ],
+  ]);
+});

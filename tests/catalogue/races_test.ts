@@ -12,7 +12,7 @@ import type { CataloguedRepository, ListingToken } from "../../src/catalogue/rec
 import { backup } from "../backup/backups.ts";
 import { CataloguePlace } from "./opened.ts";
 
-const RUNS = 20;
+const RUNS = 100;
 const SNAPSHOTS = 3;
 const STEPS = 30;
 
@@ -148,10 +148,10 @@ const schedule = fc.array(fc.nat(), { minLength: STEPS, maxLength: STEPS });
 Deno.test("in any order of steps, the catalogue agrees with commands of ours that are over, and a listing settles the rest", async () => {
   await using place = new CataloguePlace();
   using catalogue = await place.open();
-  using reader = await readCatalogue(place.path, Deno.uid());
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 4, maxLength: 12 }), schedule, async (actions, turns) => {
+      using reader = await readCatalogue(place.path, Deno.uid());
       const repository = { id: String(runs++).padStart(64, "0"), location: "/backups" };
       const model = new Model(catalogue, repository, place.clock);
       const processes = actions.map((each): Process => {

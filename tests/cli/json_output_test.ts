@@ -36,6 +36,7 @@ const TOLD_ELSEWHERE = [
   "The configuration file",
   "A value that counts",
   "An imported configuration",
+  "A column of the catalogue",
   "An address that is served",
   "A plugin",
   "Progress",
