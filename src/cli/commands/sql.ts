@@ -22,7 +22,7 @@ const NOTES: HelpNotes = {
   ],
   examples: [
     ["agent sql", "the tables and their columns"],
-    [`agent sql "SELECT series, max(started) FROM backups WHERE NOT is_deleted GROUP BY series"`],
+    [`agent sql "SELECT series, max(started) FROM backups GROUP BY series"`],
     [`agent sql --csv "SELECT * FROM backups_bakthat" > backups.csv`],
   ],
 };
