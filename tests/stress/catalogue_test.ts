@@ -8,6 +8,7 @@
  */
 import { deepEqual, match } from "node:assert/strict";
 import { LENIENT, loadBackups } from "../../src/backup/load_backups.ts";
+import { seriesOfKey } from "../../src/format/manifest/key_series.ts";
 import { type Sandbox, sandbox } from "../helpers/executable.ts";
 import { findProgram } from "../helpers/programs.ts";
 import { Restic, resticTest } from "../helpers/restic.ts";
@@ -22,7 +23,10 @@ const WORKERS = 4;
 const PATIENCE = ["--retry-lock", "2m"];
 
 /** As often as they stand here. */
-const STEPS = ["put", "put", "put", "also", "tag", "hold", "remove", "rotate", "copy", "list", "verify"] as const;
+const STEPS = [
+  ...["put", "put", "put", "also", "tag", "hold", "remove", "rotate", "copy", "list", "verify"] as const,
+  ...["set", "set", "unset"] as const,
+];
 
 const needed = findProgram("restic-newest") === undefined ? "restic" : "restic-newest";
 
@@ -107,21 +111,26 @@ class Worker {
         return await this.#run(["ls"]);
       case "verify":
         return await this.#run(["verify", latest]);
+      case "set":
+        return await this.#run(["kv", "set", this.series, String(this.#draws.below(1000))]);
+      case "unset":
+        await this.#around.main.agent(["kv", "rm", this.series, ...PATIENCE], { env: this.#around.kept.env });
     }
   }
 
-  /** Fails unless the catalogue says of the series what the repositories say. */
+  /** Fails unless the catalogue says of the series, and of the key of that name, what the repositories say. */
   async assertIsSaid(): Promise<void> {
     const { main, second, kept } = this.#around;
+    const own = [this.series, seriesOfKey(this.series)];
     for (const box of [main, second]) {
       const { config, files } = await box.open();
       const { all } = await loadBackups(files, { ...LENIENT, rewritten: "unread" });
-      const there = all.filter(({ series }) => series === this.series).map(({ snapshotId }) => snapshotId).sort();
+      const there = all.filter(({ series }) => own.includes(series)).map(({ snapshotId }) => snapshotId).sort();
       const said = await kept.rows(
         "SELECT snapshot_id FROM backups JOIN repositories USING (repository) " +
-          "WHERE repository_id = ? AND series = ? AND NOT is_deleted ORDER BY snapshot_id",
+          "WHERE repository_id = ? AND series IN (?, ?) AND NOT is_deleted ORDER BY snapshot_id",
         config.id,
-        this.series,
+        ...own,
       );
       deepEqual(said.flat(), there, `of ${this.series}`);
     }
