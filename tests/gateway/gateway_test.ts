@@ -218,6 +218,9 @@ Deno.test("gateway: while its store is not mounted nothing counts as forgotten o
   const disk = new UnmountedStore(scene.store);
   await scene.start({}, { ...scene.access, openStore: () => Promise.resolve(disk) });
   const url = await scene.url(backup, { path: PATH });
+  disk.isGone = true;
+  equal((await scene.ask(url)).status, 503);
+  disk.isGone = false;
   equal((await scene.ask(url)).status, 200);
   disk.isGone = true;
   equal((await scene.ask(url)).status, 503);

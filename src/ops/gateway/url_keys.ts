@@ -63,7 +63,7 @@ export class RecordReader {
     const generations = [...this.#records.values()].map(({ generation }) => generation);
     this.#highest = Math.max(this.#highest, ...generations.map(({ number }) => number));
     const valid = generations.filter(({ number }) => number === this.#highest);
-    if (valid.length === 0 && this.#highest > 0) await requireWholeStore(repository.store, signal);
+    if (valid.length === 0) await requireWholeStore(repository.store, signal);
     // A tool that changes tags may leave the same record twice.
     return [...new Map(valid.map((generation) => [encodeHex(generation.nonce), generation])).values()];
   }
