@@ -86,6 +86,9 @@ export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
 /** Commands that tell about all others, so that all have to be loaded. */
 export const NAMES_THAT_NEED_ALL: readonly string[] = ["help", "completion", "man"];
 
+/** Commands for which what follows `--` is a command line of its own. */
+export const NAMES_THAT_RUN_COMMANDS: readonly string[] = ["put", "config"];
+
 /** Loads these commands, which are returned in the order of the help. Other names are ignored. */
 export async function loadCommands(names: readonly string[]): Promise<LoadedCommand[]> {
   const wanted = Object.entries(COMMANDS).filter(([name]) => names.includes(name));

@@ -2,7 +2,13 @@
 import { Command, type CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type AgentError, ExitCode, UsageError } from "../base/errors.ts";
 import { didYouMean } from "../base/text/nearest_name.ts";
-import { COMMAND_NAMES, loadCommands, type LoadedCommand, NAMES_THAT_NEED_ALL } from "./command_list.ts";
+import {
+  COMMAND_NAMES,
+  loadCommands,
+  type LoadedCommand,
+  NAMES_THAT_NEED_ALL,
+  NAMES_THAT_RUN_COMMANDS,
+} from "./command_list.ts";
 import { versionLine } from "./commands/version.ts";
 import { refuseBytes, type TakesBytes } from "./byte_arguments.ts";
 import type { CliContext } from "./context.ts";
@@ -58,12 +64,15 @@ interface CommandEnd {
 
 async function runToEnd(args: readonly string[], context: CliContext): Promise<CommandEnd> {
   const { own, commandLine } = splitCommandLine(args);
+  // Elsewhere, what follows the first "--" is arguments that may begin with "-".
+  const runsCommand = own.some((arg) => NAMES_THAT_RUN_COMMANDS.includes(arg));
   const json = asksForJson(args);
   const speech = { json, quiet: asksForQuiet(args), commands: [...COMMAND_NAMES, HELP] };
   try {
     // Hooks are part of what a command is given, since the file that names them is read when its options are parsed.
-    const run = withPlugins(own, { ...context, commandLine }, speech, (context) => {
-      return withHooks(context, (context) => runProgram(own, context));
+    const given = runsCommand ? { ...context, commandLine } : context;
+    const run = withPlugins(own, given, speech, (context) => {
+      return withHooks(context, (context) => runProgram(runsCommand ? own : args, context));
     });
     for (const text of await (context.tooLate ? Promise.race([run, context.tooLate]) : run)) {
       await writeText(context.stdout, text.trimEnd());
@@ -93,7 +102,7 @@ export function asksToPassSecrets(args: readonly string[]): boolean {
   return splitCommandLine(args).own.includes("--pass-secrets");
 }
 
-/** Splits off everything after the first `--`, which is a command to run. */
+/** Splits off everything after the first `--`, which is no option, whatever it looks like. */
 function splitCommandLine(args: readonly string[]) {
   const at = args.indexOf("--");
   return at < 0 ? { own: args, commandLine: undefined } : { own: args.slice(0, at), commandLine: args.slice(at + 1) };
@@ -158,6 +167,7 @@ function buildProgram(
     bytesOf.set(command, bytes);
     program.addCommand(command, { hidden: isHidden });
   }
+  program.hook("preAction", (_, command) => refuseCommandLine(command, context.commandLine));
   program.hook("preAction", (_, command) => refuseBytes(command, context.commandLine, bytesOf.get(command)));
   program.hook("preAction", async (_, command) => {
     if (!isAboutConfiguration(command)) await applySettings(command, context);
@@ -238,6 +248,13 @@ function mistakeError({ command, reason }: CommandMistake, { plugins }: CliConte
   return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}${adviceFor(text, command)}`, {
     cause: reason,
   });
+}
+
+/** Throws `UsageError` for a command to run that is given to a command that runs none. */
+function refuseCommandLine(command: CommandUnknownOpts, commandLine: readonly string[] | undefined): void {
+  const names = commandLineOf(command).split(" ");
+  if (commandLine === undefined || names.some((name) => NAMES_THAT_RUN_COMMANDS.includes(name))) return;
+  throw new UsageError(`"${names.join(" ")}" runs no command: leave out "--"`);
 }
 
 function missingCommand(command: CommandUnknownOpts): string {

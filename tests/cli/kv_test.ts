@@ -55,6 +55,19 @@ Deno.test("kv set takes JSON, text or bytes, as an argument, from a file or from
   });
 });
 
+Deno.test("behind -- stand arguments that may begin with a hyphen, and none of them is lost", async () => {
+  await Desk.with(async (desk) => {
+    await printed(desk, ["kv", "set", "--", "-x", "1"]);
+    await printed(desk, ["kv", "set", "--", "--json", '"--"']);
+    equal(await printed(desk, ["kv", "get", "--", "-x"]), "1\n");
+    equal(await printed(desk, ["kv", "get", "--", "--json"]), '"--"\n');
+    await refused(desk, ["kv", "set", "-x", "--", "2", "3"], [ExitCode.usage, /Unknown option '-x'/]);
+    await refused(desk, ["kv", "set", "put", "--", "-x"], [ExitCode.usage, /"agent kv set" runs no command/]);
+    await printed(desk, ["kv", "rm", "--", "-x", "--json"]);
+    deepEqual(await desk.json("kv", "ls"), []);
+  });
+});
+
 Deno.test("kv set --all sets all keys of an object in one commit", async () => {
   await Desk.with(async (desk) => {
     const stdin = JSON.stringify({ "app/port": 8080, "app/me@example.org": null, ["__proto__"]: [] });

@@ -3,14 +3,23 @@ import { deepEqual, equal, match, notDeepEqual, ok, rejects } from "node:assert/
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { DeniedError, UsageError } from "../../src/base/errors.ts";
+import { DeniedError, NotFoundError, UsageError } from "../../src/base/errors.ts";
 import type { UrlKey } from "../../src/crypto/url_key.ts";
 import { parseFileName, parseSeries } from "../../src/format/manifest/series.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { openAccess } from "../../src/ops/access.ts";
 import { forget } from "../../src/ops/forget.ts";
+import { LOOK_AGAIN_MS } from "../../src/ops/gateway/url_keys.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
-import type { BlobStore, ByteRange, FileName, GetOptions } from "../../src/store/store.ts";
+import type {
+  BlobStore,
+  ByteRange,
+  FileKind,
+  FileName,
+  GetOptions,
+  ListedFile,
+  StoreCallOptions,
+} from "../../src/store/store.ts";
 import { concat, namesOf, noise, sqlDump } from "../helpers/world.ts";
 import { base64Of, GatewayScene, gatewayScene } from "./gateway_fixture.ts";
 
@@ -201,6 +210,47 @@ Deno.test("gateway: a backup that was forgotten is 404 with the reason, also aft
   equal(status, 404);
   match(text, /^The backup was forgotten/);
 });
+
+Deno.test("gateway: while its store is not mounted nothing counts as forgotten or revoked", async () => {
+  await using scene = new GatewayScene();
+  await scene.init();
+  const backup = await scene.put(DUMP);
+  const disk = new UnmountedStore(scene.store);
+  await scene.start({}, { ...scene.access, openStore: () => Promise.resolve(disk) });
+  const url = await scene.url(backup, { path: PATH });
+  disk.isGone = true;
+  equal((await scene.ask(url)).status, 503);
+  disk.isGone = false;
+  equal((await scene.ask(url)).status, 200);
+  disk.isGone = true;
+  equal((await scene.ask(url)).status, 503);
+  scene.world.clock.jump(LOOK_AGAIN_MS);
+  equal((await scene.ask(url)).status, 503);
+  match(scene.problems.at(-1)!, /There is no repository in .* any more/);
+  disk.isGone = false;
+  deepEqual((await scene.ask(url)).body, DUMP);
+});
+
+/** A store that can be as an empty folder is. */
+class UnmountedStore extends ForwardingStore {
+  isGone = false;
+
+  override get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    return this.isGone ? this.#missing(file) : super.get(file, range, options);
+  }
+
+  override size(file: FileName, options?: StoreCallOptions): Promise<number> {
+    return this.isGone ? this.#missing(file) : super.size(file, options);
+  }
+
+  override async *list(kind: FileKind, options?: StoreCallOptions): AsyncGenerator<ListedFile> {
+    if (!this.isGone) yield* super.list(kind, options);
+  }
+
+  #missing(file: FileName): Promise<never> {
+    return Promise.reject(new NotFoundError(`No ${file.kind}`));
+  }
+}
 
 Deno.test("gateway: what a prune moved while nobody read is found where it lies then", async () => {
   await using scene = await gatewayScene();

@@ -9,7 +9,7 @@ import { seriesOfKey } from "../../format/manifest/key_series.ts";
 import { beginAll, performActions, reportDone } from "../../library/events/told_action.ts";
 import { type ValueContent, ValueSealer } from "../../library/values/protected_value.ts";
 import { contentOfValue, openStored, valueOfContent, valueToSet } from "../../library/values/stored_form.ts";
-import { deleteValue } from "../../ops/values/delete_value.ts";
+import { ValueDeletions } from "../../ops/values/delete_value.ts";
 import { getValue } from "../../ops/values/get_value.ts";
 import { listValues, listVersions } from "../../ops/values/list_values.ts";
 import { setValues } from "../../ops/values/set_values.ts";
@@ -302,10 +302,11 @@ async function remove(keys: readonly string[], options: RepositoryOptions, conte
   const access = repositoryAccess(options, context);
   const all = new Map(keys.map((key) => [key, seriesOfKey(key)]));
   const absent: string[] = [];
+  await using deletions = new ValueDeletions(access, { world: context.world, signal: context.signal });
   for (const [key, series] of all) {
     await performActions({ action: "Delete", series: [series] }, context, async ([session]) => {
       const { id, begin } = session!;
-      const removed = await deleteValue(access, { key }, { world: context.world, signal: context.signal, begin });
+      const removed = await deletions.delete({ key, begin });
       if (removed.length === 0) absent.push(key);
       else await reportDone(session!, removalOf(removed), () => reportRemoved(key, removed, id, options, context));
       return removed;

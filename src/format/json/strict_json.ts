@@ -4,7 +4,7 @@
  */
 import { messageOf, UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";
-import { QUOTE } from "./json_bytes.ts";
+import { COLON, QUOTE } from "./json_bytes.ts";
 import { endOfString, jsonExcess, type JsonValue, MOST_JSON_DEPTH, MOST_JSON_VALUES } from "./json_text.ts";
 
 /** Most characters of the way to a part of a value in a message. */
@@ -186,8 +186,8 @@ function pathText(path: readonly (string | number)[]): string {
 
 /**
  * The value of a JSON text that a person or another program wrote; messages call it `what`, and show nothing of it. Throws
- * `UsageError` for what is no JSON, with `advice`, is nested too deeply, has too many values, or numbers that would be
- * rounded.
+ * `UsageError` for what is no JSON, with `advice`, is nested too deeply, has too many values, numbers that would be
+ * rounded, or an object with a name twice, of which all but the last would be lost.
  */
 export function exactJson(text: string, what: string, advice: string): JsonValue {
   const excess = jsonExcess(text);
@@ -200,7 +200,29 @@ export function exactJson(text: string, what: string, advice: string): JsonValue
     throw new UsageError(`${what} is not JSON${placeOf(error)}; ${advice}`);
   }
   refuseRounding(text, what);
+  if (colonsIn(text) > membersIn(value)) {
+    throw new UsageError(`${what} has an object in which a name stands twice: leave one of them out`);
+  }
   return value;
+}
+
+/** The members of all objects of a valid JSON text, those that hide others included. */
+function colonsIn(text: string): number {
+  let colons = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === COLON) colons++;
+  }
+  return colons;
+}
+
+/** The members of all objects of a value, which is not nested too deeply. */
+function membersIn(value: JsonValue): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const parts = Object.values(value);
+  const inner = parts.reduce((sum: number, part) => sum + membersIn(part), 0);
+  return Array.isArray(value) ? inner : parts.length + inner;
 }
 
 /** Where the parser stopped. */

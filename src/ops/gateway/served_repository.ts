@@ -16,6 +16,7 @@ import type { Snapshot } from "../../format/snapshot.ts";
 import { type PipelineThreads, type StartingThreads, startThreads } from "../../pipeline/threads.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { loadSnapshot } from "../../repository/snapshots.ts";
+import { requireWholeStore } from "../../repository/unreadable.ts";
 import { openAccess, type OpenedRepository, type RepositoryAccess, type World } from "../access.ts";
 import type { ReadableBackup } from "../restore/get.ts";
 import { CountedLock } from "./counted_lock.ts";
@@ -164,13 +165,14 @@ export class ServedRepository implements AsyncDisposable {
 
   /** A snapshot that is in the store: a cache may hold what was forgotten. */
   async #loadSnapshot(id: SnapshotId): Promise<Snapshot> {
-    const { repository: { files } } = this.#parts;
+    const { repository: { files, store } } = this.#parts;
     const { signal } = this.#options;
     try {
       if (await files.has("snapshot", id, { signal })) return await loadSnapshot(files, id, signal);
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error;
     }
+    await requireWholeStore(store, signal);
     throw new ForgottenError(`The backup of snapshot ${id} was forgotten`);
   }
 

@@ -10,6 +10,7 @@ import type { OpenIndex } from "../../backup/rewritten.ts";
 import { deriveUrlKey, type UrlKey } from "../../crypto/url_key.ts";
 import type { Repository } from "../../repository/repository.ts";
 import { damageWithAdvice, loadSnapshots } from "../../repository/snapshots.ts";
+import { requireWholeStore } from "../../repository/unreadable.ts";
 import { type Generation, generationOf, isRecord } from "./generation_record.ts";
 
 /** How old what a gateway knows of the records may become, in milliseconds: a revocation counts at the latest then. */
@@ -62,6 +63,7 @@ export class RecordReader {
     const generations = [...this.#records.values()].map(({ generation }) => generation);
     this.#highest = Math.max(this.#highest, ...generations.map(({ number }) => number));
     const valid = generations.filter(({ number }) => number === this.#highest);
+    if (valid.length === 0) await requireWholeStore(repository.store, signal);
     // A tool that changes tags may leave the same record twice.
     return [...new Map(valid.map((generation) => [encodeHex(generation.nonce), generation])).values()];
   }

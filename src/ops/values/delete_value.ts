@@ -1,4 +1,4 @@
-/** Deletes a key: removes all its versions. */
+/** Deletes keys: removes all their versions. */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { DeniedError, messageOf, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
@@ -8,7 +8,15 @@ import { seriesOfKey } from "../../format/manifest/key_series.ts";
 import { freshFiles } from "../../maintain/retention/replace_snapshot.ts";
 import { HOLD_TAG } from "../../policy/retention/retention_plan.ts";
 import type { LockedRepository } from "../../repository/repository.ts";
-import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase } from "../access.ts";
+import {
+  type GatedOptions,
+  openAccess,
+  passGate,
+  type RepositoryAccess,
+  type TakenLock,
+  useCase,
+  type UseCaseOptions,
+} from "../access.ts";
 
 /**
  * Removes all versions of exactly this key, oldest first, and resolves to them; to none if there is no such key. The
@@ -18,26 +26,77 @@ import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase
 export async function deleteValue(
   access: RepositoryAccess,
   { key }: { readonly key: string },
-  options: GatedOptions,
+  { begin, ...options }: GatedOptions,
 ): Promise<Backup[]> {
-  const series = seriesOfKey(key);
-  return await useCase(options, async (signal) => {
-    await using repository = await openAccess(access, options);
-    await using lock = await repository.lock({ exclusive: false, signal });
-    const locked = await lock.confirmed;
-    const { all } = await loadBackups(freshFiles(locked), {
-      rewritten: "unread",
-      damaged: "refused",
-      vanished: "forgotten",
-      signal,
+  await using deletions = new ValueDeletions(access, options);
+  return await deletions.delete({ key, begin });
+}
+
+/** What deletions are made in. */
+interface OpenedDeletions {
+  readonly locked: LockedRepository;
+  readonly versions: ReadonlyMap<string, readonly Backup[]>;
+  readonly close: () => Promise<void>;
+}
+
+/** Deletes one key after the other: the first deletion opens the repository and lists what is there, for all of them. */
+export class ValueDeletions implements AsyncDisposable {
+  readonly #access: RepositoryAccess;
+  readonly #options: UseCaseOptions;
+  #opened: Promise<OpenedDeletions> | undefined;
+
+  /** Nothing is opened yet. */
+  constructor(access: RepositoryAccess, options: UseCaseOptions) {
+    this.#access = access;
+    this.#options = options;
+  }
+
+  /** As `deleteValue`, of the versions that were there with the first deletion. */
+  async delete({ key, begin }: { readonly key: string } & Pick<GatedOptions, "begin">): Promise<Backup[]> {
+    const series = seriesOfKey(key);
+    return await useCase(this.#options, async (signal) => {
+      const { locked, versions: all } = await (this.#opened ??= this.#open(signal));
+      const versions = (all.get(series) ?? []).toSorted(compareAge);
+      if (versions.length === 0) return [];
+      refuseHeld(key, versions);
+      await passGate({ begin }, signal);
+      await removeAll(locked, versions, { key, signal });
+      return versions;
     });
-    const versions = all.filter((backup) => backup.series === series).sort(compareAge);
-    if (versions.length === 0) return [];
-    refuseHeld(key, versions);
-    await passGate(options, signal);
-    await removeAll(locked, versions, { key, signal });
-    return versions;
-  });
+  }
+
+  /** Removes the lock and closes the store. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A failure to open was thrown to whoever wanted to delete.
+    const opened = await this.#opened?.catch(() => undefined);
+    await opened?.close();
+  }
+
+  async #open(signal: AbortSignal): Promise<OpenedDeletions> {
+    const repository = await openAccess(this.#access, this.#options);
+    let lock: TakenLock | undefined;
+    const close = async () => {
+      try {
+        await lock?.[Symbol.asyncDispose]();
+      } finally {
+        await repository[Symbol.asyncDispose]();
+      }
+    };
+    try {
+      lock = await repository.lock({ exclusive: false, signal });
+      const locked = await lock.confirmed;
+      const { all } = await loadBackups(freshFiles(locked), {
+        rewritten: "unread",
+        damaged: "refused",
+        vanished: "forgotten",
+        signal,
+      });
+      return { locked, versions: Map.groupBy(all, ({ series }) => series), close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
 }
 
 function refuseHeld(key: string, versions: readonly Backup[]): void {

@@ -126,6 +126,8 @@ Deno.test("a text is refused that is no JSON, or whose numbers would be rounded;
     ["[12345678901234567890]", /rounded to 12345678901234567000/],
     ["9007199254740993", /rounded to 9007199254740992/],
     ["1e-400", /rounded to 0/],
+    ['{"a": 1, "a": 1}', /a name stands twice/],
+    ['[{"a": {"b:": ":", "\\u0062:": 2}}]', /a name stands twice/],
     ["[".repeat(501), /nested more than 500 deep/],
   ];
   for (const [text, pattern] of refused) {
@@ -137,6 +139,10 @@ Deno.test("a text is refused that is no JSON, or whose numbers would be rounded;
       return true;
     });
   }
+  assert.deepEqual(exactJson('[{"a:\\":": {}}, {"a": ":", "__proto__": {"a": 1}}]', "The text", ""), [
+    { 'a:":': {} },
+    { a: ":", ["__proto__"]: { a: 1 } },
+  ]);
   for (const text of ["1.50", "-0.0", "1E2", "0.1", "100", "1e21", "123456789012345680000", "5e-324", "0e99999"]) {
     assert.equal(exactJson(text, "The text", ""), Number(text));
   }

@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { IntegrityError, UsageError } from "../../../src/base/errors.ts";
 import { setHold } from "../../../src/ops/tags/hold.ts";
-import { deleteValue } from "../../../src/ops/values/delete_value.ts";
+import { deleteValue, ValueDeletions } from "../../../src/ops/values/delete_value.ts";
 import { getValue } from "../../../src/ops/values/get_value.ts";
 import { listValues, listVersions } from "../../../src/ops/values/list_values.ts";
 import { setValues } from "../../../src/ops/values/set_values.ts";
@@ -167,6 +167,23 @@ Deno.test("a deleted key has no value, and neither keys below it nor backups are
   deepEqual(await deleteValue(access, { key: "a" }, { world }), []);
   await setTexts(access, world, { a: "4" });
   equal(await textOf(access, world, "a"), "4");
+});
+
+Deno.test("many keys are deleted one after the other, and the repository is opened and listed once for all", async () => {
+  const world = fakeWorld();
+  const { access, store } = await memoryRepository(world);
+  const keys = Array.from({ length: 20 }, (_, i) => `k/${i}`);
+  await setTexts(access, world, { ...Object.fromEntries(keys.map((key) => [key, "1"])), other: "2" });
+  const watched = withFaults(store, () => undefined);
+  const deleted: number[] = [];
+  {
+    await using deletions = new ValueDeletions(accessTo(watched), { world });
+    for (const key of [...keys, "absent"]) deleted.push((await deletions.delete({ key })).length);
+  }
+  deepEqual(deleted, [...keys.map(() => 1), 0]);
+  equal(watched.calls.filter(({ method, kind }) => method === "list" && kind === "snapshot").length, 1);
+  equal((await namesOf(store, "snapshot")).length, 1);
+  deepEqual(await namesOf(store, "lock"), []);
 });
 
 Deno.test("a key of which a version is on hold is not deleted", async () => {
