@@ -203,7 +203,9 @@ type GetOptions = OptionsOf<typeof getting>;
 async function get(text: string, options: GetOptions, context: CliContext): Promise<void> {
   const { world, signal } = context;
   const { key, selector } = versionIn(text);
-  const otherwise = options.default === undefined ? undefined : exactJson(options.default, "--default", "write JSON");
+  const otherwise = options.default === undefined
+    ? undefined
+    : exactJson(options.default, "--default", "a text needs quotes, as in '\"text\"'");
   const action = { action: "Restore", series: [seriesOfKey(key)] } as const;
   await performActions(action, context, async ([session]) => {
     const access = repositoryAccess(options, context);
@@ -292,7 +294,10 @@ async function list(
   else {
     await writeKeys(context.stdout, values);
     if (values.length === 0 && damaged.length === 0 && !options.quiet) {
-      await writeLine(context.stderr, prefix === undefined ? "There are no keys" : "No key begins so");
+      await writeLine(
+        context.stderr,
+        prefix === undefined ? "There are no keys" : `No key begins with ${JSON.stringify(prefix)}`,
+      );
     }
   }
   throwFirstDamage(damaged);
