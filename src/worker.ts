@@ -7,6 +7,7 @@ import type { RestoreCalls } from "./ops/restore/files/target_calls.ts";
 
 const SERVE: Readonly<Record<ThreadPurpose, () => void>> = {
   blobs: () => serveCalls(import("./pipeline/blob_calls.ts").then(({ blobCalls }) => blobCalls())),
+  catalogue: () => serveCalls(import("./catalogue/query_calls.ts").then(({ queryCalls }) => queryCalls())),
   digest: () => serveCalls(import("./pipeline/digest_calls.ts").then(({ digestCalls }) => digestCalls())),
   files: () => serveCalls(import("./engine/files/files_calls.ts").then(({ filesCalls }) => filesCalls())),
   passwords: () => serveCalls(import("./server/access/password_calls.ts").then(({ passwordCalls }) => passwordCalls())),

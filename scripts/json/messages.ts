@@ -25,7 +25,10 @@ import {
   cachedRepositoryMessage,
   cacheMessage,
   cacheRemovalMessage,
+  catalogueColumnMessage,
+  cataloguedBackupMessage,
   pluginMessage,
+  refreshedCatalogueMessage,
   servedMessage,
   versionMessage,
 } from "../../src/cli/report/json/machine_json.ts";
@@ -406,6 +409,26 @@ export const RESULTS: readonly Message[] = [
     schema: configImportedMessage,
   },
   { title: "The cache", commands: ["cache"], about: "One, after its repositories.", schema: cacheMessage },
+  {
+    title: "A backup in the catalogue",
+    commands: ["search --catalogue"],
+    about: "One for each, newest first.",
+    schema: cataloguedBackupMessage,
+  },
+  {
+    title: "A column of the catalogue",
+    commands: ["sql"],
+    about:
+      "Without a statement, one object for each column of each table. With one, `agent sql` writes an object for " +
+      "each row, with a field for each column ([catalogue](catalogue.md#asking-in-sql)).",
+    schema: catalogueColumnMessage,
+  },
+  {
+    title: "A refreshed catalogue",
+    commands: ["catalogue refresh", "catalogue rebuild"],
+    about: "One.",
+    schema: refreshedCatalogueMessage,
+  },
   {
     title: "A removal from the cache",
     commands: ["cache --prune", "cache --clear"],

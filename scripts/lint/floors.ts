@@ -17,7 +17,7 @@ const FLOORS: Readonly<Record<number, Steps>> = {
   3: [["backup"], ["compat"]],
   4: [["maintain"]],
   5: [["ops"]],
-  6: [["config", "gateway"]],
+  6: [["catalogue", "config", "gateway"]],
   7: [["library"], ["mod.ts", "worker.ts"]],
   8: [["cli"]],
   9: [["main.ts"]],
@@ -41,6 +41,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   cli: [
     ["terminal"],
     [OTHER_FILES],
+    ["catalogue"],
     ["report"],
     ["password"],
     ["settings"],
@@ -63,7 +64,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["process"],
   ],
   "cli/report/json": [["json_fields.ts"], ["files", "tables", "urls"], [OTHER_FILES], ["values"]],
-  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["status", "values"]],
+  "cli/report": [["progress_wording.ts", "files"], ["json"], [OTHER_FILES], ["catalogue", "status", "values"]],
   compat: [["twindb", "dachs"]],
   config: [
     ["configuration.ts", "event_names.ts", "problems.ts", "trusted_file.ts", "values.ts"],
@@ -91,7 +92,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   "engine/postgresql": [[OTHER_FILES], ["load"], ["postgresql_target.ts"], ["postgresql_engine.ts"]],
   "engine/files": [["selection"], ["roots"], ["walk"], ["read"], [OTHER_FILES]],
   library: [
-    ["events", "machine", "urls"],
+    ["events", "machine", "recording", "urls"],
     ["plugins"],
     ["opening"],
     ["backup"],

@@ -5,6 +5,9 @@ import { limitTests } from "./time_limit.ts";
 /** Some ten times what the slowest test takes. A test that needs longer sets its own `timeout`. */
 limitTests(5 * 60_000);
 
+// No test may write to the catalogue of the person who runs it.
+Deno.env.set("AGENT_CATALOGUE", "off");
+
 // Starting threads would take most of the time of use case tests. The executable in tests/e2e starts its own.
 const recycling = recycleWorkers();
 globalThis.addEventListener("unload", () => recycling[Symbol.dispose]());

@@ -108,6 +108,7 @@ export async function commitBackup(request: CommitRequest): Promise<Committed> {
   await request.confirm();
   const snapshot = snapshotWith(writer.storedBytes);
   const id = request.isDry ? NO_SNAPSHOT : await repository.files.saveSnapshot(snapshot);
+  if (!request.isDry) repository.files.observer?.addManifest(id, manifest);
   return { backup: backupOf({ id, snapshot }), manifest };
 }
 

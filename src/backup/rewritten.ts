@@ -48,6 +48,12 @@ export async function withRewritten(backups: readonly Backup[], openIndex: OpenI
 export async function recoverBackup(backup: Backup, openIndex: OpenIndex): Promise<Backup> {
   if (!mayBeRewritten(backup)) return backup;
   const repository = await openIndex();
+  const recovered = await completedFrom(repository, backup);
+  repository.files.observer?.addRecovered(recovered);
+  return recovered;
+}
+
+async function completedFrom(repository: IndexedRepository, backup: Backup): Promise<Backup> {
   const { snapshot: { tree, programVersion }, info } = backup;
   try {
     const manifest = await readManifest(repository, backup);
@@ -103,7 +109,7 @@ export async function findParent(
  * snapshots have the series as their only path. If another tool kept our summary, the tree id in the summary is that of
  * the original.
  */
-function mayBeRewritten({ info, series, snapshot }: Backup): boolean {
+export function mayBeRewritten({ info, series, snapshot }: Backup): boolean {
   if (info !== null) return info.tree === undefined ? snapshot.original !== null : info.tree !== snapshot.tree;
   return snapshot.original !== null && snapshot.paths.length === 1 && seriesProblem(series) === null;
 }

@@ -8,6 +8,7 @@ import {
   IntegrityError,
   messageOf,
   SourceError,
+  UsageError,
 } from "./errors.ts";
 
 /** The calls that a thread answers: for each name, the types of the request and the response. */
@@ -136,7 +137,7 @@ export class Thread<C extends Calls> implements Caller<C> {
 }
 
 /** What a worker thread is for: `src/worker.ts` has the calls that it answers. */
-export type ThreadPurpose = "blobs" | "digest" | "files" | "passwords" | "restore";
+export type ThreadPurpose = "blobs" | "catalogue" | "digest" | "files" | "passwords" | "restore";
 
 /** Starts a worker thread of this program. In a build, `worker.js` lies beside the bundled files. */
 export function startWorker(purpose: ThreadPurpose): Worker {
@@ -176,5 +177,7 @@ function rebuildError({ code, message, fileSystem }: Failure): AgentError {
   if (fileSystem !== undefined) return new FileSystemError(fileSystem);
   if (code === "integrity") return new IntegrityError(message);
   if (code === "source-incomplete") return new SourceError(message);
+  if (code === "usage") return new UsageError(message);
+  if (code === "failed") return new AgentError(message);
   return new BugError(message);
 }

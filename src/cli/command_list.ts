@@ -69,6 +69,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
         configCommand(context, async () => (await loadCommands(others)).map(({ make }) => make(context))),
     };
   },
+  sql: async () => ({ make: (await import("./commands/sql.ts")).sqlCommand }),
+  catalogue: async () => ({ make: (await import("./commands/catalogue.ts")).catalogueCommand }),
   cache: async () => ({ make: (await import("./commands/cache.ts")).cacheCommand }),
   plugins: async () => ({ make: (await import("./commands/plugins.ts")).pluginsCommand }),
   configure: async () => ({ make: (await import("./commands/configure.ts")).configureCommand }),

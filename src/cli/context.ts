@@ -7,6 +7,7 @@ import type { TableServer } from "../engine/tables/table_server.ts";
 import type { PathLook } from "../engine/files/roots/path_look.ts";
 import type { ConfigurationMachine } from "../config/find_configuration.ts";
 import type { Events } from "../library/events/events.ts";
+import type { SessionListener } from "../library/events/told_action.ts";
 import type { VersionInfo } from "../library/machine/version.ts";
 import type { Plugins } from "../library/plugins/plugins.ts";
 import type { World } from "../ops/access.ts";
@@ -60,6 +61,8 @@ export interface CliContext {
   readonly plugins?: Plugins;
   /** Loads those who hear of what commands do to backups; undefined, or absent, if there are none. */
   readonly events?: () => Promise<Events | undefined>;
+  /** Takes note of what the command does, for the catalogue of this machine; absent if it keeps none. */
+  readonly recording?: CommandRecording;
   /** Takes the options of the command for the hooks that may run; absent if none can. */
   readonly hooks?: { takeOptions(options: Readonly<Record<string, unknown>>): void };
   /** The variables that child processes get. */
@@ -80,6 +83,12 @@ export interface CliContext {
   readonly askYesNo?: (question: string) => Promise<boolean | undefined>;
   /** Loads what asks a person at the terminal; absent if nobody can be asked. */
   readonly prompter?: () => Promise<Prompter>;
+}
+
+/** Takes note of what a command is and does. */
+interface CommandRecording extends SessionListener {
+  /** The command with this name begins. */
+  begin(name: string): void;
 }
 
 /** Decides which variables child processes get. */

@@ -17,6 +17,7 @@ import { writeText } from "./terminal/write.ts";
 import { withHooks } from "./hooks/active_hooks.ts";
 import { applySettings } from "./settings/apply_settings.ts";
 import { commandName } from "./settings/origin.ts";
+import { RecordedCommand, usesRepository } from "./catalogue/recorded_command.ts";
 import { configurationOptions, debugOption } from "./options/program_options.ts";
 import { withRepositoryOptions } from "./options/repository_options.ts";
 
@@ -37,8 +38,25 @@ const OVERVIEW: HelpNotes = {
   ],
 };
 
-/** Runs one command line, without the program's own name, and returns the exit code. Never throws. */
-export async function runCommandLine(args: readonly string[], context: CliContext): Promise<ExitCode> {
+/**
+ * Runs one command line, without the program's own name, and returns the exit code. Never throws. The catalogue of this
+ * machine hears of it when all is done.
+ */
+export async function runCommandLine(args: readonly string[], around: CliContext): Promise<ExitCode> {
+  const recorded = RecordedCommand.begin(around);
+  const { exitCode, thrown } = await runToEnd(args, recorded?.context ?? around);
+  await recorded?.end(exitCode, thrown);
+  return exitCode;
+}
+
+/** How a command line ended. */
+interface CommandEnd {
+  readonly exitCode: ExitCode;
+  /** What the command threw; undefined if it did its work. */
+  readonly thrown?: unknown;
+}
+
+async function runToEnd(args: readonly string[], context: CliContext): Promise<CommandEnd> {
   const { own, commandLine } = splitCommandLine(args);
   const json = asksForJson(args);
   const speech = { json, quiet: asksForQuiet(args), commands: [...COMMAND_NAMES, HELP] };
@@ -50,12 +68,13 @@ export async function runCommandLine(args: readonly string[], context: CliContex
     for (const text of await (context.tooLate ? Promise.race([run, context.tooLate]) : run)) {
       await writeText(context.stdout, text.trimEnd());
     }
-    return ExitCode.done;
+    return { exitCode: ExitCode.done };
   } catch (error) {
-    return await reportFailure(error, context, {
+    const exitCode = await reportFailure(error, context, {
       json: json || (context.settings?.isOn("json") ?? false),
       debug: own.includes("--debug") || (context.settings?.isOn("debug") ?? false),
     });
+    return { exitCode, thrown: error };
   }
 }
 
@@ -143,6 +162,7 @@ function buildProgram(
   program.hook("preAction", async (_, command) => {
     if (!isAboutConfiguration(command)) await applySettings(command, context);
     context.hooks?.takeOptions(command.optsWithGlobals());
+    if (usesRepository(command)) context.recording?.begin(commandName(command));
   });
   program.addCommand(helpCommand(program));
   for (const command of everyCommand(program)) {

@@ -230,7 +230,7 @@ export class Agent implements AsyncDisposable {
   ): Promise<VerifiedBackup> {
     const request = { selector: selectorOf(which, at), noLock };
     return this.#calls.run(
-      { series: seriesOf(which), signal },
+      { series: seriesOf(which), signal, command: "verify" },
       ({ access, world }, signal) =>
         withBackup(
           withoutCache(access),
@@ -247,7 +247,7 @@ export class Agent implements AsyncDisposable {
    */
   tryRestore(which: WhichBackup, options: TryRestoreOptions = {}): Promise<RestoreReport> {
     return this.#calls.run(
-      { series: seriesOf(which), signal: options.signal },
+      { series: seriesOf(which), signal: options.signal, command: "verify" },
       (parts, signal) => tryRestore(which, options, parts, signal),
     );
   }
@@ -302,7 +302,7 @@ export class Agent implements AsyncDisposable {
   /** Checks the repository. What is damaged is in `errors` of the report: look there. */
   check({ readData = false, noLock = false, signal, onProgress }: CheckCallOptions = {}): Promise<CheckReport> {
     return this.#calls.run(
-      { series: null, signal },
+      { series: null, signal, command: "check" },
       ({ access, world }, signal) =>
         check(access, { readData, noLock }, { world, signal, ...onProgress && { onProgress } }),
     );
@@ -397,7 +397,7 @@ export class Agent implements AsyncDisposable {
     const { limits, isDry = false, allowEmpty = false, signal, onProgress } = options;
     const request = { limits: { ...DEFAULT_PRUNE_LIMITS, ...limits }, dryRun: isDry, allowEmpty };
     return this.#calls.run(
-      { series: null, signal },
+      { series: null, signal, ...!isDry && { command: "prune" } },
       ({ access, world }, signal) => prune(access, request, { world, signal, ...onProgress && { onProgress } }),
     );
   }
@@ -407,7 +407,7 @@ export class Agent implements AsyncDisposable {
     const { names = [], isDry = false, fromNoLock = false, signal, onProgress } = options;
     const request = { from: from.#calls.parts.access, names, dryRun: isDry, fromNoLock };
     return this.#calls.run(
-      { series: null, signal },
+      { series: null, signal, ...!isDry && { command: "copy" } },
       ({ access, world }, signal) => copy(access, request, { world, signal, ...onProgress && { onProgress } }),
     );
   }
@@ -420,7 +420,7 @@ export class Agent implements AsyncDisposable {
   ): Promise<TagResult> {
     const request = { selection: tagSelection(selection), change, dryRun: isDry };
     return this.#calls.run(
-      { series: null, signal },
+      { series: null, signal, ...!isDry && { command: "tag" } },
       ({ access, world }, signal) => tag(access, request, { world, signal, ...onProgress && { onProgress } }),
     );
   }
@@ -438,7 +438,7 @@ export class Agent implements AsyncDisposable {
   /** Removes locks that other processes left behind; with `all`, even those in use. Returns those that are gone. */
   unlock({ all = false, signal }: CallOptions & { readonly all?: boolean } = {}): Promise<FoundLock[]> {
     return this.#calls.run(
-      { series: null, signal },
+      { series: null, signal, command: "unlock" },
       ({ access, world }, signal) => unlock(access, { all }, { world, signal }),
     );
   }
@@ -492,7 +492,7 @@ export class Agent implements AsyncDisposable {
   #setHold(which: WhichBackup, hold: boolean, { at, signal }: AtOptions & CallOptions): Promise<HoldResult> {
     const request = { selector: selectorOf(which, at), hold };
     return this.#calls.run(
-      { series: seriesOf(which), signal },
+      { series: seriesOf(which), signal, command: hold ? "hold" : "release" },
       ({ access, world }, signal) => setHold(access, request, { world, signal }),
     );
   }

@@ -23,7 +23,7 @@ export class AgentKeys {
   add(password: Password, { signal }: CallOptions = {}): Promise<KeyId> {
     const newPassword = () => Promise.resolve({ password, isRandom: false });
     return this.#calls.run(
-      { series: null, signal },
+      { series: null, signal, command: "key add" },
       ({ access, world }, signal) => keyAdd(access, { newPassword }, { world, signal }),
     );
   }
@@ -31,17 +31,20 @@ export class AgentKeys {
   /** Puts another password in place of the one in use, which the agent uses from then on. */
   change(password: Password, { signal }: CallOptions = {}): Promise<KeyId> {
     const newPassword = () => Promise.resolve({ password, isRandom: false });
-    return this.#calls.run({ series: null, signal }, async ({ access, world, usePassword }, signal) => {
-      const id = await keyChange(access, { newPassword }, { world, signal });
-      usePassword(password);
-      return id;
-    });
+    return this.#calls.run(
+      { series: null, signal, command: "key passwd" },
+      async ({ access, world, usePassword }, signal) => {
+        const id = await keyChange(access, { newPassword }, { world, signal });
+        usePassword(password);
+        return id;
+      },
+    );
   }
 
   /** Removes the key whose name begins so, unless it is the one in use, and returns its name. */
   remove(prefix: string, { signal }: CallOptions = {}): Promise<KeyId> {
     return this.#calls.run(
-      { series: null, signal },
+      { series: null, signal, command: "key remove" },
       ({ access, world }, signal) => keyRemove(access, { prefix }, { world, signal }),
     );
   }

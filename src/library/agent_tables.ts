@@ -101,7 +101,8 @@ export class AgentTables {
     to: OutputDestination,
     { at, noLock = false, overwrite = false, signal }: ExportDumpFileOptions = {},
   ): Promise<ExportDumpResult> {
-    return this.#calls.run({ series: seriesOf(which), signal }, ({ access, world }, signal) => {
+    const call = { series: seriesOf(which), signal, command: "tables export" };
+    return this.#calls.run(call, ({ access, world }, signal) => {
       const request = { selector: selectorOf(which, at), noLock };
       return intoOutput(to, { overwrite }, (sink) => exportDump(access, request, sink, { world, signal }));
     });

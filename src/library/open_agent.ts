@@ -5,6 +5,7 @@ import { EngineRegistry } from "../engine/engine_urls.ts";
 import { uuid4 } from "../base/uuid.ts";
 import { isRepositorySecret } from "../config/repository_secrets.ts";
 import { secretVariables } from "../config/secret_references.ts";
+import { cataloguePath } from "../catalogue/catalogue_place.ts";
 import type { World } from "../ops/access.ts";
 import { builtInStores } from "../store/built_in.ts";
 import { StoreRegistry } from "../store/store_urls.ts";
@@ -22,6 +23,7 @@ import type { AgentParts } from "./opening/agent_parts.ts";
 import { uncountedOptions, usualOptions } from "./opening/usual_options.ts";
 import { makeIfMissing } from "./opening/missing_repository.ts";
 import { ownDirectories } from "./opening/own_directories.ts";
+import { CatalogueFeed } from "./recording/catalogue_feed.ts";
 import { AgentPlugins } from "./plugins/agent_plugins.ts";
 import { pluginSetup } from "./plugins/plugin_setup.ts";
 
@@ -48,9 +50,11 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
     pluginSetup(configured.selection, { env: (name) => environment[name], form: versionInfo().form, uid: Deno.uid() }),
     { engines, stores, events, clock, onProblem: (problem) => onProblem?.(problem), onLog: options.onPluginLog },
   );
+  const catalogue = catalogueOf(options, environment, world);
   const usual = usualOptions(configured.selection);
   const parts: AgentParts = {
     access,
+    ...catalogue && { catalogue },
     world,
     stores,
     machine,
@@ -65,6 +69,7 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
   };
   const calls = new AgentCalls(parts);
   const hooks = hooksOf(configured, parts);
+  calls.atEnd(async () => await catalogue?.[Symbol.asyncDispose]());
   calls.atEnd(() => plugins.deactivate());
   calls.atEnd(async () => await hooks[Symbol.asyncDispose]());
   try {
@@ -78,6 +83,16 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
     throw error;
   }
   return new Agent(calls);
+}
+
+/** The way into the catalogue; undefined if there is to be none. */
+function catalogueOf(
+  { catalogue }: AgentOptions,
+  environment: Readonly<Record<string, string>>,
+  { clock, onProblem }: World,
+): CatalogueFeed | undefined {
+  const path = catalogue === undefined ? cataloguePath((name) => environment[name]) : catalogue || undefined;
+  return path === undefined ? undefined : new CatalogueFeed({ path, clock, onProblem });
 }
 
 /** Subscribes the hooks of the configuration. */

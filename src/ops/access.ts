@@ -21,6 +21,7 @@ import {
 } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
 import type { BlobStore } from "../store/store.ts";
+import type { ObserveRepository } from "../repository/observer.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
 
 /** What every use case gets from the outside world. */
@@ -33,6 +34,11 @@ export interface World extends LockTools, MemoryBudget {
   readonly programVersion: string;
   /** Called with problems that do not stop the work; optional. */
   readonly onProblem?: (problem: AgentError) => void;
+  /**
+   * Begins to observe a repository that a use case opened or made; absent if nobody does.
+   * @internal
+   */
+  readonly observe?: ObserveRepository | undefined;
 }
 
 /** The options that every use case takes besides its access and its request. */
@@ -219,6 +225,7 @@ async function openWithPassword(
         randomBytes: world.randomBytes,
         keyMemory: access.keyMemory?.(store.location),
         onProblem: world.onProblem,
+        observe: world.observe,
       });
     } catch (error) {
       if (!(error instanceof WrongPasswordError)) throw error;

@@ -142,6 +142,10 @@ export function check(
     const locked = await lock?.confirmed;
     const report = await new CheckRun(locked ?? repository, { ...options, signal, readData }).perform();
     locked?.lock.assertHeld();
+    repository.files.observer?.addCheck({
+      errors: report.errors.length,
+      readData: typeof readData === "boolean" ? readData ? "all" : "none" : "subset",
+    });
     return report;
   });
 }

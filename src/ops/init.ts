@@ -37,6 +37,7 @@ export async function init(store: BlobStore, password: NewPassword, options: Ini
   return await useCase(options, async () => {
     const tools = { ...worldOfKey(password, world), chunking, ...onUnused && { onUnused } };
     const { config } = await initRepository(store, password.password, tools);
+    world.observe?.({ id: config.id, location: store.location });
     return { repositoryId: config.id, location: store.location };
   });
 }

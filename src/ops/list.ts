@@ -99,7 +99,11 @@ function fits(backup: Backup, filter: ListFilter): boolean {
 /** The shortest beginning of an id that is taken for one: anything shorter occurs in every repository. */
 const LEAST_ID_DIGITS = 4;
 
-function isNamedBy({ series, id, snapshotId }: Backup, word: string): boolean {
+/** Whether a word is meant to find a backup: by its series, or by the beginning of an id. */
+export function isNamedBy(
+  { series, id, snapshotId }: { readonly series: string; readonly id: string; readonly snapshotId: string },
+  word: string,
+): boolean {
   if (foldCase(series).includes(foldCase(word))) return true;
   return word.length >= LEAST_ID_DIGITS && [id, snapshotId].some((each) => each.startsWith(word));
 }

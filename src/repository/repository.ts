@@ -21,6 +21,7 @@ import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
 import { addKey, type KeyTools, type UnlockedKey } from "./key_files.ts";
 import type { HeldLock } from "./lock/held_lock.ts";
 import { LockedFileWriter } from "./lock/locked_files.ts";
+import type { ObserveRepository, RepositoryObserver } from "./observer.ts";
 import { getLimited, SealedFiles, SealedFileWriter } from "./sealed_files.ts";
 
 /** An open repository that can be read; neither locked nor indexed. */
@@ -68,6 +69,8 @@ interface OpenOptions {
   readonly keyMemory?: KeyMemory | undefined;
   /** Called for key files that were skipped because they cannot be read. */
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
+  /** Begins to observe it; left out if nobody does. */
+  readonly observe?: ObserveRepository | undefined;
 }
 
 /**
@@ -83,7 +86,8 @@ export async function openRepository(store: BlobStore, options: OpenOptions): Pr
   });
   const sealer = createSealer(unlocked.keys, options.randomBytes);
   const config = decodeConfig(sealer.open(sealedConfig, "config"), "config");
-  return assemble({ store, config, sealer, unlocked });
+  const observer = options.observe?.({ id: config.id, location: store.location });
+  return assemble({ store, config, sealer, unlocked, observer });
 }
 
 /** Whether a master key is the repository's; somebody may have wrapped another one under the same password. */
@@ -93,18 +97,19 @@ function opensConfig(keys: SealingKeys, sealedConfig: Uint8Array, { randomBytes 
 
 /** The same open repository with another store, which wraps its own. */
 export function withStore(repository: UnlockedRepository, store: BlobStore): UnlockedRepository {
-  return { ...repository, store, files: new SealedFileWriter(store, repository.sealer, repository.config.version) };
+  const { sealer, config: { version }, files: { observer } } = repository;
+  return { ...repository, store, files: new SealedFileWriter(store, sealer, version, observer) };
 }
 
 /** The repository, read through another store that wraps its own. */
-export function readingFrom({ config, keys, keyId, sealer }: Repository, store: StoreReader): Repository {
-  return { store, config, keys, keyId, sealer, files: new SealedFiles(store, sealer) };
+export function readingFrom({ config, keys, keyId, sealer, files }: Repository, store: StoreReader): Repository {
+  return { store, config, keys, keyId, sealer, files: new SealedFiles(store, sealer, files.observer) };
 }
 
 /** The same open repository under a lock. */
 export function underLock({ store, ...repository }: UnlockedRepository, lock: HeldLock): LockedRepository {
-  const { sealer, config: { version } } = repository;
-  const files = new LockedFileWriter({ store, sealer, version }, lock);
+  const { sealer, config: { version }, files: { observer } } = repository;
+  const files = new LockedFileWriter({ store, sealer, version, observer }, lock);
   return { ...repository, store: files.store, files, lock };
 }
 
@@ -187,11 +192,16 @@ async function isNotStored(store: BlobStore, sealedConfig: Uint8Array, error: un
   }
 }
 
-function assemble(
-  parts: { store: BlobStore; config: RepositoryConfig; sealer: Sealer; unlocked: UnlockedKey },
-): UnlockedRepository {
-  const { store, config, sealer, unlocked } = parts;
-  return { store, config, sealer, ...unlocked, files: new SealedFileWriter(store, sealer, config.version) };
+interface Parts {
+  readonly store: BlobStore;
+  readonly config: RepositoryConfig;
+  readonly sealer: Sealer;
+  readonly unlocked: UnlockedKey;
+  readonly observer?: RepositoryObserver | undefined;
+}
+
+function assemble({ store, config, sealer, unlocked, observer }: Parts): UnlockedRepository {
+  return { store, config, sealer, ...unlocked, files: new SealedFileWriter(store, sealer, config.version, observer) };
 }
 
 async function loadConfig(store: BlobStore): Promise<Uint8Array> {

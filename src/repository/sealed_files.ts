@@ -11,6 +11,7 @@ import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../codec/compression.ts";
 import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/bounds.ts";
 import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
+import type { RepositoryObserver } from "./observer.ts";
 import type {
   BlobStore,
   FileName,
@@ -63,10 +64,13 @@ function unpack(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: 
 /** Reads sealed files. */
 export class SealedFiles {
   readonly store: StoreReader;
+  /** Hears of the snapshots; undefined if nobody does. */
+  readonly observer: RepositoryObserver | undefined;
   readonly #sealer: Sealer;
 
-  constructor(store: StoreReader, sealer: Sealer) {
+  constructor(store: StoreReader, sealer: Sealer, observer?: RepositoryObserver) {
     this.store = store;
+    this.observer = observer;
     this.#sealer = sealer;
   }
 
@@ -116,8 +120,8 @@ export class SealedFileWriter extends SealedFiles {
   readonly #version: 1 | 2;
 
   /** `version` is the repository's; version 1 has no compression. */
-  constructor(store: BlobStore, sealer: Sealer, version: 1 | 2) {
-    super(store, sealer);
+  constructor(store: BlobStore, sealer: Sealer, version: 1 | 2, observer?: RepositoryObserver) {
+    super(store, sealer, observer);
     this.#sealer = sealer;
     this.#version = version;
   }

@@ -69,6 +69,7 @@ export async function loadSnapshots(
   const snapshots: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
   const room = new LargeSnapshotRoom();
+  const observed = files.observer?.beginListing();
   let vanished: SnapshotId[] = [];
   const load = async (ids: readonly SnapshotId[]) => {
     const missing: { readonly id: SnapshotId; readonly error: NotFoundError }[] = [];
@@ -95,6 +96,9 @@ export async function loadSnapshots(
     const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listedAgain.has(id)));
     damaged.push(...stillMissing.map(({ id, error }) => ({ id, error: lostSnapshot(id, error) })));
   }
+  // Those that are known already are there, too.
+  const unread = [...damaged.map(({ id }) => id), ...listed.filter((id) => known.has(id))];
+  observed?.({ snapshots, unreadable: unread });
   return { snapshots: byTime(snapshots), listed, damaged, vanished };
 }
 

@@ -78,3 +78,17 @@ Deno.test("the command is in no help", async () => {
     assert.doesNotMatch((await runInProcess(args)).stdout, /__complete/);
   }
 });
+
+Deno.test("what the catalogue knows is named without a password, and without a repository that of all", async () => {
+  await using box = await sandbox();
+  const env = { AGENT_CATALOGUE: box.join("state/catalogue.sqlite") };
+  const shop = await box.ok(["put", "prod/shop", "--tag", "nightly", "--quiet"], { stdin: "1", env });
+  await box.ok(["put", "etc/db1", "--quiet"], { stdin: "1", env });
+  const here = { ...env, AGENT_REPOSITORY: box.repo };
+  assert.deepEqual(await names(["series"], here), ["etc/db1", "prod/shop"]);
+  assert.deepEqual(await names(["tags"], here), ["nightly"]);
+  const ids = (await names(["backups", "prod/shop@"], here)).map((line) => line.split("\t")[0]);
+  assert.deepEqual(ids, ["prod/shop@latest", `prod/shop@${shop.slice(0, 8)}`]);
+  assert.deepEqual(await names(["series"], env), ["etc/db1", "prod/shop"]);
+  assert.deepEqual(await names(["series"], { ...env, AGENT_REPOSITORY: box.join("other") }), []);
+});

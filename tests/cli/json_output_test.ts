@@ -36,6 +36,7 @@ const TOLD_ELSEWHERE = [
   "The configuration file",
   "A value that counts",
   "An imported configuration",
+  "A column of the catalogue",
   "An address that is served",
   "A plugin",
   "Progress",
@@ -94,6 +95,7 @@ class Transcript {
       AGENT_PASSWORD_FILE: join(directory, "password"),
       AGENT_ALSO_PASSWORD_FILE: join(directory, "password"),
       AGENT_CACHE_DIR: join(directory, "cache"),
+      AGENT_CATALOGUE: join(directory, "catalogue.sqlite"),
     };
   }
 
@@ -226,6 +228,8 @@ async function keysLocksAndCache(agent: Transcript, directory: string, world: Fa
   const options = { directory: join(directory, "cache"), repositoryId: "ab".repeat(32), limitBytes: 1e6 };
   const cached = withCache(openMemoryStore(), { ...options, clock: world.clock, random: world.randomBytes });
   await cached.put(fileOf("snapshot", bytesOf(1000)), [bytesOf(1000)]);
+  await agent.run("catalogue refresh");
+  await agent.run("search shop --catalogue");
   await agent.run("cache");
   await agent.run("cache --prune");
   await agent.run("cache --clear");

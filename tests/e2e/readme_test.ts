@@ -115,6 +115,8 @@ programTest({
     const { stdout } = await box.shell('"$AGENT" --help');
     const all = [...stdout.matchAll(/^ {2}([a-z-]+) .*\[(?:options)\]/gm)].map(([, name]) => name!);
     const elsewhere = [
+      "catalogue",
+      "sql",
       "serve",
       "url",
       "gateway",

@@ -27,7 +27,7 @@ const LONGEST_RUN_MS = 180_000;
 /** How long to wait for what should be there soon. */
 const LONGEST_WAIT_MS = 120_000;
 
-/** Variables that must not reach the agent from the tests' environment. */
+/** Variables that must not reach the agent from the tests' environment. No test may write to the catalogue of a person. */
 const FOREIGN_VARIABLES = /^(AGENT|RESTIC)_(?!RUNTIME_DIR$)/;
 
 /** How a process ended. */
@@ -221,6 +221,7 @@ export class Sandbox implements AsyncDisposable {
     const all: Record<string, string | undefined> = {
       ...Object.fromEntries(inherited),
       AGENT: EXECUTABLE,
+      AGENT_CATALOGUE: "off",
       AGENT_REPOSITORY: this.repo,
       AGENT_PASSWORD_FILE: this.join("password"),
       ...env,

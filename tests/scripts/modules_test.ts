@@ -78,3 +78,13 @@ Deno.test("the code of events is not loaded before somebody subscribes", async (
     assert.ok(!loaded.has("src/library/events/events.ts"), module);
   }
 });
+
+Deno.test("no code of the catalogue is loaded before a command has done its work", async () => {
+  const commands = ["put", "get", "ls", "search", "complete"];
+  for (const module of ["main", ...commands.map((name) => `cli/commands/${name}`)]) {
+    const loaded = [...await loadedWith(`src/${module}.ts`)];
+    const early = loaded.filter((name) => name.startsWith("src/catalogue/") && !name.endsWith("/catalogue_place.ts"));
+    assert.deepEqual(early, [], module);
+    assert.ok(!loaded.some((name) => name.includes("sqlite")), module);
+  }
+});

@@ -44,7 +44,9 @@ export async function readManifest(repository: IndexedRepository, backup: Backup
   if (backup.info !== null && digest !== backup.info.manifest) {
     throw new IntegrityError(`Damaged backup ${backup.id}: the manifest in its tree is another one (${digest})`);
   }
-  return decodeManifest(text, `manifest of backup ${backup.id}`);
+  const manifest = decodeManifest(text, `manifest of backup ${backup.id}`);
+  repository.files.observer?.addManifest(backup.snapshotId, manifest);
+  return manifest;
 }
 
 /** What the tree of a backup holds under the name of its series; undefined if it is absent. */

@@ -47,5 +47,6 @@ export async function readTableList(
     if (bytes === file.size) continue;
     throw new IntegrityError(`Damaged "${path}": its pieces have ${bytes} bytes, "${stream}" has ${file.size}`);
   }
+  reading.repository.files.observer?.addTables(backup.snapshotId, () => streams);
   return streams;
 }

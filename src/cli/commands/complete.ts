@@ -1,16 +1,20 @@
 /**
  * `agent __complete`: names in the repository, for completion scripts. It waits for nobody: it takes no lock, asks for no
- * password, runs no password command, reports no error, and gives up after two seconds.
+ * password, runs no password command, reports no error, and gives up after two seconds. What the catalogue of this
+ * machine knows, it does not read from the repository.
  */
 import { Argument, Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { shortId } from "../../base/id.ts";
+import { type Id, shortId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { listBackups } from "../../ops/list.ts";
 import { COMPLETE } from "../completion/command_words.ts";
 import { REPOSITORY_KINDS, type RepositoryKind } from "../manual/value_kind.ts";
+import { cataloguePath } from "../../catalogue/catalogue_place.ts";
+import type { RepositoryAccess } from "../../ops/access.ts";
+import { cataloguedBackups } from "../catalogue/catalogued_backups.ts";
 import type { CliContext } from "../context.ts";
-import { repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
+import { namesRepository, repositoryAccess, withRepositoryOptions } from "../options/repository_options.ts";
 import { allOptions } from "../specification.ts";
 import { formatTime, writeExact } from "../terminal/write.ts";
 
@@ -19,6 +23,15 @@ const LIMIT_MS = 2000;
 
 /** What a shell offers, and what it says about it. */
 type Candidate = readonly [name: string, about?: string];
+
+/** A backup by what can be completed of it. */
+export interface NamedBackup {
+  readonly id: Id;
+  readonly series: string;
+  readonly host: string;
+  readonly started: Date;
+  readonly tags: readonly string[];
+}
 
 /** The command's specification. */
 function specification() {
@@ -32,15 +45,33 @@ function specification() {
 /** The command, to be run in `context`. */
 export function completeCommand(context: CliContext): CommandUnknownOpts {
   return specification().action(async (kind, word = "", options, self) => {
-    const access = repositoryAccess(allOptions(self, options), undisturbed(context));
+    const given = allOptions(self, options);
+    const access = repositoryAccess(given, undisturbed(context));
     const candidates = await withinLimit(context, async (signal) => {
+      const known = await knownBackups(namesRepository(given, context) ? access : null, context).catch(() => []);
+      if (known.length > 0) return candidatesOf(kind, word, known);
       const { backups } = await listBackups(access, {}, { ...undisturbed(context), signal });
-      return candidatesOf(kind, word, backups);
+      return candidatesOf(kind, word, backups.map(namedBackup));
     });
     for (const [name, about] of candidates.filter(isPrintable)) {
       await writeExact(context.stdout, about === undefined ? `${name}\n` : `${name}\t${about}\n`);
     }
   });
+}
+
+/**
+ * What the catalogue knows of the repository, or of all if none is named. Which one is meant is known without its
+ * password.
+ */
+async function knownBackups(access: RepositoryAccess | null, context: CliContext): Promise<readonly NamedBackup[]> {
+  if (cataloguePath(context.env) === undefined) return [];
+  if (access === null) return await cataloguedBackups(context);
+  await using store = { opened: await access.openStore(), [Symbol.asyncDispose]: () => store.opened.close() };
+  return await cataloguedBackups(context, store.opened.location);
+}
+
+function namedBackup({ id, series, host, started, snapshot: { tags } }: Backup): NamedBackup {
+  return { id, series, host, started: timestampToDate(started), tags };
 }
 
 /** The context without anything that would ask, run a command, or speak. */
@@ -70,8 +101,8 @@ async function withinLimit(
 }
 
 /** The names that a shell offers, the newest first where they have a time. */
-export function candidatesOf(kind: RepositoryKind, word: string, backups: readonly Backup[]): Candidate[] {
-  if (kind === "tags") return distinct(backups.flatMap(({ snapshot }) => snapshot.tags));
+export function candidatesOf(kind: RepositoryKind, word: string, backups: readonly NamedBackup[]): Candidate[] {
+  if (kind === "tags") return distinct(backups.flatMap(({ tags }) => tags));
   if (kind === "hosts") return distinct(backups.map(({ host }) => host));
   const at = kind === "backups" ? word.lastIndexOf("@") : -1;
   if (at < 0) return distinct(backups.map(({ series }) => series));
@@ -81,8 +112,8 @@ export function candidatesOf(kind: RepositoryKind, word: string, backups: readon
   return series !== "" && meant.length > 0 ? [[`${series}@latest`, "the newest backup"], ...ids] : ids;
 }
 
-function described({ series, host, started }: Backup, known: string): string {
-  return [formatTime(timestampToDate(started)), host, ...known === "" ? [series] : []].join(" ");
+function described({ series, host, started }: NamedBackup, known: string): string {
+  return [formatTime(started), host, ...known === "" ? [series] : []].join(" ");
 }
 
 function distinct(names: readonly string[]): Candidate[] {

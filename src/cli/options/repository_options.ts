@@ -54,6 +54,13 @@ interface RepositoryWording extends PasswordWording {
 
 const MAIN_REPOSITORY: RepositoryWording = { ...MAIN_PASSWORD, placeOption: "-r" };
 
+/** Whether options, environment or file name a repository. */
+export function namesRepository(given: RepositoryOptions, around: CliContext): boolean {
+  const { options, context } = openingOf(given, around, "");
+  return options.repo !== undefined || options.repositoryFile !== undefined ||
+    variables(context).some((variable) => (variable("REPOSITORY") ?? variable("REPOSITORY_FILE")) !== undefined);
+}
+
 /** Access to the repository that options and environment name. Nothing is opened or asked for yet. */
 export function repositoryAccess(
   given: RepositoryOptions,

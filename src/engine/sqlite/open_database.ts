@@ -17,7 +17,16 @@ declare module "node:sqlite" {
   }
   interface DatabaseSync {
     /** Asks before each action of a statement; 0 allows it, 1 makes the statement an error. */
-    setAuthorizer(decide: ((action: number) => number) | null): void;
+    setAuthorizer(decide: ((action: number, ...about: (string | null)[]) => number) | null): void;
+    /** What statements of this connection may use at most; absent in older versions of Deno. */
+    readonly limits?: {
+      /** Bytes of a text, a blob or a row. */
+      length: number;
+    };
+  }
+  interface StatementSync {
+    /** Whether rows are lists of values, which keeps columns of the same name apart. */
+    setReturnArrays(enabled: boolean): void;
   }
 }
 
@@ -90,6 +99,11 @@ export function isLocked(error: unknown): boolean {
 /** Whether SQLite says that a file is not a database. */
 export function isNoDatabase(error: unknown): boolean {
   return codeOf(error) === CODE.notADatabase;
+}
+
+/** Whether SQLite says that a file is damaged, or is not a database at all. */
+export function isDamaged(error: unknown): boolean {
+  return [CODE.corrupt, CODE.notADatabase].includes(codeOf(error));
 }
 
 /** Whether SQLite found no room on the disk. */
@@ -183,6 +197,8 @@ function codeOf(error: unknown): number {
   if ("errcode" in error && typeof error.errcode === "number") return error.errcode & 0xff;
   // Errors of `open` have no number.
   if (/unable to open/.test(error.message)) return CODE.cannotOpen;
+  if (/file is not a database/.test(error.message)) return CODE.notADatabase;
+  if (/database disk image is malformed/.test(error.message)) return CODE.corrupt;
   return /database is locked/.test(error.message) ? CODE.busy : 0;
 }
 

@@ -10,6 +10,14 @@ interface Surroundings {
   readonly signal: AbortSignal;
   /** Loads those who hear of it; undefined, or absent, if there are none. */
   readonly events?: () => Promise<Events | undefined>;
+  /** Hears of its session; absent if nobody does. */
+  readonly recording?: SessionListener;
+}
+
+/** Hears under which session an action is told. */
+export interface SessionListener {
+  /** The session, a UUID 4, and the series; null if there are several, or none is known yet. */
+  tellSession(id: string, series: string | null): void;
 }
 
 /** What is told. */
@@ -32,8 +40,12 @@ export async function performAction<Result>(
   resultOf: (result: Result) => EventResult,
 ): Promise<Result> {
   const events = isDry ? undefined : await context.events?.();
-  if (events === undefined) return await work(unheardSession(uuid4(context.world.randomBytes)));
-  return await events.perform(action, { series, signal: context.signal }, work, resultOf);
+  const run = (session: ActionSession) => {
+    context.recording?.tellSession(session.id, series);
+    return work(session);
+  };
+  if (events === undefined) return await run(unheardSession(uuid4(context.world.randomBytes)));
+  return await events.perform(action, { series, signal: context.signal }, run, resultOf);
 }
 
 /** What is told of actions of one kind that are done together. */

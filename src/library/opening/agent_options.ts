@@ -51,6 +51,11 @@ export interface AgentOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Where what is read repeatedly is kept; null for nowhere. By default a folder in `~/.cache`. */
   readonly cacheDirectory?: string | null;
+  /**
+   * The catalogue of this machine, which is told what calls did and learned: a path, or false for none. By default the
+   * one of `AGENT_CATALOGUE`, or in `~/.local/state`.
+   */
+  readonly catalogue?: string | false;
   /** The engines; by default those that this library comes with. */
   readonly engines?: EngineRegistry;
   /** The kinds of stores; by default those that this library comes with. */

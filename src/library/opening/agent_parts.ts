@@ -6,6 +6,7 @@ import type { RepositoryAccess, World } from "../../ops/access.ts";
 import type { StoreRegistry } from "../../store/store_urls.ts";
 import type { Events } from "../events/events.ts";
 import type { AgentPlugins } from "../plugins/agent_plugins.ts";
+import type { CatalogueFeed } from "../recording/catalogue_feed.ts";
 import type { UsualOptions } from "./usual_options.ts";
 
 /** An agent's repository, and everything that its methods need besides. */
@@ -16,6 +17,8 @@ export interface AgentParts {
   readonly engines: EngineRegistry;
   readonly stores: StoreRegistry;
   readonly plugins: AgentPlugins;
+  /** The way into the catalogue of this machine; absent if it keeps none. */
+  readonly catalogue?: CatalogueFeed | undefined;
   /** What client programs of databases are started with. */
   readonly machine: ClientMachine;
   /** Opens the repository with another password from here on. */

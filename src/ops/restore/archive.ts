@@ -94,13 +94,15 @@ export async function archive(
   const onIndexes = () => onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: null });
   return await withFoundBackup(access, request, { ...options, onProgress: onIndexes }, async (found) => {
     const { file, format } = request;
-    return await writeArchive(found, { format, only: await chosenPath(found, request) }, sink, {
+    const result = await writeArchive(found, { format, only: await chosenPath(found, request) }, sink, {
       onLeftOut: options.onLeftOut,
       onProgress: (bytesWritten) => {
         const bytesTotal = file === undefined ? sizeOf(found.backup) : null;
         onProgress?.({ phase: "stream", bytesWritten, bytesTotal });
       },
     });
+    found.verified.add(result.contentBytes, { isAll: file === undefined && result.leftOut === 0 });
+    return result;
   });
 }
 

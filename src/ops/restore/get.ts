@@ -41,6 +41,7 @@ import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 import { restoreFiles, type RestoreRequest } from "./files/restore_files.ts";
 import { assertHolds } from "./files/restore_filter.ts";
 import type { RestoreResult } from "./files/restore_tree.ts";
+import { VerifiedContent } from "./verified_content.ts";
 import { replayBackup, type ReplayOptions, type ReplayResult } from "./replay.ts";
 
 /** The progress of a restore, which reads indexes or a stream. */
@@ -140,19 +141,41 @@ export async function openFound(
   request: Pick<OpenRequest, "file">,
   options: Pick<ReadOptions, "onProgress">,
 ): Promise<OpenBackup> {
-  const { reading, ...known } = found;
+  const { reading, verified, ...known } = found;
   const files = await filesFor(found, request.file);
   const onProgress = (read: StreamProgress) => options.onProgress?.({ phase: "stream", ...read });
   const open = { ...known, files };
   return {
     ...open,
     find: (name) => findOneFile(found, files, name),
-    restoreFiles: (request) => restoreFiles(found, request),
-    verifyFiles: () => verifyAllFiles(found, reading, options),
+    async restoreFiles(request) {
+      const result = await restoreFiles(found, request);
+      const isAll = isOfAll(request) && result.problems === 0 && result.damaged === 0;
+      if (!request.dryRun) verified.add(result.bytesTotal, { isAll });
+      return result;
+    },
+    async verifyFiles() {
+      const files = await verifyAllFiles(found, reading, options);
+      if (files !== null) verified.add(files.bytes, { isAll: true });
+      return files;
+    },
     verifyTables: async () => void await readTableList(found, reading),
-    read: (file, sink, guard = "none") => readVerified({ ...reading, onProgress, file, sink, guard }),
-    replay: (target, replayOptions) => replayBackup({ ...open, ...reading, onProgress }, target, replayOptions),
+    async read(file, sink, guard = "none") {
+      const stream = await readVerified({ ...reading, onProgress, file, sink, guard });
+      verified.addStream(stream);
+      return stream;
+    },
+    async replay(target, replayOptions) {
+      const result = await replayBackup({ ...open, ...reading, onProgress }, target, replayOptions);
+      verified.add(result.size, { isAll: result.problems.length === 0 });
+      return result;
+    },
   };
+}
+
+/** Whether a restore is asked for everything. */
+function isOfAll({ paths = [], include = [], exclude = [] }: RestoreRequest): boolean {
+  return paths.length + include.length + exclude.length === 0;
 }
 
 /**
@@ -179,6 +202,8 @@ async function refuseOther(found: ReadableBackup, name: string): Promise<void> {
 export interface FoundBackup
   extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "restoreFiles" | "verifyFiles" | "verifyTables"> {
   readonly reading: ContentReading;
+  /** What was read of it and is right. */
+  readonly verified: VerifiedContent;
 }
 
 /** What the streams and files of a backup are read with. */
@@ -205,12 +230,16 @@ export async function withFoundBackup<T>(
     await lock?.confirmed;
     await passGate(options, signal);
     const { world: { bufferBytes } } = options;
-    return await work({ ...found, reading: { repository: indexed, threads, bufferBytes, signal } });
+    const verified = new VerifiedContent();
+    const reading = { repository: indexed, threads, bufferBytes, signal };
+    const result = await work({ ...found, verified, reading });
+    verified.tell({ ...found, observer: repository.files.observer });
+    return result;
   });
 }
 
 /** A backup, and the repository with an index for reading it. */
-interface IndexedBackup extends Omit<FoundBackup, "reading"> {
+interface IndexedBackup extends Omit<FoundBackup, "reading" | "verified"> {
   readonly indexed: IndexedRepository;
 }
 

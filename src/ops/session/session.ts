@@ -376,6 +376,7 @@ export class Session {
         signal.throwIfAborted();
       },
     });
+    if (tables && !this.#tools.isDry) locked.files.observer?.addTables(backup.snapshotId, () => this.#tables.pieces());
     const { decision } = choice;
     const similar = similarSeriesWarning(manifest.series, this.#start.earlier.map(({ series }) => series));
     const warnings = [...similar === undefined ? [] : [similar], ...items.flatMap((item) => item.warnings)];

@@ -1,5 +1,5 @@
 /** The list of the tables in the streams of a session, which is stored beside the manifest. */
-import { encodeTableList, MOST_TABLE_LIST_BYTES } from "../../format/table_list.ts";
+import { decodePieces, encodeTableList, MOST_TABLE_LIST_BYTES, type StreamPieces } from "../../format/table_list.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { ManifestList } from "../../format/manifest/manifest.ts";
 import type { StreamTables } from "../../pipeline/stream_tables.ts";
@@ -45,6 +45,11 @@ export class SessionTables {
     if (this.#stored === undefined) return {};
     const { size, md5, sha256 } = this.#stored.summary;
     return { tables: { size, md5, sha256 } };
+  }
+
+  /** The pieces of all streams that are listed. */
+  pieces(): StreamPieces[] {
+    return this.#streams.map(({ path, lines }) => ({ path, pieces: decodePieces(lines, JSON.stringify(path)) }));
   }
 
   #keep(path: string, lines: Uint8Array): string | null {

@@ -72,21 +72,33 @@ export async function writeSmallBackups(
   const writer = new PackWriter({ repository, index, clock, randomBytes, packBytes, signal });
   try {
     const gear = gearTable(gearSecret(repository));
-    const prepared: { readonly snapshot: PreparedBackup["snapshot"]; readonly blobBytes: number }[] = [];
+    const prepared: (PreparedBackup & { readonly blobBytes: number })[] = [];
     for (const [i, backup] of backups.entries()) {
       signal.throwIfAborted();
       const bytesOfOthers = writer.blobBytes;
-      const { snapshot } = await prepare(backup, { ...tools, writer, gear, request: requests[i]!, bytesOfOthers });
-      prepared.push({ snapshot, blobBytes: writer.blobBytes - bytesOfOthers });
+      const { snapshot, manifest } = await prepare(backup, {
+        ...tools,
+        writer,
+        gear,
+        request: requests[i]!,
+        bytesOfOthers,
+      });
+      prepared.push({ snapshot, manifest, blobBytes: writer.blobBytes - bytesOfOthers });
     }
     await writer.finish();
     await repository.lock.confirmHeld();
-    return await mapConcurrently(prepared, repository.store.uploads, async ({ snapshot: snapshotWith, blobBytes }) => {
-      signal.throwIfAborted();
-      // What packs and indexes take besides blobs is nobody's in particular, unless there is one backup alone.
-      const snapshot = snapshotWith(backups.length === 1 ? writer.storedBytes : blobBytes);
-      return backupOf({ id: await repository.files.saveSnapshot(snapshot), snapshot });
-    });
+    return await mapConcurrently(
+      prepared,
+      repository.store.uploads,
+      async ({ snapshot: snapshotWith, manifest, blobBytes }) => {
+        signal.throwIfAborted();
+        // What packs and indexes take besides blobs is nobody's in particular, unless there is one backup alone.
+        const snapshot = snapshotWith(backups.length === 1 ? writer.storedBytes : blobBytes);
+        const id = await repository.files.saveSnapshot(snapshot);
+        repository.files.observer?.addManifest(id, manifest);
+        return backupOf({ id, snapshot });
+      },
+    );
   } catch (error) {
     // The original failure must be reported, not a failure here. The index only saves the next try some work.
     await writer.abandon().catch(() => {});

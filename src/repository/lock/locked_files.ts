@@ -2,12 +2,13 @@
 import { freeBuffer } from "../../base/bytes.ts";
 import { NotFoundError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
-import type { IndexId, SnapshotId } from "../../base/id.ts";
+import { asId, type IndexId, type SnapshotId } from "../../base/id.ts";
 import type { Sealer } from "../../crypto/seal.ts";
 import { encodeIndex, type IndexedPack } from "../../format/index/index_file.ts";
 import { encodeSnapshot, type Snapshot } from "../../format/snapshot.ts";
 import type { BlobStore, StoreCallOptions, StoreReader } from "../../store/store.ts";
 import { type LockWitness, withHeldLock } from "../../store/under_lock.ts";
+import type { RepositoryObserver } from "../observer.ts";
 import { type SavedFile, SealedFiles, SealedFileWriter } from "../sealed_files.ts";
 
 /** What `LockedFileWriter` needs. */
@@ -17,6 +18,8 @@ interface LockedFilesParts {
   readonly sealer: Sealer;
   /** The format version of the repository. */
   readonly version: 1 | 2;
+  /** Hears of the snapshots; undefined if nobody does. */
+  readonly observer?: RepositoryObserver | undefined;
 }
 
 /** Reads sealed files; writes and removes indexes and snapshots while the lock is held (`withHeldLock`). */
@@ -24,9 +27,9 @@ export class LockedFileWriter extends SealedFiles {
   declare readonly store: BlobStore;
   readonly #writer: SealedFileWriter;
 
-  constructor({ store, sealer, version }: LockedFilesParts, lock: LockWitness) {
+  constructor({ store, sealer, version, observer }: LockedFilesParts, lock: LockWitness) {
     const guarded = withHeldLock(store, lock);
-    super(guarded, sealer);
+    super(guarded, sealer, observer);
     this.#writer = new SealedFileWriter(guarded, sealer, version);
   }
 
@@ -34,8 +37,10 @@ export class LockedFileWriter extends SealedFiles {
    * Stores a snapshot. Once it resolves, the backup exists. Throws `LockedError` and what the store throws; then it
    * does not exist.
    */
-  saveSnapshot(snapshot: Snapshot, options?: StoreCallOptions): Promise<SnapshotId> {
-    return this.#writer.save("snapshot", encodeSnapshot(snapshot), options);
+  async saveSnapshot(snapshot: Snapshot, options?: StoreCallOptions): Promise<SnapshotId> {
+    const id = await this.#writer.save("snapshot", encodeSnapshot(snapshot), options);
+    this.observer?.addSaved({ id, snapshot });
+    return id;
   }
 
   /**
@@ -53,12 +58,13 @@ export class LockedFileWriter extends SealedFiles {
   }
 
   /** Removes a file; a missing one counts as removed. Throws `LockedError` and what the store throws. */
-  remove<K extends "index" | "snapshot">(
+  async remove<K extends "index" | "snapshot">(
     kind: K,
     id: K extends "index" ? IndexId : SnapshotId,
     options?: StoreCallOptions,
   ): Promise<void> {
-    return this.store.remove({ kind, name: id }, options);
+    await this.store.remove({ kind, name: id }, options);
+    if (kind === "snapshot") this.observer?.addRemoved(asId<SnapshotId>(id));
   }
 }
 

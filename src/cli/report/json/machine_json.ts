@@ -1,10 +1,13 @@
 /** Facts about this machine in `--json` output: the program, its cache, a server that runs here. */
 import * as v from "valibot";
+import type { CatalogueColumn } from "../../../catalogue/read_catalogue.ts";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { PluginRow } from "../../../library/plugins/plugins.ts";
+import type { RefreshResult } from "../../../library/recording/refresh_catalogue.ts";
 import type { ServedPlace } from "../../../server/connection/http_service.ts";
+import type { CataloguedBackup } from "../../catalogue/catalogued_backups.ts";
 import type { VersionInfo } from "../../../library/machine/version.ts";
-import { bytes, count, hex, object, orNull, text, time } from "./json_fields.ts";
+import { bytes, count, hex, list, object, orNull, text, time } from "./json_fields.ts";
 
 /** Which program this is. */
 export const versionMessage = v.strictObject({
@@ -48,6 +51,67 @@ export function cacheJson(
   limitBytes: number,
 ): v.InferOutput<typeof cacheMessage> {
   return { directory, size: sizeBytes, limit: limitBytes };
+}
+
+/** The catalogue after a refresh. */
+export const refreshedCatalogueMessage = v.strictObject({
+  repository: hex("The repository's id."),
+  location: text("Where it is, without a password."),
+  backups: count("How many backups it has, values and the program's own records included."),
+  read: count("Of how many of them the manifest was read."),
+  damaged: count("Snapshots and manifests that could not be read; warnings name them."),
+});
+
+/** Its JSON object. */
+export function refreshedCatalogueJson(result: RefreshResult): v.InferOutput<typeof refreshedCatalogueMessage> {
+  const { repositoryId, location, backups, read, damaged } = result;
+  return { repository: repositoryId, location, backups, read, damaged: damaged.length };
+}
+
+/** A backup as the catalogue knows it. */
+export const cataloguedBackupMessage = v.strictObject({
+  repository: hex("The repository's id."),
+  location: text("Where it was found last, without a password."),
+  id: hex("The id of the backup."),
+  snapshot: hex("The id of its snapshot."),
+  series: text("Its series."),
+  host: text("The host that it belongs to."),
+  started: time("When its streams began."),
+  level: orNull(count("0 for a full one, else one more than its parent's."), "another tool made it"),
+  size: orNull(bytes("All its streams or files together."), "it was not recorded"),
+  tags: list(v.string(), "Its tags."),
+});
+
+/** Its JSON object. */
+export function cataloguedBackupJson(backup: CataloguedBackup): v.InferOutput<typeof cataloguedBackupMessage> {
+  const { repositoryId, location, id, snapshotId, series, host, started, level, size, tags } = backup;
+  const times = { started: started.toISOString() };
+  return {
+    repository: repositoryId,
+    location,
+    id,
+    snapshot: snapshotId,
+    series,
+    host,
+    ...times,
+    level,
+    size,
+    tags: [...tags],
+  };
+}
+
+/** A column of the catalogue. */
+export const catalogueColumnMessage = v.strictObject({
+  table: text("The table or view."),
+  column: text("The column."),
+  type: text("`TEXT` or `INTEGER`; empty for a column of a view that is computed."),
+});
+
+/** Its JSON object. */
+export function catalogueColumnJson(
+  { table, column, type }: CatalogueColumn,
+): v.InferOutput<typeof catalogueColumnMessage> {
+  return { table, column, type };
 }
 
 /** What was removed from a cache. */
