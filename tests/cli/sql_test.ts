@@ -40,6 +40,12 @@ Deno.test("answers are tables, JSON objects or CSV, each with exact values", asy
   );
 });
 
+Deno.test("an answer has one form", async () => {
+  const { exitCode, stdout, stderr } = await asked(["--csv", "--json", "SELECT 1"]);
+  assert.deepEqual([exitCode, stdout], [ExitCode.usage, ""]);
+  assert.match(stderr, /--json or --csv, not both/);
+});
+
 Deno.test("an answer without rows is said to be none, beside the output", async () => {
   const sql = "SELECT series FROM backups WHERE 0";
   assert.deepEqual(await asked([sql]), { exitCode: ExitCode.done, stdout: "", stderr: "The answer has no rows\n" });

@@ -1,5 +1,5 @@
 /** `agent sql`: asks the local catalogue in SQL. */
-import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { onAbort, unlessAborted } from "../../base/abort.ts";
 import { UsageError } from "../../base/errors.ts";
 import { startWorker, Thread } from "../../base/thread.ts";
@@ -37,9 +37,7 @@ function specification() {
     .usage("[options] [STATEMENT]")
     .argument("[statement]", "one statement that reads")
     .option("--json", "one JSON object a row")
-    .addOption(
-      new Option("--csv", "comma-separated values (RFC 4180), the names of the columns first").conflicts("json"),
-    )
+    .option("--csv", "comma-separated values (RFC 4180), the names of the columns first")
     .addHelpText("after", helpNotes(NOTES));
 }
 
@@ -51,6 +49,8 @@ export function sqlCommand(context: CliContext): CommandUnknownOpts {
 }
 
 async function run(statement: string | undefined, options: SqlOptions, context: CliContext): Promise<void> {
+  // Commander would not notice: --json is an option of all commands, too.
+  if (options.json && options.csv) throw new UsageError("An answer has one form: give --json or --csv, not both");
   const path = placeOfCatalogue(context);
   if (statement === undefined) return await showColumns(path, options, context);
   const thread = new Thread<QueryCalls>(startWorker("catalogue"));
