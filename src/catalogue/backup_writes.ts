@@ -40,7 +40,10 @@ export function writeBackups(step: RepositoryStep, added: readonly AddedBackup[]
   const removed = step.database.prepare("SELECT 1 FROM removed_snapshots WHERE repository = ? AND snapshot_id = ?");
   for (const { backup, details } of added) {
     const known = writer.known(backup.snapshotId);
-    if (known?.isDeleted || removed.get(step.repository, backup.snapshotId) !== undefined) continue;
+    const isGone = known === undefined
+      ? removed.get(step.repository, backup.snapshotId) !== undefined
+      : known.isDeleted;
+    if (isGone) continue;
     writer.write({ backup, ...details && { details } }, known);
   }
   writer.finish();
@@ -83,10 +86,13 @@ export function applyListing(step: RepositoryStep, listing: Listing, since: numb
   database.prepare("UPDATE repositories SET refreshed = ? WHERE repository = ?").run(now.toISOString(), repository);
 }
 
+/** Drops rows. What was removed stays known, for commands that tell only later that they stored it. */
 function dropUntil({ database, repository }: RepositoryStep, since: number): void {
-  for (const table of ["backups", "removed_snapshots"]) {
-    database.prepare(`DELETE FROM ${table} WHERE repository = ? AND sequence <= ?`).run(repository, since);
-  }
+  database.prepare(
+    "INSERT OR REPLACE INTO removed_snapshots (repository, snapshot_id, sequence) " +
+      "SELECT repository, snapshot_id, sequence FROM backups WHERE repository = ? AND sequence <= ? AND is_deleted",
+  ).run(repository, since);
+  database.prepare("DELETE FROM backups WHERE repository = ? AND sequence <= ?").run(repository, since);
 }
 
 function removedSince({ database, repository }: RepositoryStep, since: number): Set<string> {

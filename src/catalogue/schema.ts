@@ -9,7 +9,11 @@ export const APPLICATION_ID = 0x61676374;
 /** The version in the header's `user_version`. 0 is a file without tables. */
 export const SCHEMA_VERSION = 1;
 
-/** Makes all tables and views in an empty database. Times are texts such as `2026-01-02T03:04:05.678Z`. */
+/**
+ * Makes all tables and views in an empty database. Times are texts such as `2026-01-02T03:04:05.678Z`. Other programs
+ * read it with the SQLite of their system, and one that does not understand a view opens nothing of the file: so nothing
+ * stands here that SQLite 3.37 does not know.
+ */
 export const SCHEMA = `
 CREATE TABLE catalogue (
   incarnation TEXT NOT NULL,
@@ -159,7 +163,9 @@ SELECT
   ) AS metadata,
   b.size AS size,
   b.series || '@' || b.backup_id AS stored_filename,
-  coalesce((SELECT group_concat(tag, ' ' ORDER BY position) FROM tags t WHERE t.backup = b.backup), '') AS tags
+  coalesce(
+    (SELECT group_concat(tag, ' ') FROM (SELECT tag FROM tags t WHERE t.backup = b.backup ORDER BY position)), ''
+  ) AS tags
 FROM backups b
 JOIN repositories r USING (repository)
 WHERE b.kind IN ('backup', 'value')

@@ -4,18 +4,19 @@ import { decodeHex } from "../base/hex.ts";
 import { bytesOfByteString } from "../format/byte_string.ts";
 import { containersOf, dumpsOf } from "../guard/recognition.ts";
 
-/** What the headers are about. */
+/** The content that the headers describe. */
 interface DescribedContent {
   /** A byte string. */
   readonly name: string;
   readonly format: string | null;
   readonly digests: { readonly md5: string; readonly sha256: string } | null;
+  /** A digest that differs wherever the bytes do. */
   readonly tag: string;
 }
 
 /**
- * Headers of every answer, so that no browser runs what a backup holds, keeps it, or tells others the URL. The store of
- * an answer is forbidden by `Exchange` already; it stands here because this promise is the gateway's own.
+ * Headers of every answer, so that no browser runs what a backup holds, keeps it, or tells others the URL. `Exchange`
+ * forbids storing an answer already; that stands here, too, because the gateway promises it.
  */
 export const SAFE_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",

@@ -71,7 +71,7 @@ export class GatewayHandler {
   /** The refusal that a client sees for a failure, without what the backup holds besides, and without details. */
   #refusalOf(exchange: Exchange, thrown: unknown): Refusal {
     if (thrown instanceof ForgottenError) {
-      return new Refusal(404, "The backup was forgotten: the repository no longer has it");
+      return new Refusal(404, "The backup was forgotten, or its tags were changed: ask for another URL");
     }
     if (thrown instanceof UsageError) return new Refusal(404, "The backup does not hold what the URL names");
     if (thrown instanceof InterruptedError) return later("The gateway is ending; try again");

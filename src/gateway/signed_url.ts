@@ -45,9 +45,9 @@ interface SignedRequest {
 }
 
 /**
- * Why a request is refused: another method than GET and HEAD; not the spelling of any URL of ours; a signature that is
- * made with none of the keys, because something was altered or the URL was revoked; past its time. Whoever hears of the last has
- * shown a valid signature.
+ * Why a request is refused. `method`: it is neither GET nor HEAD. `malformed`: no URL of ours is spelled so.
+ * `signature`: it is made with none of the keys, because something was altered or the URL was revoked. `expired`: it is
+ * past its time; whoever hears that has shown a valid signature.
  */
 type UrlRefusal = "method" | "malformed" | "signature" | "expired";
 

@@ -93,6 +93,13 @@ Deno.test("a version is named behind the last @, and history lists all", async (
     equal(await printed(desk, ["kv", "get", `k@${versions[1]!["started"]}`]), "2\n");
     equal(await printed(desk, ["kv", "get", "k"]), "3\n");
     await refused(desk, ["kv", "get", "k@2020-01-01"], [ExitCode.usage, /had no value/]);
+    await refused(desk, ["kv", "get", "k@00000000"], [
+      ExitCode.usage,
+      /no version 00000000 of "k"; "agent kv history"/,
+    ]);
+    await printed(desk, ["kv", "set", "k", "--bytes"], { stdin: "bytes" });
+    deepEqual((await desk.json("kv", "history", "k")).map(({ kind }) => kind), ["json", "json", "json", "bytes"]);
+    match(await printed(desk, ["kv", "history", "k"]), /^ID +SET +HOST +KIND +SIZE +TAGS\n.* json +1 B/);
     await refused(desk, ["kv", "history", "other"], [ExitCode.usage, /There is no key "other"/]);
   });
 });
@@ -110,7 +117,10 @@ Deno.test("kv get of an absent key exits with 2, or prints a default", async () 
       protected: false,
       value: 1,
     });
-    await refused(desk, ["kv", "get", "k", "--default", "text"], [ExitCode.usage, /--default is not JSON/]);
+    await refused(desk, ["kv", "get", "k", "--default", "text"], [
+      ExitCode.usage,
+      /--default is not JSON; a text needs quotes/,
+    ]);
   });
 });
 
@@ -126,6 +136,7 @@ Deno.test("kv rm removes keys with all versions, and says which ones were not th
     deepEqual([removed!["key"], typeof removed!["session"]], ["a/b", "string"]);
     const none = await desk.run(["kv", "ls"]);
     deepEqual([none.stdout, none.stderr], ["", "There are no keys\n"]);
+    equal((await desk.run(["kv", "ls", "app/"])).stderr, 'No key begins with "app/"\n');
   });
 });
 
@@ -161,6 +172,9 @@ Deno.test("kv url prints a URL of the value that the key has at this moment", as
     equal(exitCode, ExitCode.done, stderr);
     equal(new URL(stdout.trim()).pathname, `/${version!["snapshot"]}/value/value.json`);
     match(stderr, /^It gives the value of "app\/me@example\.org" to whoever has it, until /);
+    await printed(desk, ["kv", "set", "token", "1"], { env: { AGENT_VALUE_PASSWORD: "of the values" } });
+    const ofSealed = await desk.run(["kv", "url", "token", "--expires", "60s"]);
+    match(ofSealed.stderr, /^It gives the value of "token", sealed under its own password, to whoever has it/);
     deepEqual((await desk.json(...url)).map(({ kind, series }) => [kind, series]), [
       ["value", "kv/app/me%40example.org"],
     ]);

@@ -40,6 +40,18 @@ Deno.test("answers are tables, JSON objects or CSV, each with exact values", asy
   );
 });
 
+Deno.test("an answer has one form", async () => {
+  const { exitCode, stdout, stderr } = await asked(["--csv", "--json", "SELECT 1"]);
+  assert.deepEqual([exitCode, stdout], [ExitCode.usage, ""]);
+  assert.match(stderr, /--json or --csv, not both/);
+});
+
+Deno.test("an answer without rows is said to be none, beside the output", async () => {
+  const sql = "SELECT series FROM backups WHERE 0";
+  assert.deepEqual(await asked([sql]), { exitCode: ExitCode.done, stdout: "", stderr: "The answer has no rows\n" });
+  assert.deepEqual(await asked(["--json", sql]), { exitCode: ExitCode.done, stdout: "", stderr: "" });
+});
+
 Deno.test("control characters of names do nothing to a terminal", async () => {
   const sql = "SELECT series FROM backups WHERE series LIKE 'wiki%'";
   for (const form of [[], ["--csv"], ["--json"]]) {

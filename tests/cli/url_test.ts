@@ -18,6 +18,11 @@ Deno.test("agent url prints the URL alone, and beside it what it gives until whe
       stderr,
       new RegExp(`^It gives the stream "shop.sql" of prod/shop@${id.slice(0, 8)} to whoever has it, until `),
     );
+    await desk.put("prod/two", "", "--stream", "a=echo a", "--stream", "b=echo b");
+    match(
+      (await desk.run(["url", "prod/two", "--expires", "60s"])).stderr,
+      /^It gives all of prod\/two@\w+ as a tar arch/,
+    );
     const quiet = await desk.run(["url", "prod/shop", "--expires", "60s", "--quiet"]);
     match(quiet.stdout, URL_LINE);
     equal(quiet.stderr, "");

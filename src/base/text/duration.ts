@@ -22,7 +22,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600
 /** Milliseconds of a span such as `90s`, `5m`, `1h30m` or `2d`. Throws `UsageError` if it is not one. */
 export function parseSpan(text: string): number {
   if (!/^(\d+[smhd])+$/.test(text)) {
-    throw new UsageError(`Not a duration: "${text}"; write for example 90s, 5m or 1h30m`);
+    throw new UsageError(`Not a duration: "${text}"; write for example 90s, 1h30m or 7d`);
   }
   let ms = 0;
   for (const [, count, unit] of text.matchAll(/(\d+)([smhd])/g)) ms += Number(count) * UNIT_MS[unit!]!;

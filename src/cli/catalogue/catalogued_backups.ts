@@ -47,7 +47,7 @@ export function placeOfCatalogue({ env }: Pick<CliContext, "env">): string {
   const path = cataloguePath(env);
   if (path !== undefined) return path;
   throw new AgentError(
-    "There is no catalogue: AGENT_CATALOGUE is off, or no home directory is known; name a file in it",
+    "There is no catalogue: AGENT_CATALOGUE is off, or no home directory is known; set AGENT_CATALOGUE to a file",
   );
 }
 

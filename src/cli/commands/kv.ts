@@ -49,7 +49,7 @@ const NOTES: HelpNotes = {
   ],
 };
 
-function setting() {
+function setSpecification() {
   const command = new Command("set")
     .description("set the value of a key, or of many")
     .usage("[options] KEY [VALUE] | [options] --all FILE")
@@ -78,7 +78,7 @@ function setting() {
   return withRepositoryOptions(withOptions(command, VALUE_PASSWORD_OPTIONS));
 }
 
-function getting() {
+function getSpecification() {
   const command = new Command("get")
     .description("print the value of a key")
     .usage("[options] KEY[@SELECTOR]")
@@ -104,26 +104,26 @@ function getting() {
   return withRepositoryOptions(withOptions(command, VALUE_PASSWORD_OPTIONS));
 }
 
-function listing() {
+function lsSpecification() {
   return withRepositoryOptions(
     new Command("ls").description("list keys").argument("[prefix]", "only keys that begin so; all by default"),
   );
 }
 
-function removing() {
+function rmSpecification() {
   return withRepositoryOptions(
     new Command("rm").description("remove keys with all their versions; a prune frees what only they used")
       .argument("<key...>", "which keys, by their whole names"),
   );
 }
 
-function showingHistory() {
+function historySpecification() {
   return withRepositoryOptions(
     new Command("history").description("list the versions of a key").argument("<key>", "which key"),
   );
 }
 
-function addressing() {
+function urlSpecification() {
   const command = new Command("url")
     .description("make a URL that expires, at which a gateway gives the value of a key")
     .usage("[options] KEY[@SELECTOR]")
@@ -147,19 +147,21 @@ export function kvCommand(context: CliContext): CommandUnknownOpts {
     .description("keep values under keys: JSON, text or bytes")
     .addHelpText("after", helpNotes(NOTES))
     .addCommand(
-      setting().action((key, value, options, self) => set(key, value, allOptions(self, options), context)),
+      setSpecification().action((key, value, options, self) => runSet(key, value, allOptions(self, options), context)),
     )
-    .addCommand(getting().action((key, options, self) => get(key, allOptions(self, options), context)))
-    .addCommand(listing().action((prefix, options, self) => list(prefix, allOptions(self, options), context)))
-    .addCommand(removing().action((keys, options, self) => remove(keys, allOptions(self, options), context)))
-    .addCommand(showingHistory().action((key, options, self) => history(key, allOptions(self, options), context)))
-    .addCommand(addressing().action((key, options, self) => address(key, allOptions(self, options), context)));
+    .addCommand(getSpecification().action((key, options, self) => runGet(key, allOptions(self, options), context)))
+    .addCommand(lsSpecification().action((prefix, options, self) => runLs(prefix, allOptions(self, options), context)))
+    .addCommand(rmSpecification().action((keys, options, self) => runRm(keys, allOptions(self, options), context)))
+    .addCommand(
+      historySpecification().action((key, options, self) => runHistory(key, allOptions(self, options), context)),
+    )
+    .addCommand(urlSpecification().action((key, options, self) => runKeyUrl(key, allOptions(self, options), context)));
 }
 
-async function set(
+async function runSet(
   key: string | undefined,
   value: string | undefined,
-  options: OptionsOf<typeof setting>,
+  options: OptionsOf<typeof setSpecification>,
   context: CliContext,
 ): Promise<void> {
   const { world, signal } = context;
@@ -198,12 +200,14 @@ async function reportSet(
   await writeLine(stderr, `Set ${what}, ${size}`);
 }
 
-type GetOptions = OptionsOf<typeof getting>;
+type GetOptions = OptionsOf<typeof getSpecification>;
 
-async function get(text: string, options: GetOptions, context: CliContext): Promise<void> {
+async function runGet(text: string, options: GetOptions, context: CliContext): Promise<void> {
   const { world, signal } = context;
   const { key, selector } = versionIn(text);
-  const otherwise = options.default === undefined ? undefined : exactJson(options.default, "--default", "write JSON");
+  const otherwise = options.default === undefined
+    ? undefined
+    : exactJson(options.default, "--default", "a text needs quotes, as in '\"text\"'");
   const action = { action: "Restore", series: [seriesOfKey(key)] } as const;
   await performActions(action, context, async ([session]) => {
     const access = repositoryAccess(options, context);
@@ -281,9 +285,9 @@ async function print(
   await writeExact(stdout, typeof value === "string" ? value : text);
 }
 
-async function list(
+async function runLs(
   prefix: string | undefined,
-  options: OptionsOf<typeof listing>,
+  options: OptionsOf<typeof lsSpecification>,
   context: CliContext,
 ): Promise<void> {
   const request = prefix === undefined ? {} : { prefix };
@@ -292,13 +296,16 @@ async function list(
   else {
     await writeKeys(context.stdout, values);
     if (values.length === 0 && damaged.length === 0 && !options.quiet) {
-      await writeLine(context.stderr, prefix === undefined ? "There are no keys" : "No key begins so");
+      await writeLine(
+        context.stderr,
+        prefix === undefined ? "There are no keys" : `No key begins with ${JSON.stringify(prefix)}`,
+      );
     }
   }
   throwFirstDamage(damaged);
 }
 
-async function remove(keys: readonly string[], options: RepositoryOptions, context: CliContext): Promise<void> {
+async function runRm(keys: readonly string[], options: RepositoryOptions, context: CliContext): Promise<void> {
   const access = repositoryAccess(options, context);
   const all = new Map(keys.map((key) => [key, seriesOfKey(key)]));
   const absent: string[] = [];
@@ -330,7 +337,7 @@ async function reportRemoved(
   if (!quiet) await writeLine(stderr, `Removed ${JSON.stringify(key)} with ${formatCount(removed.length, "version")}`);
 }
 
-async function history(key: string, options: RepositoryOptions, context: CliContext): Promise<void> {
+async function runHistory(key: string, options: RepositoryOptions, context: CliContext): Promise<void> {
   const { versions, damaged } = await listVersions(repositoryAccess(options, context), { key }, context);
   if (options.json) await writeJsonLines(context.stdout, versions.map((version) => valueVersionJson(version, key)));
   else await writeVersions(context.stdout, versions);
@@ -338,7 +345,11 @@ async function history(key: string, options: RepositoryOptions, context: CliCont
   if (versions.length === 0) throw noSuchKey(key);
 }
 
-async function address(text: string, options: OptionsOf<typeof addressing>, context: CliContext): Promise<void> {
+async function runKeyUrl(
+  text: string,
+  options: OptionsOf<typeof urlSpecification>,
+  context: CliContext,
+): Promise<void> {
   const { key, selector } = versionIn(text);
   const meant = { selector: `${seriesOfKey(key)}@${selector}`, what: `the value of ${JSON.stringify(key)}` };
   try {

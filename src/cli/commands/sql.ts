@@ -1,5 +1,5 @@
 /** `agent sql`: asks the local catalogue in SQL. */
-import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { onAbort, unlessAborted } from "../../base/abort.ts";
 import { UsageError } from "../../base/errors.ts";
 import { startWorker, Thread } from "../../base/thread.ts";
@@ -13,7 +13,7 @@ import { catalogueColumnJson } from "../report/json/machine_json.ts";
 import { cellOf, csvLine, jsonLine } from "../report/catalogue/sql_rows.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { writeExact, writeJson, writePrintableLines, writeTable } from "../terminal/write.ts";
+import { writeExact, writeJson, writeLine, writePrintableLines, writeTable } from "../terminal/write.ts";
 
 const NOTES: HelpNotes = {
   about: [
@@ -37,9 +37,7 @@ function specification() {
     .usage("[options] [STATEMENT]")
     .argument("[statement]", "one statement that reads")
     .option("--json", "one JSON object a row")
-    .addOption(
-      new Option("--csv", "comma-separated values (RFC 4180), the names of the columns first").conflicts("json"),
-    )
+    .option("--csv", "comma-separated values (RFC 4180), the names of the columns first")
     .addHelpText("after", helpNotes(NOTES));
 }
 
@@ -51,6 +49,8 @@ export function sqlCommand(context: CliContext): CommandUnknownOpts {
 }
 
 async function run(statement: string | undefined, options: SqlOptions, context: CliContext): Promise<void> {
+  // Commander would not notice: --json is an option of all commands, too.
+  if (options.json && options.csv) throw new UsageError("An answer has one form: give --json or --csv, not both");
   const path = placeOfCatalogue(context);
   if (statement === undefined) return await showColumns(path, options, context);
   const thread = new Thread<QueryCalls>(startWorker("catalogue"));
@@ -92,7 +92,7 @@ async function writeCsv(columns: readonly string[], batches: Rows, { stdout }: C
   for await (const rows of batches) await writeExact(stdout, rows.map((row) => csvLine(row) + end).join(""));
 }
 
-async function writeRows(columns: readonly string[], batches: Rows, { stdout }: CliContext): Promise<void> {
+async function writeRows(columns: readonly string[], batches: Rows, { stdout, stderr }: CliContext): Promise<void> {
   const all: (readonly SqliteValue[])[] = [];
   for await (const rows of batches) {
     all.push(...rows);
@@ -100,9 +100,10 @@ async function writeRows(columns: readonly string[], batches: Rows, { stdout }: 
       throw new UsageError(`The table has more than ${MOST_TABLE_ROWS} rows: add LIMIT, or use --json or --csv`);
     }
   }
+  if (all.length === 0) return await writeLine(stderr, "The answer has no rows");
   const layout = columns.map((title, i) => ({
     title,
-    align: all.length > 0 && all.every((row) => isNumber(row[i]!)) ? "right" as const : "left" as const,
+    align: all.every((row) => isNumber(row[i]!)) ? "right" as const : "left" as const,
   }));
   await writeTable(stdout, layout, all.map((row) => row.map(cellOf)));
 }

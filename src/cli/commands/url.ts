@@ -84,12 +84,16 @@ export async function runUrl({ access, selector, what }: UrlRun, options: UrlRun
   if (json) return await writeJson(stdout, urlJson(made));
   await writeLine(stdout, made.url);
   if (quiet) return;
-  await writeLine(stderr, `It gives ${what ?? given(made)} to whoever has it, until ${formatTime(made.expires)}`);
+  const sealed = made.path === "value.enc" && made.kind === "value" ? ", sealed under its own password," : "";
+  await writeLine(
+    stderr,
+    `It gives ${what ?? given(made)}${sealed} to whoever has it, until ${formatTime(made.expires)}`,
+  );
 }
 
 /** What a URL gives, for people. */
 function given({ kind, path, backup: { series, id } }: BackupUrl): string {
   const of = `of ${series}@${shortId(id)}`;
-  if (kind === "backup") return `all ${of}, as ${path}`;
+  if (kind === "backup") return `all ${of} as a tar archive`;
   return `the ${kind} ${quoteByteString(path)} ${of}`;
 }

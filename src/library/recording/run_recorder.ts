@@ -194,10 +194,13 @@ class NotesUnderWay implements RepositoryNotes, RepositoryObserver {
   }
 }
 
-/** The series of all backups that a run made; null if there are several, or none. */
+/** The series of all backups that a run made or read; null if there are several, or none. */
 function onlySeries(repositories: readonly RepositoryNotes[]): string | null {
   const series = new Set(
-    repositories.flatMap(({ saved }) => saved.map(({ snapshot }) => snapshot.agent?.series ?? null)),
+    repositories.flatMap(({ saved, restores }) => [
+      ...saved.map(({ snapshot }) => snapshot.agent?.series ?? null),
+      ...restores.map(({ series }) => series),
+    ]),
   );
   return series.size === 1 ? [...series][0]! : null;
 }

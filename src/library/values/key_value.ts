@@ -114,7 +114,7 @@ export class KeyValue {
     fallback?: T,
     { password = this.#options.password, at, noLock = false, signal }: GetValueOptions = {},
   ): Promise<T | undefined> {
-    const selector = at === undefined ? "latest" : selectorOfTime(at);
+    const selector = at === undefined ? "latest" : selectorText(at);
     const found = await this.#calls.actEach(
       { action: "Restore", series: [seriesOfKey(key)], signal },
       async ({ parts: { access, world }, sessions, signal }) => {
@@ -174,6 +174,6 @@ function tellDamage(damaged: readonly DamagedSnapshot[], { world }: AgentParts):
   for (const { error } of damaged) world.onProblem?.(error);
 }
 
-function selectorOfTime(at: string | Date): string {
+function selectorText(at: string | Date): string {
   return typeof at === "string" ? at : at.toISOString();
 }

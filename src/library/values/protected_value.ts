@@ -1,6 +1,6 @@
 /** Values with passwords of their own: sealed in an envelope, on top of the repository's encryption, and opened again. */
 import { IntegrityError, UsageError, WrongPasswordError } from "../../base/errors.ts";
-import { concatBytes } from "../../base/bytes.ts";
+import { concatBytes, equalBytes } from "../../base/bytes.ts";
 import { compress, decompress } from "../../codec/compression.ts";
 import {
   ARGON2_SALT_BYTES,
@@ -96,7 +96,7 @@ export async function openEnvelope(
   const { header, headerBytes, ciphertext } = decodeEnvelope(envelope, what);
   assertArgon2Parameters(header);
   const derived = await deriveValueKey(given, header.salt, header);
-  if (!areEqual(derived.check, header.check)) {
+  if (!equalBytes(derived.check, header.check)) {
     throw new WrongPasswordError(`Wrong password for the ${what}: it was set with another one`);
   }
   const additional = additionalOf(headerBytes, key);
@@ -138,8 +138,4 @@ function additionalOf(header: Uint8Array, key: string): Uint8Array<ArrayBuffer> 
 function valuePassword(password: Password): Uint8Array {
   if (password.length > 0) return passwordBytes(password);
   throw new UsageError("Refusing an empty password for a value: choose another, or leave it out");
-}
-
-function areEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }

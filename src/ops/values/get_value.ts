@@ -4,7 +4,12 @@ import { shortId } from "../../base/id.ts";
 import { formatLocalTime } from "../../base/text/local_time.ts";
 import { type Backup, startedMsOf } from "../../backup/backup.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
-import { parseSelector, selectDespiteDamage, UnknownSeriesError } from "../../backup/naming/selector.ts";
+import {
+  parseSelector,
+  selectDespiteDamage,
+  type SelectorPick,
+  UnknownSeriesError,
+} from "../../backup/naming/selector.ts";
 import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
 import { seriesOfKey } from "../../format/manifest/key_series.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
@@ -28,11 +33,11 @@ export interface ValueRequest {
  */
 export async function getValue(
   access: RepositoryAccess,
-  { key, selector: pickText = "latest", noLock = false }: ValueRequest,
+  { key, selector: version = "latest", noLock = false }: ValueRequest,
   options: UseCaseOptions,
 ): Promise<StoredValue | null> {
   const series = seriesOfKey(key);
-  const selector = parseSelector(`${series}@${pickText}`);
+  const selector = parseSelector(`${series}@${version}`);
   return await readingUseCase(access, { noLock }, options, async (repository, signal) => {
     const openIndex = wholeIndexOnDemand(repository, passingOver(options.world, signal));
     const { backups: versions, all, damaged } = await loadBackups(repository.files, {
@@ -41,17 +46,27 @@ export async function getValue(
       among: (all) => all.filter((backup) => backup.series === series),
       signal,
     });
-    if (selector.pick.kind === "time" && damaged.length === 0) refuseOlder(key, versions, selector.pick.asOf);
+    if (damaged.length === 0) refuseAbsent(key, versions, selector.pick);
     const completed = new Map(versions.map((version) => [version.snapshotId, version]));
     const backups = all.map((backup) => completed.get(backup.snapshotId) ?? backup);
-    const meant = selectOrNull(backups, damaged, { selector, text: `${key}@${pickText}` });
+    const meant = selectOrNull(backups, damaged, { selector, text: `${key}@${version}` });
     return meant === null ? null : await read(await openIndex(), meant, { key, signal });
   });
 }
 
-/** Refuses a time at which a key had no value yet. */
+/** Refuses an id that no version of a key has, and a time at which it had no value yet. */
+function refuseAbsent(key: string, versions: readonly Backup[], pick: SelectorPick): void {
+  if (versions.length === 0) return;
+  if (pick.kind === "time") refuseOlder(key, versions, pick.asOf);
+  if (pick.kind !== "id") return;
+  const { prefix } = pick;
+  if (versions.some(({ id, snapshotId }) => id.startsWith(prefix) || snapshotId.startsWith(prefix))) return;
+  const shown = JSON.stringify(key);
+  throw new UsageError(`There is no version ${prefix} of ${shown}; "agent kv history" lists the versions of a key`);
+}
+
 function refuseOlder(key: string, versions: readonly Backup[], asOf: Date): void {
-  if (versions.length === 0 || versions.some((version) => startedMsOf(version) <= asOf.getTime())) return;
+  if (versions.some((version) => startedMsOf(version) <= asOf.getTime())) return;
   const oldest = versions.map(startedMsOf).reduce((a, b) => Math.min(a, b));
   throw new UsageError(
     `${JSON.stringify(key)} had no value at ${formatLocalTime(asOf)}: its oldest is of ${

@@ -52,7 +52,7 @@ export async function listValues(
       key: keyOfSeries(series)!,
       backup,
       versions: versions.length,
-      fileName: fileNameOf(backup),
+      fileName: valueFileNameOf(backup),
       bytes: sizeOf(backup),
     };
   });
@@ -93,7 +93,8 @@ function ordered(versions: readonly Backup[]): Backup[] {
   return versions.toSorted(compareAge);
 }
 
-function fileNameOf({ info }: Backup): ValueFileName | null {
+/** What a version holds, by the name of its file; null for a backup that something else wrote there. */
+export function valueFileNameOf({ info }: Backup): ValueFileName | null {
   if (info?.engine !== VALUES_ENGINE) return null;
   const path = info.streams?.[0]?.path;
   return VALUE_FILE_NAMES.find((name) => name === path) ?? null;

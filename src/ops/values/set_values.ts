@@ -56,7 +56,8 @@ function checked(values: readonly ValueToSet[], { host, tags = [] }: SetValuesOp
   const known = new Set<string>();
   return values.map(({ key, fileName, content, compression, options }) => {
     const series = seriesOfKey(key);
-    if (known.size === known.add(series).size) throw new UsageError(`The key ${JSON.stringify(key)} is given twice`);
+    if (known.has(series)) throw new UsageError(`The key ${JSON.stringify(key)} is given twice`);
+    known.add(series);
     if (content.length > MOST_VALUE_BYTES) {
       throw new UsageError(
         `The value of ${JSON.stringify(key)} is too large: it has ${formatSize(content.length)}, a value at most ` +
@@ -69,8 +70,8 @@ function checked(values: readonly ValueToSet[], { host, tags = [] }: SetValuesOp
 }
 
 /**
- * The time of the versions to be written: `now`, or just after the newest version of these series. Otherwise a value
- * that was set by a clock that is ahead would hide those set after it.
+ * When the versions to be written count as set: at `now`, or just after the newest version of these series if that is
+ * later. Otherwise a value that was set by a clock that is ahead would hide those set after it.
  */
 function laterThan(all: readonly Backup[], series: ReadonlySet<string>, now: Date): Date {
   const newestMs = all.filter((backup) => series.has(backup.series)).map(startedMsOf)

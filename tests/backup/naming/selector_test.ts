@@ -142,6 +142,11 @@ Deno.test("an unknown series is answered with the nearest one, or with those tha
   assert.throws(() => selected("crm"), { code: "usage", message: /; did you mean "prod\/crm"\?$/ });
   assert.throws(() => selected("prod"), { code: "usage", message: /no backup of "prod" itself.*such as "prod\/crm"$/ });
   assert.throws(() => selected("elsewhere"), { code: "usage", message: /"db.sql", "prod\/crm", "prod\/shop"/ });
+  const besides = [...BACKUPS, ...["gateway/generation", "kv/app/config"].map((series) => backup(series, { series }))];
+  assert.throws(() => selectBackup(besides, request("elsewhere")), {
+    message: /there are "db\.sql", "prod\/crm", "prod/,
+  });
+  assert.throws(() => selectBackup(besides, request("kv/app/confg")), { message: /did you mean "kv\/app\/config"/ });
   assert.throws(() => selectBackup([], request("s")), { message: /no backup in this repository yet/ });
 });
 

@@ -70,6 +70,7 @@ Deno.test("each command tells the catalogue at once of the backups that it conce
   ]);
   await box.ok(["check", "--read-data"], { env });
   deepEqual(await kept.rows("SELECT read_data, findings FROM checks"), [["all", 0]]);
+  deepEqual(await kept.rows("SELECT DISTINCT series FROM runs WHERE command IN ('get', 'verify')"), [["prod/shop"]]);
   const runs = await kept.rows("SELECT command FROM runs ORDER BY run");
   deepEqual(runs.flat(), ["put", "put", "tag", "hold", "release", "rm", "get", "verify", "get", "check"]);
 });

@@ -6,7 +6,7 @@ import { timestampToDate } from "../../../format/time.ts";
 import type { ListedValue } from "../../../ops/values/list_values.ts";
 import type { Output } from "../../terminal/input_output.ts";
 import { type Column, formatTime, writeTable } from "../../terminal/write.ts";
-import { kindOfValue } from "../json/values/values_json.ts";
+import { kindOfVersion } from "../json/values/values_json.ts";
 
 const KEY_COLUMNS: readonly Column[] = [
   { title: "KEY", align: "left", kind: "name" },
@@ -21,15 +21,15 @@ export function writeKeys(output: Output, values: readonly ListedValue[]): Promi
   return writeTable(output, KEY_COLUMNS, values.map(keyRow));
 }
 
-function keyRow(value: ListedValue): string[] {
-  const { key, backup, versions } = value;
-  return [key, kindOfValue(value) ?? "-", sizeText(backup), setText(backup), String(versions)];
+function keyRow({ key, backup, versions }: ListedValue): string[] {
+  return [key, kindText(backup), sizeText(backup), setText(backup), String(versions)];
 }
 
 const VERSION_COLUMNS: readonly Column[] = [
   { title: "ID", align: "left" },
   { title: "SET", align: "left" },
   { title: "HOST", align: "left", kind: "name", tellsApart: true },
+  { title: "KIND", align: "left" },
   { title: "SIZE", align: "right" },
   { title: "TAGS", align: "left", kind: "name" },
 ];
@@ -41,7 +41,11 @@ export function writeVersions(output: Output, versions: readonly Backup[]): Prom
 
 function versionRow(backup: Backup): string[] {
   const { id, host, snapshot } = backup;
-  return [shortId(id), setText(backup), host, sizeText(backup), snapshot.tags.join(",") || "-"];
+  return [shortId(id), setText(backup), host, kindText(backup), sizeText(backup), snapshot.tags.join(",") || "-"];
+}
+
+function kindText(backup: Backup): string {
+  return kindOfVersion(backup) ?? "-";
 }
 
 function sizeText(backup: Backup): string {

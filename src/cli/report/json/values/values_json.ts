@@ -1,7 +1,7 @@
 /** Values under keys in `--json` output. */
 import * as v from "valibot";
 import type { Backup } from "../../../../backup/backup.ts";
-import type { ListedValue } from "../../../../ops/values/list_values.ts";
+import { type ListedValue, valueFileNameOf } from "../../../../ops/values/list_values.ts";
 import type { ValueFileName } from "../../../../ops/values/value.ts";
 import { backupFields, backupJson } from "../backup_json.ts";
 import { count, flag, hex, oneOf, orAbsent, orNull, session, text, time } from "../json_fields.ts";
@@ -20,14 +20,6 @@ export function changedValueJson(
   return { ...backupJson(backup), key: told.key, session: told.session };
 }
 
-/** A version of a value. */
-export const valueVersionMessage = v.strictObject({ ...backupFields, key });
-
-/** Its JSON object. */
-export function valueVersionJson(backup: Backup, key: string): v.InferOutput<typeof valueVersionMessage> {
-  return { ...backupJson(backup), key };
-}
-
 const VALUE_KINDS = ["json", "bytes", "protected"] as const;
 
 /** What a value is, as far as its listing tells: JSON, bytes, or either under a password of its own. */
@@ -39,26 +31,37 @@ const KINDS: Readonly<Record<ValueFileName, ValueKind>> = {
   "value.enc": "protected",
 };
 
-/** What a value is; null if another tool wrote what its key holds. */
-export function kindOfValue({ fileName }: ListedValue): ValueKind | null {
+/** What a version of a value is; null if another tool wrote it. */
+export function kindOfVersion(backup: Backup): ValueKind | null {
+  const fileName = valueFileNameOf(backup);
   return fileName && KINDS[fileName];
+}
+
+const kind = orNull(
+  oneOf(VALUE_KINDS, "What the value is; `protected`: JSON or bytes under a password of its own."),
+  "another tool wrote it",
+);
+
+/** A version of a value. */
+export const valueVersionMessage = v.strictObject({ ...backupFields, key, kind });
+
+/** Its JSON object. */
+export function valueVersionJson(backup: Backup, key: string): v.InferOutput<typeof valueVersionMessage> {
+  return { ...backupJson(backup), key, kind: kindOfVersion(backup) };
 }
 
 /** A key, with its newest version. */
 export const listedKeyMessage = v.strictObject({
   ...backupFields,
   key,
-  kind: orNull(
-    oneOf(VALUE_KINDS, "What its value is; `protected`: JSON or bytes under a password of its own."),
-    "another tool wrote it",
-  ),
+  kind,
   versions: count("How many versions it has."),
 });
 
 /** Its JSON object. */
 export function listedKeyJson(value: ListedValue): v.InferOutput<typeof listedKeyMessage> {
   const { backup, key, versions } = value;
-  return { ...backupJson(backup), key, kind: kindOfValue(value), versions };
+  return { ...backupJson(backup), key, kind: kindOfVersion(backup), versions };
 }
 
 /** A value. */
