@@ -91,7 +91,8 @@ programTest({
     await standIns(box);
     const lines = (await Promise.all(SECTIONS.map(([path, heading]) => shellLines(path, heading)))).flat();
     const day = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10);
-    const exports: string[] = [`export TZ=UTC PATH="${box.join("bin")}:$PATH"`];
+    const catalogue = `AGENT_CATALOGUE="${box.join("catalogue.sqlite")}"`;
+    const exports: string[] = [`export TZ=UTC PATH="${box.join("bin")}:$PATH" ${catalogue}`];
     const run = (line: string) => box.shell([PRELUDE, ...exports, line].join("\n"));
     const commands = new Set<string>();
     for (const line of lines) {
