@@ -432,7 +432,7 @@ export {
 } from "./ops/copy.ts";
 
 // Lists, chains, differences, numbers and status.
-export { type BackupList, listBackups, listChain, type ListFilter } from "./ops/list.ts";
+export { type BackupList, isNamedBy, listBackups, listChain, type ListFilter } from "./ops/list.ts";
 export type { ChainMember } from "./backup/chain/chain_links.ts";
 export type { CheckedMember, MemberCheck, MemberState } from "./backup/chain/chain_check.ts";
 export { type ChainReport, type ChainRequest, drawChains, type DrawnMember } from "./ops/chain.ts";
@@ -532,12 +532,13 @@ export {
   type ListedValue,
   listValues,
   listVersions,
+  valueFileNameOf,
   type ValueList,
   type VersionList,
 } from "./ops/values/list_values.ts";
 export { getValue, type ValueRequest } from "./ops/values/get_value.ts";
 export { setValues, type SetValuesOptions } from "./ops/values/set_values.ts";
-export { deleteValue } from "./ops/values/delete_value.ts";
+export { deleteValue, ValueDeletions } from "./ops/values/delete_value.ts";
 export {
   MOST_VALUE_BYTES,
   type StoredValue,

@@ -21,7 +21,7 @@ export function firstError(lines: readonly string[]): string {
 
 /** What programs say when a server goes away. */
 export const WENT_AWAY =
-  /server closed the connection|connection to server was lost|no connection to the server|terminating connection|the database system is/;
+  /server closed the connection|connection to server was lost|no connection to the server|could not (?:send data to|receive data from) server|terminating connection|the database system is/;
 
 /** Turns what programs say into what failed, and what to do about it. */
 function adviceFor(reason: string, place: string): string {
