@@ -1,6 +1,7 @@
 /** Writes a configuration file. What was there before is kept beside it. */
 import { dirname } from "node:path/posix";
 import { AgentError, systemReason } from "../../base/errors.ts";
+import { osCode } from "../../store/local/local_errors.ts";
 import { temporaryBeside, writeNewFile } from "../../store/local/local_file.ts";
 import { type TrustedOwner, trustedPath } from "../trusted_file.ts";
 import { parseConfiguration } from "../parse/parse_configuration.ts";
@@ -57,9 +58,16 @@ async function keepCopy(path: string, machine: WritingMachine): Promise<string |
   const earlier = await contentOf(path);
   if (earlier === undefined) return undefined;
   const time = machine.now().toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[-:]/g, "");
-  const copy = `${path}.bak-${time}`;
-  await writePrivateFile(copy, earlier, { replaces: false }, machine);
-  return copy;
+  for (let number = 1;; number++) {
+    // Several may be made in one second.
+    const copy = `${path}.bak-${time}${number === 1 ? "" : `-${number}`}`;
+    try {
+      await writePrivateFile(copy, earlier, { replaces: false }, machine);
+      return copy;
+    } catch (error) {
+      if (osCode(error) !== "EEXIST") throw error;
+    }
+  }
 }
 
 /** What a file says; undefined if it is not there. Throws the system's errors. */

@@ -6,10 +6,13 @@ export function reasonIn(lines: readonly string[], place: string): string {
   return adviceFor(reason, place);
 }
 
-/** The first line that tells an error, without what leads to it, and with its detail. */
+/**
+ * The first line that tells an error, without what leads to it, and with its detail. That the server went away is told
+ * without such a word, in several lines.
+ */
 export function firstError(lines: readonly string[]): string {
   const at = lines.findIndex((line) => /\b(?:error|ERROR|FATAL|PANIC):/.test(line));
-  if (at < 0) return lines.at(-1) ?? "it gave no reason";
+  if (at < 0) return lines.find((line) => WENT_AWAY.test(line)) ?? lines.at(-1) ?? "it gave no reason";
   const line = lines[at]!
     .replace(/^(?:\S*\/)?(?:psql|pg_dump|pg_dumpall|pg_restore)(?::[^:\s]+:\d+)?: /, "")
     .replace(/^(?:fatal|error): /, "")

@@ -70,5 +70,13 @@ Deno.test("the first error of a program is told without its name, and without wh
     firstError(["x", '/usr/bin/pg_dump: error: FATAL:  password failed password retrieved from file "/tmp/a"']),
     "FATAL: password failed",
   );
+  assert.equal(
+    firstError([
+      "server closed the connection unexpectedly",
+      "\tThis probably means the server terminated abnormally",
+      "\tbefore or while processing the request.",
+    ]),
+    "server closed the connection unexpectedly",
+  );
   assert.equal(firstError([]), "it gave no reason");
 });
