@@ -1,5 +1,5 @@
 /** Retries calls of a store whose failures may pass. */
-import { totalLength } from "../base/bytes.ts";
+import { concatBytes, equalBytes, totalLength } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { formatDuration } from "../base/text/duration.ts";
 import { ExistsError, NotFoundError, StoreError, TemporaryError } from "../base/errors.ts";
@@ -132,7 +132,9 @@ class RetryingStore extends ForwardingStore {
   /** Whether the store holds the content under the name; false if the store does not say. */
   async #isInPlace(file: FileName, content: readonly Uint8Array[], options?: StoreCallOptions): Promise<boolean> {
     try {
-      if (file.kind === "config") return areEqual(content, await this.inner.get(file, undefined, options));
+      if (file.kind === "config") {
+        return equalBytes(concatBytes(content), await this.inner.get(file, undefined, options));
+      }
       return await this.inner.size(file, options) === totalLength(content);
     } catch (error) {
       if (error instanceof StoreError && !error.retryable) return false;
@@ -214,10 +216,4 @@ class GivenNames {
     this.#ids.add(this.#digest);
     return this.#ids.size > size;
   }
-}
-
-function areEqual(content: readonly Uint8Array[], bytes: Uint8Array): boolean {
-  if (totalLength(content) !== bytes.length) return false;
-  let at = 0;
-  return content.every((part) => part.every((byte) => byte === bytes[at++]));
 }

@@ -1,5 +1,6 @@
 /** The sources of passwords: options, variables, files, commands, and the terminal. */
 import { Command } from "@commander-js/extra-typings";
+import { equalBytes } from "../../base/bytes.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { RepositoryAccess } from "../../ops/access.ts";
 import type { NewPassword } from "../../ops/new_password.ts";
@@ -87,7 +88,7 @@ async function typedNewPassword({ askSecret }: CliContext): Promise<NewPassword>
     throw new UsageError("Refusing an empty password: choose another, or let --new-password-file make one");
   }
   const again = await askSecret("The same again: ");
-  if (again === undefined || !areEqual(first, again)) throw new UsageError("The two passwords differ");
+  if (again === undefined || !equalBytes(first, again)) throw new UsageError("The two passwords differ");
   return { password: first, isRandom: false };
 }
 
@@ -149,8 +150,4 @@ async function isTaken(path: string): Promise<boolean> {
   } catch (error) {
     return !(error instanceof Deno.errors.NotFound);
   }
-}
-
-function areEqual(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
