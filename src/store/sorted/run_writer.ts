@@ -1,5 +1,4 @@
 /** Writes a run: takes rows in the order of their keys. */
-import { writeAll } from "../../base/bytes.ts";
 import { invariant } from "../../base/errors.ts";
 import { BLOCK_BYTES, compareKeys, KEY_WORDS, ROW_WORDS, ROWS_PER_BLOCK } from "./row_layout.ts";
 import { type DigestedBlock, RunDigest } from "./run_file.ts";
@@ -7,16 +6,16 @@ import { type DigestedBlock, RunDigest } from "./run_file.ts";
 /** How many blocks are written at a time. */
 const BLOCKS_AT_ONCE = 64;
 
-/** Where a run is written to, and under which name and secret its blocks are digested. */
+/** Who writes a run, and under which name and secret its blocks are digested. */
 export interface NewRun {
-  readonly file: Pick<Deno.FsFile, "write">;
+  readonly write: (bytes: Uint8Array) => Promise<void>;
   readonly name: string;
   readonly secret: Uint8Array;
 }
 
 /** Call `add` for each row; whenever `isFull`, `flush` must come before the next one; at the end `finish`. */
 export class RunWriter {
-  readonly #file: NewRun["file"];
+  readonly #write: NewRun["write"];
   readonly #digest: RunDigest;
   readonly #block: DigestedBlock;
   readonly #blocks = new Uint8Array(BLOCKS_AT_ONCE * BLOCK_BYTES);
@@ -26,8 +25,8 @@ export class RunWriter {
   #blockCount = 0;
   #rows = 0;
 
-  constructor({ file, name, secret }: NewRun) {
-    this.#file = file;
+  constructor({ write, name, secret }: NewRun) {
+    this.#write = write;
     this.#digest = new RunDigest(secret, name);
     this.#block = this.#digest.newBlock();
   }
@@ -59,7 +58,7 @@ export class RunWriter {
 
   /** Writes the blocks that are complete. */
   async flush(): Promise<void> {
-    await writeAll(this.#file, this.#blocks.subarray(0, this.#heldBlocks * BLOCK_BYTES));
+    await this.#write(this.#blocks.subarray(0, this.#heldBlocks * BLOCK_BYTES));
     this.#heldBlocks = 0;
   }
 
@@ -73,8 +72,8 @@ export class RunWriter {
     }
     await this.flush();
     const words = new Uint8Array(this.#firstWords.buffer, 0, this.#blockCount * 4);
-    await writeAll(this.#file, words);
-    await writeAll(this.#file, Uint8Array.fromHex(this.#digest.ofWords(words)));
+    await this.#write(words);
+    await this.#write(Uint8Array.fromHex(this.#digest.ofWords(words)));
   }
 
   #noteFirstWord(word: number): void {

@@ -1,4 +1,5 @@
 /** Runs of sorted tables in a folder of a test, and rows to put into them. */
+import { writeAll } from "../../../src/base/bytes.ts";
 import { RowBuffer } from "../../../src/store/sorted/row_buffer.ts";
 import { KEY_WORDS, ROW_WORDS } from "../../../src/store/sorted/row_layout.ts";
 import type { RunPlace } from "../../../src/store/sorted/run_reader.ts";
@@ -36,7 +37,7 @@ export async function writeRun(folder: string, rows: readonly MadeRow[]): Promis
 /** A run that `write` writes. */
 export async function written(place: RunPlace, write: (writer: RunWriter) => Promise<void>): Promise<RunPlace> {
   using file = await Deno.open(place.path, { write: true, createNew: true });
-  const writer = new RunWriter({ file, ...place });
+  const writer = new RunWriter({ ...place, write: (bytes) => writeAll(file, bytes) });
   await write(writer);
   await writer.finish();
   return { ...place, rows: writer.rows };
