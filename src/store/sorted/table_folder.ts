@@ -27,10 +27,9 @@ export class TableFolder {
     this.#cache = new CacheFolder(options);
   }
 
-  /** The path of a file; undefined if there is no folder of this user. */
-  async pathOf(part: SortedPart, unique: string): Promise<string | undefined> {
-    const folder = await this.#cache.ownFolder(SORTED_FOLDER);
-    return folder && `${folder}/${sortedFileName(part, unique)}`;
+  /** Its path; undefined if there is no folder of this user. */
+  async path(): Promise<string | undefined> {
+    return await this.#cache.ownFolder(SORTED_FOLDER);
   }
 
   /** The manifest; undefined if there is none that this user may read. */
@@ -113,27 +112,24 @@ export class TableChange {
     return `${this.#folder}/${sortedFileName(part, unique)}`;
   }
 
-  /** Removes a file; a missing one counts as removed. */
-  async remove(part: SortedPart, unique: string): Promise<void> {
-    await removeIfThere(this.pathOf(part, unique));
-  }
-
   /** Makes the table consist of what the manifest names, and removes all other files but those with these names. */
   async publish(manifest: Uint8Array, names: readonly string[]): Promise<void> {
     const path = `${this.#folder}/${SORTED_MANIFEST}`;
     const file = { path, temporaryPath: temporaryPath(path, encodeHex(this.#options.random(8))) };
     await writeNewFile(file, [manifest], { replaces: true, modified: this.#options.clock.now(), ...KEPT });
-    await this.#removeAllBut(new Set([...names, SORTED_MANIFEST, SORTED_LOCK]));
+    await this.removeAllBut(names);
   }
 
   /** Empties the table. */
   async clear(): Promise<void> {
     // The manifest goes first: without it, nothing else counts.
     await removeIfThere(`${this.#folder}/${SORTED_MANIFEST}`);
-    await this.#removeAllBut(new Set([SORTED_LOCK]));
+    await this.removeAllBut([]);
   }
 
-  async #removeAllBut(kept: ReadonlySet<string>): Promise<void> {
+  /** Removes all files but those with these names and the manifest. */
+  async removeAllBut(names: readonly string[]): Promise<void> {
+    const kept = new Set([...names, SORTED_MANIFEST, SORTED_LOCK]);
     for await (const { name } of Deno.readDir(this.#folder)) {
       if (!kept.has(name)) await removeIfThere(`${this.#folder}/${name}`);
     }

@@ -48,12 +48,17 @@ export async function buildTable(
 ): Promise<TableManifest> {
   const salt = before?.salt ?? tools.random(32);
   const building = new Building(change, tableKeys(tools.keys, salt), before, tools);
-  const indexes = await building.addFiles(added);
-  const runs = await building.finishRuns();
-  const trees = await building.finishTrees();
-  const manifest = { salt, runs, trees, packs: building.packs, indexes: [...before?.indexes ?? [], ...indexes] };
-  await change.publish(encodeManifest(manifest, tools.sealer), namesOf(manifest));
-  return manifest;
+  try {
+    const indexes = await building.addFiles(added);
+    const runs = await building.finishRuns();
+    const trees = await building.finishTrees();
+    const manifest = { salt, runs, trees, packs: building.packs, indexes: [...before?.indexes ?? [], ...indexes] };
+    await change.publish(encodeManifest(manifest, tools.sealer), namesOf(manifest));
+    return manifest;
+  } catch (error) {
+    await change.removeAllBut(before === undefined ? [] : namesOf(before)).catch(() => {});
+    throw error;
+  }
 }
 
 /** The names of all files of a table but the manifest. */
