@@ -1,6 +1,6 @@
 /** The calls to the pipeline's threads and their answers. All of it is sent with `postMessage`. */
 import { ID_BYTES } from "../base/id.ts";
-import type { IdTableView } from "../base/id_table.ts";
+import type { KnownChunksView } from "./known_chunks.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { BuiltInGuardChoice, Verdict } from "../guard/guard.ts";
@@ -95,7 +95,7 @@ export interface StreamSummary {
 /** Calls of a thread that seals and opens blobs. */
 export type BlobCalls = {
   configure: { request: { keys: SealingKeys; compression: CompressionLevel }; response: null };
-  known: { request: IdTableView; response: null };
+  known: { request: KnownChunksView; response: null };
   seal: { request: SealRequest; response: SealedBatch };
   open: { request: OpenRequest; response: null };
   verify: { request: VerifyRequest; response: RunVerdict };

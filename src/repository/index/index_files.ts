@@ -79,8 +79,6 @@ interface LoadIndexOptions {
    * Without it, the first error is thrown.
    */
   readonly onUnreadable?: ((unreadable: readonly UnreadableIndex[]) => void) | undefined;
-  /** Receives the names of the files from which the index is loaded; again if it is loaded anew. */
-  readonly onListed?: (ids: readonly IndexId[]) => void;
   /** The files to load; by default all that are listed. */
   readonly rows?: readonly IndexRow[];
 }
@@ -114,32 +112,10 @@ export async function loadIndexInto<Index extends LoadableIndex>(
   }
 }
 
-/**
- * Like `loadIndexInto`, but begins before the lock is confirmed. What was read then counts if none of its files has
- * vanished once the lock holds: whoever removes packs removes the index files that list them, too. Otherwise, and if a
- * file could not be read, all is loaded again. Files that came meanwhile may be missing, as if they had come later.
- * Throws what `confirmed` throws, too.
- */
-export async function loadIndexAhead<Index extends LoadableIndex>(
-  make: () => Index,
-  { files, confirmed }: { readonly files: SealedFiles; readonly confirmed: Promise<unknown> },
-  { signal, onUnreadable }: Pick<LoadIndexOptions, "signal" | "onUnreadable">,
-): Promise<Index> {
-  let read: readonly IndexId[] = [];
-  const loading = loadIndexInto(make, files, { signal, onListed: (ids) => read = ids }).catch(() => undefined);
-  await confirmed;
-  const ahead = await loading;
-  if (ahead !== undefined) {
-    const there = new Set(await indexIds(files, signal));
-    if (read.every((id) => there.has(id))) return ahead;
-  }
-  return await loadIndexInto(make, files, { signal, onUnreadable });
-}
-
 async function addIndexFiles(
   index: LoadableIndex,
   files: SealedFiles,
-  { signal, onUnreadable, onListed, rows: given }: LoadIndexOptions,
+  { signal, onUnreadable, rows: given }: LoadIndexOptions,
   unreadable: Map<IndexId, AgentError>,
 ): Promise<void> {
   const add = async (id: IndexId) => {
@@ -155,7 +131,6 @@ async function addIndexFiles(
     }
   };
   const rows = given ?? await indexRows(files, signal);
-  onListed?.(rows.map(({ id }) => id));
   await mapConcurrently(rows.filter(({ size }) => size <= LARGE_FILE_BYTES), FILES_AT_ONCE, ({ id }) => add(id));
   for (const { id, size } of rows) if (size > LARGE_FILE_BYTES) await add(id);
 }

@@ -25,8 +25,11 @@ export interface LoadedExistence extends AsyncDisposable {
 }
 
 /**
- * Loads the index like `loadIndexAhead`: before the lock is confirmed, and again afterwards if a file from which it was
- * loaded, or which the index on disk covers, has vanished meanwhile. Throws what that throws.
+ * Loads the index before the lock is confirmed. What was read then counts if none of its files has vanished once the lock
+ * holds, those included that the index on disk covers: whoever removes packs removes the index files that list them,
+ * too. Otherwise, and if a file could not be read, all is loaded again. Files that came meanwhile may be missing, as if
+ * they had come later. Throws what `confirmed` throws, `IntegrityError` for a damaged index file unless `onUnreadable`
+ * is given, and what the store throws.
  */
 export async function loadExistenceAhead(confirmed: Promise<unknown>, tools: ExistenceTools): Promise<LoadedExistence> {
   const { files, signal } = tools;

@@ -1,0 +1,88 @@
+/** Which chunks the repository holds: asked here and by the sealing threads. */
+import { ID_BYTES } from "../base/id.ts";
+import { type IdTable, IdTableReader, type IdTableView } from "../base/id_table.ts";
+import { KeyedIds } from "../crypto/table_keys.ts";
+import { KEY_WORDS } from "../store/sorted/row_layout.ts";
+import { OpenRuns, type SortedIdsView } from "../store/sorted/sorted_ids.ts";
+
+/** The known chunks, for this thread. */
+export interface KnownChunks {
+  /** Those in memory. Whoever stores a chunk adds it. */
+  readonly dataBlobs: IdTable;
+  /** Those on disk, if there are any. */
+  readonly stored?: { readonly view: SortedIdsView; has(id: Uint8Array, offset?: number): boolean } | undefined;
+}
+
+/** The known chunks, for other threads. */
+export interface KnownChunksView {
+  readonly table: IdTableView;
+  readonly stored: SortedIdsView | null;
+}
+
+/** Whether the chunk is known whose id lies in `ids` from `offset` on. */
+export function isKnownChunk({ dataBlobs, stored }: KnownChunks, ids: Uint8Array, offset = 0): boolean {
+  return dataBlobs.find(ids, offset) >= 0 || stored?.has(ids, offset) === true;
+}
+
+/** Looks chunks up in a thread. What it misses is sealed in vain, and dropped by the thread that stores chunks. */
+export class KnownChunksReader {
+  readonly #table: IdTableReader;
+  readonly #stored: StoredReader | null;
+
+  /** Takes over the open files of `previous`, which must not be used any more, or closes them. */
+  constructor({ table, stored }: KnownChunksView, previous?: KnownChunksReader) {
+    this.#table = new IdTableReader(table);
+    const before = previous === undefined ? null : previous.#stored;
+    if (before !== null && stored !== null && before.name === nameOf(stored)) {
+      this.#stored = before;
+      return;
+    }
+    before?.[Symbol.dispose]();
+    this.#stored = stored && new StoredReader(stored);
+  }
+
+  /** Whether the chunk is known in memory whose id lies in `ids` from `offset` on. */
+  isInMemory(ids: Uint8Array, offset: number): boolean {
+    return this.#table.find(ids, offset) >= 0;
+  }
+
+  /** Those of the chunks, given by their positions in `ids`, that are not known on disk. */
+  notOnDisk(ids: Uint8Array, positions: readonly number[]): readonly number[] {
+    const stored = this.#stored;
+    if (stored === null || positions.length === 0) return positions;
+    const asked = new Uint8Array(positions.length * ID_BYTES);
+    positions.forEach((position, i) => {
+      asked.set(ids.subarray(position * ID_BYTES, (position + 1) * ID_BYTES), i * ID_BYTES);
+    });
+    const isStored = stored.has(asked);
+    return positions.filter((_, i) => !isStored(i));
+  }
+}
+
+/** What is known on disk, opened in this thread. */
+class StoredReader implements Disposable {
+  readonly name: string;
+  readonly #runs: OpenRuns;
+  readonly #keyed: KeyedIds;
+
+  constructor(view: SortedIdsView) {
+    this.name = nameOf(view);
+    this.#runs = OpenRuns.ofViews(view.runs);
+    this.#keyed = new KeyedIds(view.idSecret);
+  }
+
+  /** Tells of each id by its position whether it is known. */
+  has(ids: Uint8Array): (position: number) => boolean {
+    const keys = this.#keyed.ofAll(ids);
+    return (position) => this.#runs.has(keys, position * KEY_WORDS);
+  }
+
+  [Symbol.dispose](): void {
+    this.#runs[Symbol.dispose]();
+    this.#keyed[Symbol.dispose]();
+  }
+}
+
+function nameOf({ runs }: SortedIdsView): string {
+  return runs.map(({ name }) => name).join();
+}
