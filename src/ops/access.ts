@@ -93,6 +93,11 @@ export interface CacheAccess {
   readonly limitBytes: number;
   /** Called if nothing can be cached. The work continues without a cache. */
   readonly onProblem?: (problem: AgentError) => void;
+  /**
+   * How many bytes all index files together must have to be kept in a sorted form, too; by default those of 200,000
+   * blobs. Tests pass less.
+   */
+  readonly sortedFromBytes?: number;
 }
 
 /** The same access without the cache, for work that must see what the store itself holds. */
@@ -245,7 +250,9 @@ function sortedPlace(
   cache: CacheAccess | undefined,
   { clock, randomBytes }: World,
 ): SortedPlace | undefined {
-  return cache && { cache: { ...cache, repositoryId: config.id, clock, random: randomBytes } };
+  if (cache === undefined) return undefined;
+  const { sortedFromBytes, ...place } = cache;
+  return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes: sortedFromBytes };
 }
 
 function cached(

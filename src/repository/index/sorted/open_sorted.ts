@@ -22,7 +22,7 @@ const MOST_MISSING_BYTES = 2 * 1024 * 1024;
 export interface SortedPlace {
   readonly cache: CacheOptions;
   /** How many bytes all index files together must have; by default those of 200,000 blobs. */
-  readonly worthBytes?: number;
+  readonly worthBytes?: number | undefined;
   /** How many bytes of index files may be missing before the table is extended; by default those of 50,000 blobs. */
   readonly mostMissingBytes?: number;
 }
