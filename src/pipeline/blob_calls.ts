@@ -132,7 +132,7 @@ async function sealBatch(
   }
   const sealed = await sealer.sealLong(region.subarray(0, end), pieces);
   fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
-  return { ids, md5s, lengths, sealedLengths, compressed, sealed: sealed.bytes };
+  return { ids, md5s, lengths, sealedLengths, compressed, sealed: sealed.bytes, isNotOnDisk: known.seesDisk };
 }
 
 /** The chunks of a request as views; only the rest of a first chunk with a carry is copied, to the carry. */

@@ -40,6 +40,8 @@ export interface SealedBatch {
   readonly compressed: Uint8Array<ArrayBuffer>;
   /** The sealed blobs back to back. */
   readonly sealed: Uint8Array<ArrayBuffer>;
+  /** Whether what is known on disk was asked for every sealed chunk and has none of them. */
+  readonly isNotOnDisk?: boolean;
 }
 
 /**

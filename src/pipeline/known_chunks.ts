@@ -41,6 +41,11 @@ export class KnownChunksReader {
     this.#stored = stored && new StoredReader(stored);
   }
 
+  /** Whether every look-up on disk was answered so far. */
+  get seesDisk(): boolean {
+    return this.#stored !== null && this.#stored.isWhole;
+  }
+
   /** Whether the chunk is known in memory whose id lies in `ids` from `offset` on. */
   isInMemory(ids: Uint8Array, offset: number): boolean {
     return this.#table.find(ids, offset) >= 0;
@@ -69,6 +74,11 @@ class StoredReader implements Disposable {
     this.name = nameOf(view);
     this.#runs = OpenRuns.ofViews(view.runs);
     this.#keyed = new KeyedIds(view.idSecret);
+  }
+
+  /** Whether every look-up was answered so far. */
+  get isWhole(): boolean {
+    return this.#runs.isWhole;
   }
 
   /** Tells of each id by its position whether it is known. */

@@ -38,8 +38,11 @@ export interface KnownBlobs<Known extends BlobType = BlobType> {
 
 /** Also records every blob that is stored; enough for code that stores each blob only once. */
 export interface BlobRegister extends KnownBlobs {
-  /** Records a blob as stored; returns whether it was unknown. */
-  note(type: BlobType, id: Uint8Array, offset?: number): boolean;
+  /**
+   * Records a blob as stored; returns whether it was unknown. `isNotOnDisk` says that the index on disk was asked for it
+   * already and does not list it.
+   */
+  note(type: BlobType, id: Uint8Array, offset?: number, isNotOnDisk?: boolean): boolean;
 }
 
 /** Tells where the blobs of some types are stored; code that reads blobs needs this. */
@@ -220,8 +223,10 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
     return type === "tree" ? isPlaced : isAdded(this.dataBlobs, id, offset);
   }
 
-  note(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return !this.stored?.has(id, offset) && isAdded(this.dataBlobs, id, offset);
+  note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
+    if (type === "data") {
+      return (isNotOnDisk || !this.stored?.has(id, offset)) && isAdded(this.dataBlobs, id, offset);
+    }
     return !this.named.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
   }
 

@@ -4,13 +4,13 @@
  */
 
 /** Bytes of a key. */
-export const KEY_BYTES = 16;
+const KEY_BYTES = 16;
 /** Words of a key. */
 export const KEY_WORDS = KEY_BYTES / 4;
 /** Bytes of a value. */
-export const VALUE_BYTES = 16;
+const VALUE_BYTES = 16;
 /** Bytes of a row. */
-export const ROW_BYTES = KEY_BYTES + VALUE_BYTES;
+const ROW_BYTES = KEY_BYTES + VALUE_BYTES;
 /** Words of a row. */
 export const ROW_WORDS = ROW_BYTES / 4;
 

@@ -14,9 +14,9 @@ import { IntegrityError } from "../../base/errors.ts";
 import { BLOCK_BYTES, blocksOf, DIGEST_BYTES } from "./row_layout.ts";
 
 /** Bytes of the name of a run, which is random. */
-export const RUN_NAME_BYTES = 16;
+const RUN_NAME_BYTES = 16;
 /** Bytes of the secret in every digest. */
-export const SECRET_BYTES = 32;
+const SECRET_BYTES = 32;
 
 /** A run that a table consists of. */
 export interface RunDescription {

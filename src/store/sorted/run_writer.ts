@@ -7,7 +7,7 @@ import { type DigestedBlock, RunDigest } from "./run_file.ts";
 const BLOCKS_AT_ONCE = 64;
 
 /** Who writes a run, and under which name and secret its blocks are digested. */
-export interface NewRun {
+interface NewRun {
   readonly write: (bytes: Uint8Array) => Promise<void>;
   readonly name: string;
   readonly secret: Uint8Array;

@@ -13,10 +13,12 @@ export interface SortedIdsView {
 export class OpenRuns implements Disposable {
   readonly #runs: readonly RunReader[];
   #isDamaged = false;
+  readonly #areAllOpen: boolean;
 
   /** Takes over the runs. */
-  constructor(runs: readonly RunReader[]) {
+  constructor(runs: readonly RunReader[], areAllOpen = true) {
     this.#runs = runs;
+    this.#areAllOpen = areAllOpen;
   }
 
   /**
@@ -30,13 +32,18 @@ export class OpenRuns implements Disposable {
       return new OpenRuns(runs);
     } catch {
       for (const run of runs) run[Symbol.dispose]();
-      return new OpenRuns([]);
+      return new OpenRuns([], false);
     }
   }
 
   /** Whether a look-up met something that is not what was written. */
   get isDamaged(): boolean {
     return this.#isDamaged;
+  }
+
+  /** Whether every look-up was answered so far. */
+  get isWhole(): boolean {
+    return this.#areAllOpen && !this.#isDamaged;
   }
 
   /** For other threads. */

@@ -72,7 +72,7 @@ export class TableFolder {
 }
 
 /** A file of a table that is being written. Call `keep` or `discard` at the end. */
-export interface NewTableFile {
+interface NewTableFile {
   /** 32 lower-case hex digits. */
   readonly unique: string;
   /** Its path once it is kept. */

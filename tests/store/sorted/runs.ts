@@ -12,7 +12,7 @@ export interface MadeRow {
   readonly value: readonly number[];
 }
 
-export const SECRET = noise(32, "secret of a table");
+const SECRET = noise(32, "secret of a table");
 
 let made = 0;
 

@@ -39,7 +39,7 @@ export function isTree(blob: number): boolean {
 }
 
 /** What a scene needs beyond the usual. */
-export type SceneTools = Partial<Pick<ExistenceTools, "files" | "names" | "onUnreadable" | "place" | "rowsAtOnce">> & {
+type SceneTools = Partial<Pick<ExistenceTools, "files" | "names" | "onUnreadable" | "place" | "rowsAtOnce">> & {
   readonly mostMissingBytes?: number;
   readonly confirmed?: Promise<unknown>;
 };
