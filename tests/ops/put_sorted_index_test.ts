@@ -1,6 +1,7 @@
 /** Puts that look chunks up in the index on disk: what is known there is stored once, and nothing is ever missing. */
 import assert from "node:assert/strict";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
+import { clearCache, listCache } from "../../src/ops/cache.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { SORTED_FOLDER } from "../../src/store/cache/cache_entry.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
@@ -21,6 +22,8 @@ interface Scene extends AsyncDisposable {
   readonly here: RepositoryAccess;
   /** On another one. */
   readonly elsewhere: RepositoryAccess;
+  /** The cache directory. */
+  readonly directory: string;
   /** The folder of the index on disk. */
   readonly folder: string;
 }
@@ -33,6 +36,7 @@ async function scene(): Promise<Scene> {
     store,
     here: { ...accessTo(store), listCache: () => Promise.resolve(cache) },
     elsewhere: accessTo(store),
+    directory: directory.path,
     folder: `${directory.path}/${repository.config.id}/${SORTED_FOLDER}`,
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
@@ -72,6 +76,19 @@ Deno.test("after a prune elsewhere, a put relies on nothing that is gone", async
   const after = await putBytes(made.here, world, CONTENT);
   assert.equal(after.manifest.stats.blobsReused, 0);
   assert.deepEqual(await getBytes(made.elsewhere, world, "prod/shop"), CONTENT);
+});
+
+Deno.test("the index on disk counts as part of the cache, and goes when that is cleared", async () => {
+  await using made = await scene();
+  await putBytes(made.here, world, CONTENT);
+  await putBytes(made.here, world, CONTENT);
+  const names = namesIn(made.folder);
+  const [row] = await listCache(made.directory);
+  const bytes = names.reduce((sum, name) => sum + Deno.statSync(`${made.folder}/${name}`).size, 0);
+  assert.deepEqual([row!.files, row!.bytes], [names.length, bytes]);
+  await clearCache(made.directory);
+  assert.deepEqual(namesIn(made.directory).filter((name) => name !== "CACHEDIR.TAG"), []);
+  assert.equal((await putBytes(made.here, world, CONTENT)).manifest.stats.blobsNew, 0);
 });
 
 /** Calls `harm` when the index files are listed for the second time: the index on disk is open then. */

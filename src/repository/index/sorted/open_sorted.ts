@@ -4,6 +4,7 @@
  */
 import { AgentError, IntegrityError } from "../../../base/errors.ts";
 import { sortedFileName } from "../../../store/cache/cache_entry.ts";
+import { evict } from "../../../store/cache/directory.ts";
 import type { CacheOptions } from "../../../store/cache/folder.ts";
 import { localError } from "../../../store/local/local_errors.ts";
 import { type TableChange, TableFolder } from "../../../store/sorted/table_folder.ts";
@@ -37,8 +38,8 @@ export async function openSorted(
   tools: BuildTools,
 ): Promise<SortedIndex | undefined> {
   const bytes = totalBytes(listed);
-  // The table is about as large as the index files, and it must leave the cache room for other files.
-  if (bytes < (place.worthBytes ?? WORTH_BYTES) || bytes > place.cache.limitBytes / 2) return undefined;
+  // The table takes three quarters of the bytes of the index files.
+  if (bytes < (place.worthBytes ?? WORTH_BYTES) || bytes > place.cache.limitBytes) return undefined;
   try {
     return await new Opening(place, listed, tools).open();
   } catch (error) {
@@ -61,6 +62,7 @@ export async function dropSorted({ cache }: SortedPlace): Promise<void> {
 const TRIES = 3;
 
 class Opening {
+  readonly #cache: CacheOptions;
   readonly #folder: TableFolder;
   readonly #listed: ReadonlySet<string>;
   readonly #rows: readonly IndexRow[];
@@ -68,6 +70,7 @@ class Opening {
   readonly #mostMissingBytes: number;
 
   constructor({ cache, mostMissingBytes }: SortedPlace, rows: readonly IndexRow[], tools: BuildTools) {
+    this.#cache = cache;
     this.#folder = new TableFolder(cache);
     this.#rows = rows;
     this.#listed = new Set(rows.map(({ id }) => id));
@@ -82,7 +85,11 @@ class Opening {
       const opened = await this.#tryToOpen(manifest);
       if (opened !== undefined) return opened;
     }
-    return await this.#folder.change((change) => this.#extend(change)) ?? await this.#openAsItIs();
+    const changed = await this.#folder.change((change) => this.#extend(change));
+    if (changed === undefined) return await this.#openAsItIs();
+    // What makes room for the table is what was not used for long. What fails here fails where others make room, too.
+    await evict(this.#cache).catch(() => {});
+    return changed;
   }
 
   /** Another process is making or extending the table: what there is so far may do. */
