@@ -17,7 +17,7 @@ import {
   type SealedBatch,
   type SealRequest,
 } from "./calls.ts";
-import { KnownChunksReader } from "./known_chunks.ts";
+import { KnownChunksReader } from "./known/known_chunks_reader.ts";
 import { verifyRun } from "./pack_verification.ts";
 import { resealBlobs, type ResealedForm } from "./resealing.ts";
 import type { Handlers } from "../base/thread.ts";

@@ -1,6 +1,6 @@
 /** The calls to the pipeline's threads and their answers. All of it is sent with `postMessage`. */
 import { ID_BYTES } from "../base/id.ts";
-import type { KnownChunksView } from "./known_chunks.ts";
+import type { KnownChunksView } from "./known/known_chunks.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { BuiltInGuardChoice, Verdict } from "../guard/guard.ts";

@@ -8,7 +8,7 @@ import type { SealedBatch } from "./calls.ts";
 import { zerosIn } from "./cutting/carry.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
-import type { KnownChunks } from "./known_chunks.ts";
+import type { KnownChunks } from "./known/known_chunks.ts";
 import { type CutSegment, SegmentCutter } from "./cutting/segment_cutter.ts";
 import type { PipelineThreads } from "./threads.ts";
 

@@ -6,7 +6,7 @@ import type { GuardChoice } from "../guard/guard.ts";
 import { CarryPool } from "./cutting/carry_pool.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { CustomInspection, type DigestPlace, Inspection, type StreamInspection } from "./inspection.ts";
-import type { KnownChunks } from "./known_chunks.ts";
+import type { KnownChunks } from "./known/known_chunks.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
 import { ZeroIds } from "./zero_ids.ts";

@@ -4,7 +4,7 @@
  */
 import { ID_BYTES } from "../base/id.ts";
 import type { SealedBatch } from "./calls.ts";
-import { isKnownChunk, type KnownChunks } from "./known_chunks.ts";
+import { isKnownChunk, type KnownChunks } from "./known/known_chunks.ts";
 
 /** Zeros are always cut at the same lengths: one or two for each mean size. */
 const MOST_LENGTHS = 64;

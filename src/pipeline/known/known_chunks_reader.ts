@@ -1,30 +1,12 @@
-/** Which chunks the repository holds: asked here and by the sealing threads. */
-import { ID_BYTES } from "../base/id.ts";
-import { type IdTable, IdTableReader, type IdTableView } from "../base/id_table.ts";
-import { KeyedIds } from "../crypto/table_keys.ts";
-import { KEY_WORDS } from "../store/sorted/row_layout.ts";
-import { OpenRuns, type SortedIdsView } from "../store/sorted/sorted_ids.ts";
+/** Looks known chunks up in a sealing thread. */
+import { ID_BYTES } from "../../base/id.ts";
+import { IdTableReader } from "../../base/id_table.ts";
+import { KeyedIds } from "../../crypto/table_keys.ts";
+import { KEY_WORDS } from "../../store/sorted/row_layout.ts";
+import { OpenRuns, type SortedIdsView } from "../../store/sorted/sorted_ids.ts";
+import type { KnownChunksView } from "./known_chunks.ts";
 
-/** The known chunks, for this thread. */
-export interface KnownChunks {
-  /** Those in memory. Whoever stores a chunk adds it. */
-  readonly dataBlobs: IdTable;
-  /** Those on disk, if there are any. */
-  readonly stored?: { readonly view: SortedIdsView; has(id: Uint8Array, offset?: number): boolean } | undefined;
-}
-
-/** The known chunks, for other threads. */
-export interface KnownChunksView {
-  readonly table: IdTableView;
-  readonly stored: SortedIdsView | null;
-}
-
-/** Whether the chunk is known whose id lies in `ids` from `offset` on. */
-export function isKnownChunk({ dataBlobs, stored }: KnownChunks, ids: Uint8Array, offset = 0): boolean {
-  return dataBlobs.find(ids, offset) >= 0 || stored?.has(ids, offset) === true;
-}
-
-/** Looks chunks up in a thread. What it misses is sealed in vain, and dropped by the thread that stores chunks. */
+/** What it misses is sealed in vain, and dropped by the thread that stores chunks. */
 export class KnownChunksReader {
   readonly #table: IdTableReader;
   readonly #stored: StoredReader | null;
