@@ -56,8 +56,9 @@ export type {
   ExportDumpFileOptions,
   ListDumpFileOptions,
 } from "./library/agent_tables.ts";
+export type { GatewayOptions } from "./library/agent_gateway.ts";
 export type { ServeOptions } from "./library/agent_server.ts";
-export type { RunningServer, ServedPlace } from "./server/server.ts";
+export type { RunningServer, ServedPlace } from "./server/connection/http_service.ts";
 export type { Authentication } from "./server/access/authentication.ts";
 export type { TlsFiles } from "./server/connection/tls.ts";
 export type {
@@ -72,6 +73,7 @@ export type {
   StatsCallOptions,
   StatusCallOptions,
   TagCallOptions,
+  UrlCallOptions,
   VerifyCallOptions,
 } from "./library/call_options.ts";
 export {
@@ -81,6 +83,13 @@ export {
   type HelperCallOptions,
 } from "./library/helper/backup_helper.ts";
 export type { RunOptions } from "./library/helper/helper_command.ts";
+export {
+  type GetValueOptions,
+  KeyValue,
+  type KeyValueOptions,
+  type SetValueOptions,
+  type ValueUrlOptions,
+} from "./library/values/key_value.ts";
 export type { OutputDestination } from "./library/opening/output.ts";
 export type { AgentOptions } from "./library/opening/agent_options.ts";
 export type { CallOptions, ReadingOptions } from "./library/opening/agent_parts.ts";
@@ -112,6 +121,7 @@ export { type Clock, systemClock } from "./base/clock.ts";
 export type { MemoryBudget } from "./base/memory_budget.ts";
 export { type RandomBytes, systemRandomBytes } from "./crypto/random.ts";
 export type { Password } from "./crypto/kdf.ts";
+export type { Argon2Parameters } from "./crypto/argon2.ts";
 export {
   type CacheAccess,
   type GatedOptions,
@@ -133,6 +143,7 @@ export { eventJson } from "./library/events/event_json.ts";
 export {
   type ActionRequest,
   type ActionSession,
+  type ActionsRequest,
   Events,
   type EventsOptions,
   type SubscribeOptions,
@@ -190,6 +201,7 @@ export {
   parseFileName,
   parseSeries,
   parseStreamPath,
+  type SeriesKind,
   type SeriesName,
   type StreamFileName,
   type StreamPath,
@@ -405,6 +417,9 @@ export {
 } from "./engine/tables/definition.ts";
 export type { TableFormat, TableName } from "./engine/tables/table_name.ts";
 
+// Signed URLs, for a gateway.
+export type { RaisedGeneration } from "./ops/gateway/raise_generation.ts";
+
 // Copies of backups in another repository.
 export {
   type CopiedBackup,
@@ -511,6 +526,25 @@ export type { Loss } from "./maintain/repair/backup_losses.ts";
 export type { LostRange } from "./maintain/repair/lost_ranges.ts";
 export type { LostBlob, LostBlobList } from "./maintain/repair/lost_blobs.ts";
 export type { Unreadable } from "./maintain/repair/pack_survey.ts";
+
+// Values under keys.
+export {
+  type ListedValue,
+  listValues,
+  listVersions,
+  type ValueList,
+  type VersionList,
+} from "./ops/values/list_values.ts";
+export { getValue, type ValueRequest } from "./ops/values/get_value.ts";
+export { setValues, type SetValuesOptions } from "./ops/values/set_values.ts";
+export { deleteValue } from "./ops/values/delete_value.ts";
+export {
+  MOST_VALUE_BYTES,
+  type StoredValue,
+  VALUE_FILE_NAMES,
+  type ValueFileName,
+  type ValueToSet,
+} from "./ops/values/value.ts";
 
 // Backups of many files, with the rules of Vitess's `BackupStorage`.
 export {

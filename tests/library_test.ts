@@ -1,49 +1,16 @@
 /** The library as programs have it: those of docs/library.md, in a folder of their own, and the files that are published. */
 import assert from "node:assert/strict";
 import { join, relative, resolve } from "node:path";
+import { systemClock } from "../src/base/clock.ts";
+import { systemRandomBytes } from "../src/crypto/random.ts";
+import { initRepository } from "../src/repository/repository.ts";
+import { openLocalStore } from "../src/store/local/local_store.ts";
+import { agentProgram, useCasePrograms } from "./helpers/documented_programs.ts";
 import { modulesIn } from "./helpers/modules.ts";
 import { programTest } from "./helpers/programs.ts";
+import { CHEAP_KDF, IDENTITY } from "./helpers/world.ts";
 
 const ROOT = resolve(import.meta.dirname!, "..");
-
-/** The examples of docs/library.md: code, and whether it is to be run. */
-interface Example {
-  readonly code: string;
-  /** Examples that need a server of databases are only checked. */
-  readonly isRun: boolean;
-}
-
-/** The examples of a part of the page. */
-async function examples(part: "agent" | "use cases"): Promise<Example[]> {
-  const page = await Deno.readTextFile(join(ROOT, "docs/library.md"));
-  const [agent, useCases] = page.split("## The use cases beneath");
-  const text = part === "agent" ? agent! : useCases!;
-  return [...text.matchAll(/```(ts|typescript)\n(.*?)```/gs)].map(([, language, code]) => {
-    return { code: code!, isRun: language === "ts" };
-  });
-}
-
-/** Programs of their own as parts of one, and the names that they import. Each part gets what `wrap` makes of it. */
-function joined(parts: readonly string[], wrap: (part: string, i: number) => string): string {
-  const imported = new Set<string>();
-  const bodies = parts.map((part, i) => {
-    const [statement, names] = /import \{(.*?)\} from "@agent\/agent";/s.exec(part) ?? ["", ""];
-    for (const name of names!.split(",")) if (name.trim() !== "") imported.add(name.trim());
-    return wrap(part.replace(statement, ""), i);
-  });
-  return `import { ${[...imported].join(", ")} } from "@agent/agent";\n${bodies.join("\n")}`;
-}
-
-/** The examples of the agent: the first one, and the others within the scope of its agent. */
-async function agentProgram({ isRun }: { readonly isRun: boolean }): Promise<string> {
-  const all = (await examples("agent")).filter((example) => !isRun || example.isRun);
-  return joined(all.map(({ code }) => code), (part) => part);
-}
-
-/** The programs of the use cases. */
-async function documentedPrograms(): Promise<string[]> {
-  return (await examples("use cases")).map(({ code }) => code);
-}
 
 /** What mysqldump writes, as far as a guard looks. */
 const DUMP = "-- MySQL dump 10.13  Distrib 8.0.36, for Linux (x86_64)\n--\n-- Dump completed on 2026-01-02  3:04:05\n";
@@ -56,6 +23,7 @@ async function inFolderOfItsOwn(
   program: string,
   args: readonly string[],
   look: (folder: string, output: { code: number; stdout: string; stderr: string }) => void | Promise<void>,
+  prepare: (folder: string) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   try {
@@ -64,6 +32,7 @@ async function inFolderOfItsOwn(
     const plain = { imports: { "@agent/agent": join(ROOT, "src/mod.ts") } };
     await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify(plain));
     await Deno.writeTextFile(join(folder, "program.ts"), program);
+    await prepare(folder);
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [...args, "program.ts"],
       cwd: folder,
@@ -76,14 +45,12 @@ async function inFolderOfItsOwn(
   }
 }
 
-Deno.test("the documented programs type-check in a folder with the plainest settings", async () => {
-  const programs = await documentedPrograms();
-  assert.equal(programs.length, 3);
-  // As one program, in blocks of their own: the library is checked once.
-  const ofUseCases = joined(programs, (part) => `async () => {\n${part}};`);
-  const program = joined([ofUseCases, await agentProgram({ isRun: false })], (part) => part);
-  await inFolderOfItsOwn(program, ["check"], (_, { code, stderr }) => assert.equal(code, 0, stderr));
-});
+/** The repository of the examples, so that their forty commands spend no time on deriving keys. */
+async function cheapRepository(folder: string): Promise<void> {
+  const store = openLocalStore(join(folder, "repository"), { random: systemRandomBytes });
+  const tools = { clock: systemClock, identity: IDENTITY, randomBytes: systemRandomBytes, kdf: CHEAP_KDF };
+  await initRepository(store, "correct horse battery staple", tools);
+}
 
 programTest({
   name: "the documented examples of an agent do what the page says, in one program",
@@ -107,9 +74,16 @@ programTest({
         "[ 0 ]",
         "4 series",
         "[ false, true ]",
+        ...["true", "2"],
         "0 errors",
         "web/all 0",
         ...["0", "0"],
+        "8080 a default",
+        "hunter2",
+        "true",
+        "app/config 1, app/logo 1, app/motto 1, app/token 1",
+        "true",
+        "1 version gone",
         "backed up prod/rows 36 64",
         "a handler refused (beforeDelete): these rows stay",
         "vetoed",
@@ -120,7 +94,7 @@ programTest({
         "1 on the server",
       ], stderr);
       assert.equal(code, 0);
-    });
+    }, cheapRepository);
   },
 });
 
@@ -156,7 +130,7 @@ Deno.test("the program in the README backs up into a repository that is there", 
 });
 
 Deno.test("the documented program puts streams, refuses half of one, and verifies what it put", async () => {
-  const [program] = await documentedPrograms();
+  const [program] = await useCasePrograms();
   await inFolderOfItsOwn(program!, ["run", "--allow-all", "--no-check"], (_, { code, stdout, stderr }) => {
     assert.equal(
       stdout,
@@ -168,7 +142,7 @@ Deno.test("the documented program puts streams, refuses half of one, and verifie
 });
 
 Deno.test("the documented program puts a directory without what it excludes, and restores it", async () => {
-  const [, program] = await documentedPrograms();
+  const [, program] = await useCasePrograms();
   await inFolderOfItsOwn(program!, ["run", "--allow-all", "--no-check"], (_, { code, stdout, stderr }) => {
     assert.equal(stdout, "0 problems\n1 files, 0 problems\n<h1>Shop</h1>\n", stderr);
     assert.equal(code, 0);
@@ -176,7 +150,7 @@ Deno.test("the documented program puts a directory without what it excludes, and
 });
 
 Deno.test("the documented program writes, lists, reads and removes a backup in a store of its own scheme", async () => {
-  const [, , program] = await documentedPrograms();
+  const [, , program] = await useCasePrograms();
   await inFolderOfItsOwn(program!, ["run", "--allow-all", "--no-check"], async (folder, { code, stdout, stderr }) => {
     assert.equal(stdout, "2026-11-21.075342.zone1-0000000100 row 99\n0 left\n", stderr);
     assert.equal(code, 0);

@@ -36,6 +36,7 @@ import {
   foundMessage,
   treeSummaryMessage,
 } from "../../src/cli/report/json/files/entry_json.ts";
+import { leftOutMessage } from "../../src/cli/report/json/values/left_out_json.ts";
 import { putMessage, shownMessage } from "../../src/cli/report/json/manifest_json.ts";
 import {
   damagedBackupMessage,
@@ -70,7 +71,14 @@ import {
 import { dumpDoneMessage, dumpedTableMessage } from "../../src/cli/report/json/tables/dump_file_json.ts";
 import { restoreTestMessage } from "../../src/cli/report/json/restore_test_json.ts";
 import { restoredTablesMessage, tableMessage } from "../../src/cli/report/json/tables/tables_json.ts";
+import {
+  changedValueMessage,
+  listedKeyMessage,
+  valueMessage,
+  valueVersionMessage,
+} from "../../src/cli/report/json/values/values_json.ts";
 import { taggedMessage } from "../../src/cli/report/json/tagged_json.ts";
+import { revokedMessage, urlMessage } from "../../src/cli/report/json/urls/url_json.ts";
 
 /** One kind of message. */
 export interface Message {
@@ -134,6 +142,28 @@ export const RESULTS: readonly Message[] = [
     commands: ["tables create", "tables load", "tables export"],
     about: "One; on standard error if the dump file itself is on standard output.",
     schema: dumpDoneMessage,
+  },
+  {
+    title: "A value that was set or removed",
+    commands: ["kv set", "kv rm"],
+    about: "One for each value that is set, and for each version that is removed.",
+    schema: changedValueMessage,
+    isBackup: true,
+  },
+  { title: "A value", commands: ["kv get"], about: "One.", schema: valueMessage },
+  {
+    title: "A key",
+    commands: ["kv ls"],
+    about: "One for each key, with its newest version.",
+    schema: listedKeyMessage,
+    isBackup: true,
+  },
+  {
+    title: "A version of a value",
+    commands: ["kv history"],
+    about: "One for each, oldest first.",
+    schema: valueVersionMessage,
+    isBackup: true,
   },
   {
     title: "A restored stream",
@@ -286,6 +316,12 @@ export const RESULTS: readonly Message[] = [
     schema: groupMessage,
   },
   {
+    title: "Values that were left out",
+    commands: ["forget", "stats", "status"],
+    about: "One, if there are values under keys and no series is named; after the series or groups.",
+    schema: leftOutMessage,
+  },
+  {
     title: "A tagged backup",
     commands: ["tag"],
     about: "One for each selected backup, whether it had these tags already or not.",
@@ -377,8 +413,20 @@ export const RESULTS: readonly Message[] = [
     schema: cacheRemovalMessage,
   },
   {
+    title: "A signed URL",
+    commands: ["url"],
+    about: "One.",
+    schema: urlMessage,
+  },
+  {
+    title: "A generation of keys that began",
+    commands: ["gateway revoke"],
+    about: "One, when all URLs that were signed before are refused.",
+    schema: revokedMessage,
+  },
+  {
     title: "An address that is served",
-    commands: ["serve"],
+    commands: ["serve", "gateway"],
     about: "One for each address, when the server accepts requests.",
     schema: servedMessage,
   },

@@ -34,6 +34,7 @@ export const FURTHER_PAGES: Readonly<Record<string, readonly Link[]>> = {
   prune: [["Prune", "retention.md#prune"]],
   tables: [["Dump files of DaCHS", "tables.md#dump-files-of-dachs"]],
   serve: [["The HTTP store", "server.md"]],
+  gateway: [["The gateway", "gateway.md"]],
   config: [["Configuration", "configuration.md"]],
   "config import": [["Coming from bakthat", "configuration.md#coming-from-bakthat"]],
   configure: [["Configuring by questions", "configure.md"]],

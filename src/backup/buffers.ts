@@ -94,3 +94,18 @@ export function batchesAhead({ blobThreads, bufferBytes = Infinity }: MemoryBudg
   const fitting = Math.floor(bufferBytes / MEMORY_PER_BATCH);
   return Math.max(1, Math.min(blobThreads * READ_BATCHES_PER_THREAD, fitting));
 }
+
+/** The most plaintext in a batch of one of many readings at a time, in bytes, except for a single larger blob. */
+export const SHARED_BATCH_BYTES = 256 * 1024;
+const MOST_SHARED_BATCHES = 64;
+const LEAST_SHARED_BATCHES = 4;
+const SHARE_OF_SHARED_BATCHES = 1 / 4;
+
+/** How many batches many readings may read ahead together, besides the one that each of them has. */
+export function sharedBatches({ bufferBytes = Infinity }: MemoryBudget): number {
+  const fitting = Math.floor(bufferBytes * SHARE_OF_SHARED_BATCHES / (3 * SHARED_BATCH_BYTES));
+  return Math.max(LEAST_SHARED_BATCHES, Math.min(MOST_SHARED_BATCHES, fitting));
+}
+
+/** The buffers of one of many readings: enough for a few batches, so that one that is alone is fast, too. */
+export const SHARED_READING_BYTES = 6 * MEMORY_PER_BATCH;

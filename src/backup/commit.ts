@@ -52,9 +52,8 @@ interface WrittenFiles {
   readonly own: { readonly backup: Backup; readonly root: BlobId } | null;
 }
 
-/** Everything that a commit needs. */
-interface CommitRequest {
-  readonly repository: LockedRepository;
+/** What is written of a backup before its snapshot. */
+interface PreparationRequest {
   readonly writer: PackWriter;
   readonly index: KnownBlobs<"tree">;
   readonly identity: Identity;
@@ -66,12 +65,19 @@ interface CommitRequest {
   readonly tree?: WrittenFiles;
   /** The list of tables. */
   readonly tables?: WrittenList;
-  /** The commit fills in its `bytesStored`. */
+  /** Its `bytesStored` is filled in. */
   readonly manifest: Manifest;
   /** The backup that this one continues; undefined for a level 0. */
   readonly parent: Backup | undefined;
   /** The newest backup at any level; its streams may be identical. */
   readonly predecessor?: Backup | undefined;
+  /** The sealed bytes that the writer had taken for other backups before it took any for this one; 0 by default. */
+  readonly bytesOfOthers?: number;
+}
+
+/** Everything that a commit needs. */
+interface CommitRequest extends PreparationRequest {
+  readonly repository: LockedRepository;
   /** Called just before the snapshot is written. Throws if there must be no backup after all. */
   readonly confirm: () => Promise<void>;
   /** Whether everything is done but the writing of the snapshot: there is no backup afterwards. */
@@ -80,6 +86,13 @@ interface CommitRequest {
 
 /** The id of the snapshot that a dry run does not write. */
 const NO_SNAPSHOT = "0".repeat(64) as SnapshotId;
+
+/** A backup that lacks only its snapshot. What the writer has of it is not durable yet. */
+export interface PreparedBackup {
+  readonly manifest: Manifest;
+  /** Its snapshot, which says that the backup added so many bytes to the store. */
+  readonly snapshot: (storedBytes: number) => Snapshot;
+}
 
 /** The committed backup. */
 interface Committed {
@@ -90,16 +103,24 @@ interface Committed {
 /** Commits a backup. Throws `LockedError`, and what the store and `confirm` throw; then nothing is committed. */
 export async function commitBackup(request: CommitRequest): Promise<Committed> {
   const { repository, writer } = request;
+  const { manifest, snapshot: snapshotWith } = await prepareBackup(request);
+  await writer.finish();
+  await request.confirm();
+  const snapshot = snapshotWith(writer.storedBytes);
+  const id = request.isDry ? NO_SNAPSHOT : await repository.files.saveSnapshot(snapshot);
+  return { backup: backupOf({ id, snapshot }), manifest };
+}
+
+/** Gives the trees and the manifest of a backup to the writer. The snapshot may be written once the writer finished. */
+export async function prepareBackup(request: PreparationRequest): Promise<PreparedBackup> {
+  const { writer, bytesOfOthers = 0 } = request;
   const { tree: seriesTree, modified } = await saveSeriesTree(request);
-  const manifest = withBytesStored(request.manifest, writer.blobBytes);
+  const manifest = withBytesStored(request.manifest, writer.blobBytes - bytesOfOthers);
   const text = encodeManifest(manifest);
   const manifestId = sha256Hex(text) as ManifestId;
   const root = await saveRoot(request, seriesTree, modified, text);
-  await writer.finish();
-  await request.confirm();
-  const snapshot = snapshotOf({ ...request, manifest }, { manifestId, manifestBytes: text.length, root, modified });
-  const id = request.isDry ? NO_SNAPSHOT : await repository.files.saveSnapshot(snapshot);
-  return { backup: backupOf({ id, snapshot }), manifest };
+  const written = { manifestId, manifestBytes: text.length, root, modified };
+  return { manifest, snapshot: (storedBytes) => snapshotOf({ ...request, manifest }, { ...written, storedBytes }) };
 }
 
 /** The manifest cannot count its own bytes or the trees above it. The snapshot counts everything. */
@@ -111,7 +132,7 @@ function withBytesStored(manifest: Manifest, bytesStored: number): Manifest {
  * Writes the directory of the series' streams. Streams that did not change since the previous backup keep their
  * modification time, so that their trees stay identical and are not stored again; they may be megabytes.
  */
-async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; modified: Rfc3339 }> {
+async function saveSeriesTree(request: PreparationRequest): Promise<{ tree: BlobId; modified: Rfc3339 }> {
   if (request.tree !== undefined) return { tree: request.tree.root, modified: modifiedOf(request, request.tree) };
   const earlier = request.predecessor?.info?.modified;
   const started = request.manifest.started;
@@ -129,7 +150,7 @@ async function saveSeriesTree(request: CommitRequest): Promise<{ tree: BlobId; m
 }
 
 /** When the tree of files last changed. */
-function modifiedOf({ manifest }: CommitRequest, { root, own }: WrittenFiles): Rfc3339 {
+function modifiedOf({ manifest }: PreparationRequest, { root, own }: WrittenFiles): Rfc3339 {
   return own?.root === root ? own.backup.info?.modified ?? manifest.started : manifest.started;
 }
 
@@ -140,7 +161,7 @@ interface PlannedTree {
 }
 
 /** The trees of the series' directory. Each tree follows its subtrees, so the last one is the directory itself. */
-function planSeriesTree(request: CommitRequest, modified: Rfc3339): PlannedTree[] {
+function planSeriesTree(request: PreparationRequest, modified: Rfc3339): PlannedTree[] {
   const planned: PlannedTree[] = [];
   const plan = (nodes: readonly Node[]): BlobId => {
     const tree = encodeTree(nodes);
@@ -169,7 +190,7 @@ function planSeriesTree(request: CommitRequest, modified: Rfc3339): PlannedTree[
 }
 
 /** The directories of the parts of a long stream. */
-function partNodes(request: CommitRequest, parts: readonly BlobId[], modified: Rfc3339): Node[] {
+function partNodes(request: PreparationRequest, parts: readonly BlobId[], modified: Rfc3339): Node[] {
   return parts.map((part, i) => dirNode(request, { name: partName(i), modified, subtree: part }));
 }
 
@@ -180,7 +201,7 @@ interface PlacedItem {
 }
 
 /** Writes the directories above the series' directory, with the manifest beside it. Returns the root tree. */
-async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rfc3339, manifest: Uint8Array) {
+async function saveRoot(request: PreparationRequest, seriesTree: BlobId, modified: Rfc3339, manifest: Uint8Array) {
   const { writer } = request;
   const names = request.manifest.series.split("/");
   const last = names.pop()!;
@@ -203,7 +224,7 @@ async function saveRoot(request: CommitRequest, seriesTree: BlobId, modified: Rf
 }
 
 /** The node of a list. It changes with the list alone, and a long one is stored in parts like a stream. */
-async function listNode(request: CommitRequest, name: string, list: WrittenList): Promise<Node> {
+async function listNode(request: PreparationRequest, name: string, list: WrittenList): Promise<Node> {
   const { content: stored, summary: { size } } = list;
   const fields = { name, modified: request.manifest.started };
   if ("content" in stored) return fileNode(request, { ...fields, size, content: stored.content });
@@ -218,13 +239,13 @@ interface NodeFields {
   readonly properties?: EntryProperties | undefined;
 }
 
-function fileNode({ identity }: CommitRequest, file: NodeFields & { size: number; content: Uint8Array }): Node {
+function fileNode({ identity }: PreparationRequest, file: NodeFields & { size: number; content: Uint8Array }): Node {
   const { name, modified, size, content, properties } = file;
   if (properties !== undefined) return makeNode({ ...properties, name, size, content });
   return makeNode({ name, type: "file", mode: FILE_MODE_0644, ...times(modified), ...owner(identity), size, content });
 }
 
-function dirNode({ identity }: CommitRequest, directory: NodeFields & { subtree: BlobId }): Node {
+function dirNode({ identity }: PreparationRequest, directory: NodeFields & { subtree: BlobId }): Node {
   const { name, modified, subtree, properties } = directory;
   if (properties !== undefined) return makeNode({ ...properties, name, subtree });
   return makeNode({ name, type: "dir", mode: DIR_MODE_0755, ...times(modified), ...owner(identity), subtree });
@@ -248,14 +269,17 @@ interface CommittedTree {
   readonly manifestBytes: number;
   readonly root: BlobId;
   readonly modified: Rfc3339;
+  /** What the backup added to the store. */
+  readonly storedBytes: number;
 }
 
 /**
  * Builds the snapshot. Its totals count all files of the tree, as restic does: `restic rewrite` makes a new snapshot if
  * they differ.
  */
-function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, modified }: CommittedTree): Snapshot {
-  const { manifest, identity, parent, writer } = request;
+function snapshotOf(request: PreparationRequest, tree: CommittedTree): Snapshot {
+  const { manifestId, manifestBytes, root, modified, storedBytes } = tree;
+  const { manifest, identity, parent } = request;
   const { stats } = manifest;
   return {
     time: manifest.started,
@@ -277,15 +301,15 @@ function snapshotOf(request: CommitRequest, { manifestId, manifestBytes, root, m
       dataBlobs: stats.blobsNew,
       treeBlobs: 0,
       dataAdded: stats.bytesAdded,
-      dataAddedPacked: writer.storedBytes,
+      dataAddedPacked: storedBytes,
       ...totalsOf(request, manifestBytes),
     },
-    agent: { ...agentInfo(manifest, manifestId, modified, writer.storedBytes), tree: root },
+    agent: { ...agentInfo(manifest, manifestId, modified, storedBytes), tree: root },
   };
 }
 
 /** Counts of files and directories as restic keeps them. Those of streams tell only whether any changed. */
-function changesOf({ manifest, parent, tree }: CommitRequest, modified: Rfc3339) {
+function changesOf({ manifest, parent, tree }: PreparationRequest, modified: Rfc3339) {
   if (tree !== undefined) {
     const { files, directories } = tree.counts;
     return {
@@ -310,7 +334,7 @@ function changesOf({ manifest, parent, tree }: CommitRequest, modified: Rfc3339)
 }
 
 /** All files in the tree of the snapshot, those beside the series' directory included. */
-function totalsOf({ manifest: { files, tree, tables }, ...written }: CommitRequest, manifestBytes: number) {
+function totalsOf({ manifest: { files, tree, tables }, ...written }: PreparationRequest, manifestBytes: number) {
   const listFiles = [written.tree?.list, written.tables].flatMap((list) => list ?? [])
     .reduce((sum, { content }) => sum + ("parts" in content ? content.parts.length : 1), 0);
   return {

@@ -40,11 +40,6 @@ export function verdictsOf(backups: readonly Backup[]): ReadonlyMap<string, Rest
   return found;
 }
 
-/** Without the verdicts of restores on trial, which are no backups of anything. */
-export function withoutVerdicts(backups: readonly Backup[]): Backup[] {
-  return backups.filter(({ series }) => !isOfRestoreTests(series));
-}
-
 /** What a backup of the series of verdicts says; null for one whose tags somebody changed. */
 export function verdictIn(backup: Backup): RestoreVerdict | null {
   const { tags } = backup.snapshot;

@@ -9,7 +9,8 @@ import { nextBackupType } from "../policy/level/level_twindb.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
 import { type Backup, sizeOf, startedMsOf, withoutDamagedCopies } from "./backup.ts";
 import { healthsOf } from "./health.ts";
-import { type RestoreVerdict, verdictsOf, withoutVerdicts } from "./restore_tests.ts";
+import { withoutInternal } from "./by_kind.ts";
+import { type RestoreVerdict, verdictsOf } from "./restore_tests.ts";
 
 export type { Health } from "../policy/good_backup.ts";
 
@@ -179,10 +180,13 @@ function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Our backups as entries. They may be of any series and hosts, oldest first. Verdicts of restores become no entries. */
+/**
+ * Our backups and values as entries. They may be of any series and hosts, oldest first. What the program keeps for
+ * itself becomes no entry.
+ */
 export function entriesOfBackups(backups: readonly Backup[]): StatusEntry[] {
   const verdicts = verdictsOf(backups);
-  return groupBySeriesAndHost(withoutVerdicts(backups)).flatMap((group) => {
+  return groupBySeriesAndHost(withoutInternal(backups)).flatMap((group) => {
     const place = withoutDamagedCopies(group);
     const healths = healthsOf(place);
     return place.map((backup) => ({

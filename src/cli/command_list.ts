@@ -52,9 +52,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<LoadedCommand>>> = {
   tag: async () => ({ make: (await import("./commands/tag.ts")).tagCommand }),
   prune: async () => ({ make: (await import("./commands/prune.ts")).pruneCommand }),
   tables: async () => ({ make: (await import("./commands/tables.ts")).tablesCommand }),
+  kv: async () => ({ make: (await import("./commands/kv.ts")).kvCommand }),
   key: async () => ({ make: (await import("./commands/key.ts")).keyCommand }),
   unlock: async () => ({ make: (await import("./commands/unlock.ts")).unlockCommand }),
   serve: async () => ({ make: (await import("./commands/serve.ts")).serveCommand }),
+  url: async () => {
+    const { urlCommand, URL_BYTES } = await import("./commands/url.ts");
+    return { make: urlCommand, bytes: URL_BYTES };
+  },
+  gateway: async () => ({ make: (await import("./commands/gateway.ts")).gatewayCommand }),
   config: async () => {
     const { configCommand } = await import("./commands/config.ts");
     const others = COMMAND_NAMES.filter((name) => name !== "config");

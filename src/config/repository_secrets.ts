@@ -5,9 +5,12 @@ export const REPOSITORY_PREFIXES = ["", "FROM_", "ALSO_"];
 const ANY_PREFIX = `(?:${REPOSITORY_PREFIXES.join("|")})`;
 
 /**
- * Passwords, credentials of HTTP stores, and files that hold either: `AGENT_PASSWORD_COMMAND`, `RESTIC_REST_PASSWORD` …
+ * Passwords, also of values, credentials of HTTP stores, and files that hold either: `AGENT_PASSWORD_COMMAND`,
+ * `RESTIC_REST_PASSWORD` …
  */
-const SECRET = new RegExp(`^(AGENT|RESTIC)_${ANY_PREFIX}(PASSWORD|REST_|REPOSITORY_FILE|TLS_CLIENT_CERT)`);
+const SECRET = new RegExp(
+  `^AGENT_VALUE_PASSWORD|^(AGENT|RESTIC)_${ANY_PREFIX}(PASSWORD|REST_|REPOSITORY_FILE|TLS_CLIENT_CERT)`,
+);
 const ADDRESS = new RegExp(`^(AGENT|RESTIC)_${ANY_PREFIX}REPOSITORY`);
 const CREDENTIALS_IN_ADDRESS = /:\/\/.*@/;
 const PREFIX_OF_AWS = new RegExp(`^AGENT_${ANY_PREFIX}(?=AWS_)`);

@@ -93,10 +93,16 @@ export function scryptBytes(
 
 /**
  * `length` bytes (up to 8160) for the purpose that `label` names, from a secret of full strength: HKDF-SHA-256 (RFC
- * 5869) without salt. Different labels give independent bytes, and none of them reveals anything about the secret.
+ * 5869), without salt unless one is given. Different labels or salts give independent bytes, and none of them reveals
+ * anything about the secret.
  */
-export function hkdf(master: Uint8Array, label: string, length: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(hkdfSync("sha256", master, new Uint8Array(0), new TextEncoder().encode(label), length));
+export function hkdf(
+  master: Uint8Array,
+  label: string,
+  length: number,
+  salt = new Uint8Array(0),
+): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(hkdfSync("sha256", master, salt, new TextEncoder().encode(label), length));
 }
 
 /** Throws `IntegrityError` for parameters that restic would refuse or that ask for too much, as `deriveKey` does. */

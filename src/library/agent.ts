@@ -11,6 +11,7 @@ import { type ChainReport, drawChains } from "../ops/chain.ts";
 import { check, type CheckReport } from "../ops/check.ts";
 import { copy, type CopyResult } from "../ops/copy.ts";
 import type { ForgetResult, RetentionRequest } from "../ops/forget.ts";
+import { type RaisedGeneration, raiseGeneration } from "../ops/gateway/raise_generation.ts";
 import { listBackups, type ListFilter } from "../ops/list.ts";
 import { prune, type PruneResult } from "../ops/prune.ts";
 import type { PutResult } from "../ops/put.ts";
@@ -28,8 +29,9 @@ import { unlock } from "../ops/unlock.ts";
 import { parseExpectation } from "../policy/expectation.ts";
 import type { TagChange } from "../policy/retention/tag_change.ts";
 import type { FoundLock } from "../repository/lock/locks.ts";
-import type { RunningServer } from "../server/server.ts";
+import type { RunningServer } from "../server/connection/http_service.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
+import { type GatewayOptions, serveSignedUrls } from "./agent_gateway.ts";
 import { AgentKeys } from "./agent_keys.ts";
 import { type ServeOptions, serveRepositories } from "./agent_server.ts";
 import { AgentTables } from "./agent_tables.ts";
@@ -47,6 +49,7 @@ import type {
   StatsCallOptions,
   StatusCallOptions,
   TagCallOptions,
+  UrlCallOptions,
   VerifyCallOptions,
 } from "./call_options.ts";
 import type { Events } from "./events/events.ts";
@@ -72,6 +75,10 @@ import { digestsOf, type KnownDigests } from "./restore/known_digests.ts";
 import { type BackupTable, tablesOfBackup } from "./restore/restored_tables.ts";
 import { tryRestore, type TryRestoreOptions } from "./restore/tried_restore.ts";
 import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restore/which_backup.ts";
+import { urlOfBackup } from "./urls/url_of_backup.ts";
+
+/** The calls of an agent, for what this library builds upon it. */
+export let callsOf: (agent: Agent) => AgentCalls;
 
 /**
  * A repository, and all that can be done with it. Each call opens it anew, so that nothing is locked between calls; calls
@@ -80,6 +87,10 @@ import { type AtOptions, selectorOf, seriesOf, type WhichBackup } from "./restor
  * All calls throw `AgentError` and its subclasses. A call that a signal stops throws `InterruptedError`.
  */
 export class Agent implements AsyncDisposable {
+  static {
+    callsOf = (agent) => agent.#calls;
+  }
+
   readonly #calls: AgentCalls;
   /** The passwords that open the repository. */
   readonly keys: AgentKeys;
@@ -268,6 +279,26 @@ export class Agent implements AsyncDisposable {
     );
   }
 
+  /**
+   * A URL at which a gateway gives a stream, file or table of a backup, or all of it, to whoever has the URL, for so many
+   * seconds. Throws what `urlOfBackup` throws.
+   */
+  getUrl(which: WhichBackup, { at, signal, ...meant }: UrlCallOptions): Promise<string> {
+    const selector = selectorOf(which, at);
+    return this.#calls.run({ series: seriesOf(which), signal }, async ({ access, world, host, gateway }, signal) => {
+      const { url } = await urlOfBackup({ gateway, ...meant, selector }, { access, world, host, signal });
+      return url;
+    });
+  }
+
+  /** Has every gateway refuse all URLs that were signed so far. Throws what `raiseGeneration` throws. */
+  revokeUrls({ signal }: CallOptions = {}): Promise<RaisedGeneration> {
+    return this.#calls.run(
+      { series: null, signal },
+      ({ access, world, host }, signal) => raiseGeneration(access, { world, host, signal }),
+    );
+  }
+
   /** Checks the repository. What is damaged is in `errors` of the report: look there. */
   check({ readData = false, noLock = false, signal, onProgress }: CheckCallOptions = {}): Promise<CheckReport> {
     return this.#calls.run(
@@ -423,6 +454,20 @@ export class Agent implements AsyncDisposable {
         this.#calls.atEnd(() => server.close());
         onAbort(stopping, () => void server.close());
         return server;
+      }));
+  }
+
+  /**
+   * Opens the repository, and serves what signed URLs name until they expire. The gateway ends with the agent, unless it
+   * is closed or its signal is aborted before. Throws what opening throws, and `UsageError` if it could be overheard.
+   */
+  gateway(options: GatewayOptions = {}, { signal }: CallOptions = {}): Promise<RunningServer> {
+    return this.#calls.run({ series: null, signal }, (parts, stopping) =>
+      interruptible(stopping, async () => {
+        const gateway = await serveSignedUrls(options, parts, stopping);
+        this.#calls.atEnd(() => gateway.close());
+        onAbort(stopping, () => void gateway.close());
+        return gateway;
       }));
   }
 

@@ -5,7 +5,8 @@ import type { World } from "../ops/access.ts";
 import type { Authentication } from "../server/access/authentication.ts";
 import { parseListenAddresses } from "../server/connection/listener.ts";
 import type { TlsFiles } from "../server/connection/tls.ts";
-import { type RunningServer, startServer } from "../server/server.ts";
+import type { RunningServer } from "../server/connection/http_service.ts";
+import { startServer } from "../server/server.ts";
 
 /** What is served, to whom, and where. */
 export interface ServeOptions {

@@ -41,6 +41,18 @@ export interface VerifyCallOptions extends AtOptions, ReadingOptions {
   readonly onProgress?: (progress: GetProgress) => void;
 }
 
+/** What a URL gives, and for how long. */
+export interface UrlCallOptions extends AtOptions, CallOptions {
+  /** A stream or file, by its path or the end of it; with `table`, the stream that holds the table. */
+  readonly file?: string;
+  /** A table of a dump, by its name. Without it and `file`, the only stream, or an archive of all. */
+  readonly table?: string;
+  /** For how many seconds from now the URL is valid. */
+  readonly seconds: number;
+  /** The address of the gateway; by default that of the agent. */
+  readonly gateway?: string;
+}
+
 /** How a repository is checked. */
 export interface CheckCallOptions extends ReadingOptions {
   /** Whether packs are read, too: all of them, or some. */

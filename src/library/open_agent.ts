@@ -48,6 +48,7 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
     pluginSetup(configured.selection, { env: (name) => environment[name], form: versionInfo().form, uid: Deno.uid() }),
     { engines, stores, events, clock, onProblem: (problem) => onProblem?.(problem), onLog: options.onPluginLog },
   );
+  const usual = usualOptions(configured.selection);
   const parts: AgentParts = {
     access,
     world,
@@ -58,7 +59,8 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
     events,
     usePassword: (password) => changed = password,
     host: options.host ?? world.identity.hostname,
-    usual: usualOptions(configured.selection),
+    gateway: options.gateway ?? (environment.AGENT_GATEWAY || usual.gateway),
+    usual,
     own: () => ownDirectories([access], { cache, directory: Deno.cwd() }),
   };
   const calls = new AgentCalls(parts);

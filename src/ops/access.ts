@@ -5,6 +5,7 @@
 import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
 import type { MemoryBudget } from "../base/memory_budget.ts";
 import { interruptible, unlessAborted } from "../base/abort.ts";
+import type { Argon2Parameters } from "../crypto/argon2.ts";
 import type { Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
@@ -27,6 +28,8 @@ import { refuseMissingFolders } from "../repository/missing_folders.ts";
 export interface World extends LockTools, MemoryBudget {
   /** Returns this many fresh random bytes, fit for keys. */
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
+  /** The cost of deriving a key from the password of a value; tests use a low one. */
+  readonly valueKdf?: Argon2Parameters;
   /** Program name and version, for snapshots. */
   readonly programVersion: string;
   /** Called with problems that do not stop the work; optional. */

@@ -33,6 +33,7 @@ import { withFreshReads } from "../store/fresh.ts";
 import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase } from "./access.ts";
 import {
   candidatesOf,
+  keysLeftOutBy,
   type RetentionBackup,
   type RetentionRequest,
   selectedBy,
@@ -71,6 +72,8 @@ export interface Forgotten {
   readonly damaged: readonly DamagedSnapshot[];
   /** The error that a real run would throw instead of removing anything; null if none. */
   readonly refusal: IntegrityError | null;
+  /** How many keys with values a policy left out, because it names no series. */
+  readonly keysLeftOut: number;
   /** Bursts of backups that a policy may count, though they were probably not meant as backups. */
   readonly bursts: readonly Burst[];
 }
@@ -255,7 +258,8 @@ async function plan(
     (isPruned ? unreadableError(damaged, "may need what a prune would free: run it without --prune") : null);
   const bursts = isPolicy ? burstsAmong(selected, all, now) : [];
   const ids = new Set([...backups.map(({ snapshotId }) => snapshotId), ...damaged.map(({ id }) => id)]);
-  return { forgotten: { groups, damaged, refusal, bursts }, all, ids, now };
+  const keysLeftOut = keysLeftOutBy(request, all);
+  return { forgotten: { groups, damaged, refusal, keysLeftOut, bursts }, all, ids, now };
 }
 
 const UNREADABLE_ADVICE =

@@ -1,8 +1,8 @@
 /** List and chain: which backups exist, from snapshots alone unless restic rewrote some. */
 import { type Backup, compareAge } from "../backup/backup.ts";
 import { type ChainMember, chainOf } from "../backup/chain/chain_links.ts";
-import { withoutVerdicts } from "../backup/restore_tests.ts";
-import { isOfRestoreTests } from "../format/manifest/series.ts";
+import { withoutInternal } from "../backup/by_kind.ts";
+import { isInternal } from "../format/manifest/series.ts";
 import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import { type AskedNames, isOrLiesBelow, unknownName } from "../backup/naming/unknown_names.ts";
 import { groupBySeriesAndHost } from "../policy/series_and_host.ts";
@@ -25,7 +25,10 @@ export interface BackupList {
 
 /** Which backups to list. Absent fields match everything. */
 export interface ListFilter {
-  /** Only this series and the series below it. Verdicts of restores on trial are listed only if it names them. */
+  /**
+   * Only this series and the series below it. What the program keeps for itself, such as verdicts of restores on trial,
+   * is listed only if this names it; values under keys are listed like all backups.
+   */
   readonly series?: string;
   /** Only backups of this host. */
   readonly host?: string;
@@ -51,7 +54,7 @@ export function listBackups(
       ...LENIENT,
       signal,
     });
-    return { backups, damaged, total: withoutVerdicts(all).length, unknown: unknownName(all, askedNames(filter)) };
+    return { backups, damaged, total: withoutInternal(all).length, unknown: unknownName(all, askedNames(filter)) };
   });
 }
 
@@ -87,7 +90,7 @@ function latestOf(backups: readonly Backup[], count = Infinity): readonly Backup
 function fits(backup: Backup, filter: ListFilter): boolean {
   const { series, host, snapshot } = backup;
   const wantsSeries = filter.series;
-  return (wantsSeries === undefined ? !isOfRestoreTests(series) : isOrLiesBelow(series, wantsSeries)) &&
+  return (wantsSeries === undefined ? !isInternal(series) : isOrLiesBelow(series, wantsSeries)) &&
     (filter.host === undefined || host === filter.host) &&
     (filter.tags ?? []).every((tag) => snapshot.tags.includes(tag)) &&
     (filter.word === undefined || isNamedBy(backup, filter.word));

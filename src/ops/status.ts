@@ -8,10 +8,11 @@ import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
 import { entriesOfBackups, type SeriesStatus, type StatusEntry, statusOf } from "../backup/series_status.ts";
 import { entriesOfTwinDb, type TwinDbSelection, twinDbStatusOf } from "../compat/twindb/status_twindb.ts";
-import { verdictIn, withoutVerdicts } from "../backup/restore_tests.ts";
+import { keysAmong, onlyOfData } from "../backup/by_kind.ts";
+import { verdictIn } from "../backup/restore_tests.ts";
 import { unknownName } from "../backup/naming/unknown_names.ts";
 import type { JsonObject } from "../format/json/json_text.ts";
-import { isOfRestoreTests } from "../format/manifest/series.ts";
+import { isOfRestoreTests, seriesKind } from "../format/manifest/series.ts";
 import { parseAnyTwinDbStatus, type TwinDbBinlogStatus, type TwinDbStatus } from "../compat/twindb/status_file.ts";
 import { type Evidence, type Expectation, type ExpectationVerdict, judgeExpectations } from "../policy/expectation.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
@@ -32,12 +33,14 @@ export interface StatusRequest {
 
 /** How current the backups are. */
 export interface StatusReport {
-  /** One row for each series on each host. */
+  /** One row for each series on each host; for values under keys, only if an expectation names their series. */
   readonly rows: readonly SeriesStatus[];
   /** One or more verdicts for each expectation, in order. */
   readonly verdicts: readonly ExpectationVerdict[];
   /** Snapshots that could not be read; the report does not cover them. */
   readonly damaged: readonly DamagedSnapshot[];
+  /** How many keys with values were left out of the rows. Expectations that name no series leave out all of them. */
+  readonly keysLeftOut: number;
   /** A message if the named host has no backup; null if it has, or if no host was named. */
   readonly unknown: string | null;
 }
@@ -54,8 +57,8 @@ export async function status(
   const { world } = options;
   refuseUnknownRunTypes(request);
   return await withBackups(access, request.host, options, ({ backups, damaged, unknown }) => {
-    const { rows, verdicts } = reportOn(entriesOfBackups(backups), request, world, trialsOf(backups));
-    return Promise.resolve({ rows, verdicts, damaged, unknown });
+    const report = reportOn(entriesOfBackups(backups), request, world, trialsOf(backups));
+    return Promise.resolve({ ...report, damaged, unknown });
   });
 }
 
@@ -99,11 +102,16 @@ function reportOn(
     host: expectation.host ?? request.host ?? null,
   }));
   const evidence = rows.flatMap((row) => evidenceOf(row, request.any ?? false));
+  const evidenceOfData = onlyOfData(evidence);
   const verdicts = expectations.flatMap((expectation) => {
-    const isOfTrials = expectation.series !== null && isOfRestoreTests(expectation.series);
-    return judgeExpectations([expectation], isOfTrials ? trials : evidence, nowMs);
+    const { series } = expectation;
+    if (series === null) return judgeExpectations([expectation], evidenceOfData, nowMs);
+    return judgeExpectations([expectation], isOfRestoreTests(series) ? trials : evidence, nowMs);
   });
-  return { rows, verdicts };
+  // Values under keys have rows only where an expectation names their series.
+  const named = new Set(expectations.map(({ series }) => series));
+  const shown = rows.filter(({ series }) => seriesKind(series) !== "value" || named.has(series));
+  return { rows: shown, verdicts, keysLeftOut: keysAmong(rows) - keysAmong(shown) };
 }
 
 /** Restores on trial: only those that passed meet an expectation. */
@@ -130,6 +138,8 @@ export interface TwinDbExportRequest {
 
 /** The backups of one host as TwinDB's status. */
 export interface TwinDbExport extends TwinDbSelection {
+  /** How many keys with values were left out. */
+  readonly keysLeftOut: number;
   /** Snapshots that could not be read; the status does not cover them. */
   readonly damaged: readonly DamagedSnapshot[];
 }
@@ -146,10 +156,12 @@ export function exportedStatus(
 ): Promise<TwinDbExport> {
   const { world } = options;
   return withBackups(access, host, options, async ({ backups: all, unknown, damaged, openIndex }) => {
-    const backups = withoutVerdicts(all);
+    const backups = onlyOfData(all);
     if (unknown !== null && damaged.length === 0) throw new UsageError(unknown);
     const sources = await sourcesOf(backups, openIndex);
-    return { ...twinDbStatusOf(backups, host ?? onlyHost(backups, world), ({ id }) => sources.get(id)), damaged };
+    const named = host ?? onlyHost(backups, world);
+    const keysLeftOut = keysAmong(all.filter((backup) => backup.host === named));
+    return { ...twinDbStatusOf(backups, named, ({ id }) => sources.get(id)), keysLeftOut, damaged };
   });
 }
 

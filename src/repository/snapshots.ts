@@ -44,6 +44,8 @@ export function damageWithAdvice({ error }: DamagedSnapshot): IntegrityError {
 /** All snapshots, oldest first, and those that could not be read. */
 interface SnapshotList {
   readonly snapshots: readonly StoredSnapshot[];
+  /** The names of all snapshots that the store listed, loaded or not. */
+  readonly listed: readonly SnapshotId[];
   readonly damaged: readonly DamagedSnapshot[];
   /**
    * Listed at first, but then neither found nor listed: another process has forgotten them. Under an exclusive lock
@@ -55,11 +57,15 @@ interface SnapshotList {
 const FILES_AT_ONCE = 8;
 
 /**
- * Loads every snapshot. A damaged snapshot does not hide the others. One that the store keeps listing but does not
- * return counts as damaged: an older backup must never be taken for the newest because of one wrong answer. Throws what
- * the store throws.
+ * Loads every snapshot, except those that are known. A damaged snapshot does not hide the others. One that the store
+ * keeps listing but does not return counts as damaged: an older backup must never be taken for the newest because of one
+ * wrong answer. Throws what the store throws.
  */
-export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotList> {
+export async function loadSnapshots(
+  files: SealedFiles,
+  signal?: AbortSignal,
+  known: ReadonlySet<SnapshotId> = new Set(),
+): Promise<SnapshotList> {
   const snapshots: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
   const room = new LargeSnapshotRoom();
@@ -81,14 +87,15 @@ export async function loadSnapshots(files: SealedFiles, signal?: AbortSignal): P
     });
     return missing;
   };
-  const missing = await load(await snapshotIds(files, signal));
+  const listed = await snapshotIds(files, signal);
+  const missing = await load(listed.filter((id) => !known.has(id)));
   if (missing.length > 0) {
-    const listed = new Set(await snapshotIds(files, signal));
-    vanished = missing.map(({ id }) => id).filter((id) => !listed.has(id));
-    const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listed.has(id)));
+    const listedAgain = new Set(await snapshotIds(files, signal));
+    vanished = missing.map(({ id }) => id).filter((id) => !listedAgain.has(id));
+    const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listedAgain.has(id)));
     damaged.push(...stillMissing.map(({ id, error }) => ({ id, error: lostSnapshot(id, error) })));
   }
-  return { snapshots: byTime(snapshots), damaged, vanished };
+  return { snapshots: byTime(snapshots), listed, damaged, vanished };
 }
 
 /** Only larger snapshots are counted: a few compressed bytes in the store may expand to megabytes. */

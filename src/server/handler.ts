@@ -1,12 +1,12 @@
 /** Answers requests: finds the route, checks the permission, and works on the files of a repository. */
 import { messageOf, NotFoundError, StoreFullError, TemporaryError } from "../base/errors.ts";
 import type { FileKind, FileName, ListedFile } from "../store/store.ts";
+import { answerOrRefuse } from "./connection/answering.ts";
 import { type RequestedPart, requestedPart } from "./connection/byte_ranges.ts";
 import type { Exchange } from "./connection/exchange.ts";
 import type { BlobEvent, Metrics } from "./metrics.ts";
 import { checkPermission, type Rules } from "./access/permissions.ts";
-import { ClientGone, Refusal } from "./refusal.ts";
-import { checkHead } from "./connection/request_head.ts";
+import { Refusal } from "./refusal.ts";
 import type { RepositoryFiles } from "./files/repository_files.ts";
 import { parseRoute, type RepositoryTarget, type Target } from "./routes.ts";
 import type { StoredFile } from "./files/stored_file.ts";
@@ -45,14 +45,12 @@ export class Handler {
   }
 
   /** Answers one request, whatever happens. Never throws. */
-  async handle(exchange: Exchange): Promise<void> {
-    try {
-      requireHead(exchange);
-      await this.#answer(exchange);
-      await exchange.finish();
-    } catch (thrown) {
-      await this.#refuse(exchange, thrown);
-    }
+  handle(exchange: Exchange): Promise<void> {
+    return answerOrRefuse(exchange, {
+      answer: (exchange) => this.#answer(exchange),
+      refusalOf: (exchange, thrown) => this.#refusalOf(exchange, thrown),
+      onFailure: (exchange, thrown) => this.#reportFailure(exchange, thrown),
+    });
   }
 
   async #answer(exchange: Exchange): Promise<void> {
@@ -146,21 +144,8 @@ export class Handler {
     this.#options.metrics.countBlob({ action, user, ...event });
   }
 
-  async #refuse(exchange: Exchange, thrown: unknown): Promise<void> {
-    const refusal = this.#asRefusal(exchange, thrown);
-    if (!refusal) return await exchange.giveUp();
-    try {
-      await exchange.refuse(refusal.status, refusal.message, refusal.headers);
-    } catch (error) {
-      exchange.cut();
-      if (!(error instanceof ClientGone)) this.#reportFailure(exchange, error);
-    }
-  }
-
-  /** The refusal that a client sees for a failure, without paths of this machine; undefined if the client is gone. */
-  #asRefusal(exchange: Exchange, thrown: unknown): Refusal | undefined {
-    if (thrown instanceof ClientGone) return undefined;
-    if (thrown instanceof Refusal) return thrown;
+  /** The refusal that a client sees for a failure, without paths of this machine. */
+  #refusalOf(exchange: Exchange, thrown: unknown): Refusal {
     if (thrown instanceof NotFoundError) return new Refusal(404, "There is no such file or repository");
     this.#reportFailure(exchange, thrown);
     if (thrown instanceof StoreFullError) return new Refusal(507, "The server's disk is full");
@@ -171,18 +156,6 @@ export class Handler {
   #reportFailure({ method, url }: Exchange, thrown: unknown): void {
     this.#options.metrics.countError();
     this.#options.onProblem(`${method} ${url} failed: ${messageOf(thrown)}`);
-  }
-}
-
-/**
- * Checks the head. If it is refused, what follows it could be read in two ways, so the connection is not used again.
- */
-function requireHead(exchange: Exchange): void {
-  try {
-    checkHead(exchange);
-  } catch (thrown) {
-    exchange.closeConnectionAfter();
-    throw thrown;
   }
 }
 

@@ -1,19 +1,14 @@
-/** The HTTP blob store as a whole: connects users, routes and files to listening sockets, and shuts down. */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
+/** The HTTP blob store as a whole: connects users, routes and files to a service over HTTP. */
 import { AgentError, messageOf, UsageError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
-import { AccessLog } from "./access_log.ts";
 import { type Authentication, openAuthenticator } from "./access/authentication.ts";
-import { Connections, type Patience, USUAL_PATIENCE } from "./connection/connections.ts";
-import { Exchange } from "./connection/exchange.ts";
-import { FailedHandshakes } from "./connection/failed_handshakes.ts";
+import { type Patience, USUAL_PATIENCE } from "./connection/connections.ts";
+import type { Exchange } from "./connection/exchange.ts";
 import { Handler } from "./handler.ts";
-import { answerMalformed, makeHttpServer, type MalformedError } from "./connection/http_server.ts";
-import { type BoundAddress, listen, type ListenAddress, removeSocket } from "./connection/listener.ts";
+import { HttpService, type RunningServer } from "./connection/http_service.ts";
+import type { BoundAddress, ListenAddress } from "./connection/listener.ts";
 import { Metrics } from "./metrics.ts";
-import { readOpenFilesLimit, roomForConnections } from "./connection/open_file_limit.ts";
+import { affordablePatience } from "./connection/open_file_limit.ts";
 import type { Rules } from "./access/permissions.ts";
 import { openRepositoryFiles, type RepositoryFiles } from "./files/repository_files.ts";
 import { checkTls, type TlsFiles } from "./connection/tls.ts";
@@ -46,29 +41,6 @@ export interface ServerOptions {
   readonly patience?: Partial<Patience>;
 }
 
-/** An address on which a server actually listens. */
-export interface ServedPlace {
-  /** `127.0.0.1:8000` or `unix:/run/agent.sock`. */
-  readonly address: string;
-  /** The URL of its root; for a unix socket, in restic's notation. */
-  readonly url: string;
-}
-
-/** A server that accepts requests. */
-export interface RunningServer {
-  /** One for each address to listen on, in the same order. */
-  readonly places: readonly ServedPlace[];
-  /**
-   * Accepts no more requests, waits up to `graceMs` for those under way, cuts off those that are not done by then, and
-   * writes the log. Never throws.
-   */
-  close(graceMs?: number): Promise<void>;
-}
-
-const USUAL_GRACE_MS = 30_000;
-/** How many times the server looks for stalled clients within the shortest of their time limits. */
-const LOOKS_PER_PATIENCE = 6;
-
 /**
  * Starts a server. Throws `UsageError` for a certificate and key that do not match, for an unusable file of users, and
  * if other machines could use the server without a password, unless `allowOpenToOthers` is set. Throws `AgentError` if
@@ -80,7 +52,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     await Deno.mkdir(options.path, { recursive: true, mode: 0o700 });
     const files = await openRepositoryFiles(options, options.clock.now());
-    const server = new BlobServer(options, await affordablePatience(options), files, authenticator.userOf);
+    const server = new BlobServer(options, await patienceOf(options), files, authenticator.userOf);
     const running = await server.start();
     return {
       ...running,
@@ -100,33 +72,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
 /** Files that one connection may hold open: its socket, and the file being sent or received. */
 const FILES_A_CONNECTION = 2;
-/** With TLS one more, because for each connection another one may be in its handshake. */
-const FILES_A_TLS_CONNECTION = 3;
 
-/** The wanted limits, with no more connections than the limit on open files allows. */
-async function affordablePatience({ patience, tls, onProblem }: ServerOptions): Promise<Patience> {
+function patienceOf({ patience, tls, onProblem }: ServerOptions): Promise<Patience> {
   const wanted = { ...USUAL_PATIENCE, ...patience };
-  const mostFiles = await readOpenFilesLimit();
-  const mostConnections = roomForConnections(mostFiles, tls ? FILES_A_TLS_CONNECTION : FILES_A_CONNECTION);
-  if (mostConnections >= wanted.mostConnections) return wanted;
-  onProblem(
-    `The limit of ${mostFiles} open files leaves room for ${mostConnections} connections; ` +
-      "raise it (LimitNOFILE= of the unit, ulimit -n)",
-  );
-  return { ...wanted, mostConnections };
+  return affordablePatience(wanted, { filesEach: FILES_A_CONNECTION, isTls: tls !== undefined, onProblem });
 }
 
 class BlobServer {
   readonly #options: ServerOptions;
-  readonly #patience: Patience;
   readonly #files: RepositoryFiles;
-  readonly #connections: Connections;
   readonly #metrics = new Metrics();
-  readonly #log: AccessLog | undefined;
-  readonly #handler: Handler;
-  readonly #handshakes: FailedHandshakes;
-  readonly #servers: readonly Server[];
-  readonly #stopping = new AbortController();
+  readonly #service: HttpService;
 
   constructor(
     options: ServerOptions,
@@ -135,14 +91,9 @@ class BlobServer {
     userOf: (exchange: Exchange) => Promise<string>,
   ) {
     this.#options = options;
-    this.#patience = patience;
     this.#files = files;
-    this.#connections = new Connections(patience);
-    const { writeLog, onProblem } = options;
-    this.#log = writeLog &&
-      new AccessLog(writeLog, (thrown) => onProblem(`The access log cannot be written: ${messageOf(thrown)}`));
-    this.#handshakes = new FailedHandshakes(onProblem, () => options.clock.monotonicMs());
-    this.#handler = new Handler({
+    const { onProblem, listen, tls, writeLog, clock } = options;
+    const handler = new Handler({
       files,
       metrics: this.#metrics,
       rules: options.rules,
@@ -151,31 +102,22 @@ class BlobServer {
       formatMetrics: () => this.#formatMetrics(),
       onProblem,
     });
-    this.#servers = options.listen.map(() => this.#makeServer());
+    this.#service = new HttpService({
+      listen,
+      tls,
+      writeLog,
+      onProblem,
+      clock,
+      patience,
+      checkReach: (bound) => this.#requireReach(bound),
+      answer: (exchange) => handler.handle(exchange),
+      onAnswered: ({ method, status, bytesReceived, bytesSent }) =>
+        this.#metrics.countRequest(method, status, bytesReceived, bytesSent),
+    });
   }
 
-  async start(): Promise<RunningServer> {
-    const { listen: addresses, tls } = this.#options;
-    const places: ServedPlace[] = [];
-    try {
-      for (const [i, server] of this.#servers.entries()) {
-        const bound = await listen(server, addresses[i]!);
-        server.on("error", (error) => this.#options.onProblem(`The server's socket failed: ${messageOf(error)}`));
-        places.push({ address: bound.text, url: urlOf(bound, tls !== undefined) });
-        this.#requireReach(bound);
-      }
-    } catch (thrown) {
-      await this.#stop(0);
-      throw thrown;
-    }
-    const looking = this.#lookForStalled();
-    return {
-      places,
-      close: async (graceMs = USUAL_GRACE_MS) => {
-        await this.#stop(graceMs);
-        await looking;
-      },
-    };
+  start(): Promise<RunningServer> {
+    return this.#service.start();
   }
 
   /** Throws `UsageError` if the server would be open to everybody, unless the options allow it. */
@@ -188,103 +130,16 @@ class BlobServer {
     );
   }
 
-  #makeServer(): Server {
-    const { tls } = this.#options;
-    const server = makeHttpServer(this.#patience, tls);
-    server.on(tls ? "secureConnection" : "connection", (socket: Socket) => this.#connections.add(socket));
-    if (tls) server.on("connection", (socket: Socket) => this.#connections.addUnderTls(socket));
-    server.on("tlsClientError", (error: Error, socket: Duplex) => this.#onFailedHandshake(error, socket));
-    server.on("request", (request, response) => this.#onRequest(request, response, false));
-    server.on("checkContinue", (request, response) => this.#onRequest(request, response, true));
-    server.on("checkExpectation", (request, response) => this.#onRequest(request, response, false));
-    server.on("connect", (_request, socket) => this.#onMalformed({ code: "CONNECT" }, socket));
-    server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => this.#onMalformed(error, socket));
-    return server;
-  }
-
-  /** A client whose handshake failed cannot be told anything, but the operator may want to know. */
-  #onFailedHandshake(error: Error, socket: Duplex & { readonly _parent?: Socket }): void {
-    this.#handshakes.failed(socket._parent?.remoteAddress, error);
-    socket.destroy();
-  }
-
-  #onMalformed(error: MalformedError, socket: Duplex): void {
-    if (!this.#connections.answerMalformed(socket)) answerMalformed(error, socket);
-  }
-
-  #onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    const { clock } = this.#options;
-    const startedMs = clock.monotonicMs();
-    const exchange = new Exchange(request, response, { nowMs: () => clock.monotonicMs(), expectsContinue });
-    if (this.#stopping.signal.aborted) exchange.closeConnectionAfter();
-    this.#connections.run(exchange, async () => {
-      await this.#handler.handle(exchange);
-      this.#record(exchange, clock.monotonicMs() - startedMs);
-    });
-  }
-
-  #record(exchange: Exchange, durationMs: number): void {
-    const { method, url, user, status, bytesSent, bytesReceived, request } = exchange;
-    this.#metrics.countRequest(method, status, bytesReceived, bytesSent);
-    this.#log?.add({
-      remoteAddress: exchange.remoteAddress,
-      user,
-      time: this.#options.clock.now(),
-      method,
-      url,
-      httpVersion: request.httpVersion,
-      status,
-      bytesSent,
-      userAgent: exchange.header("user-agent") ?? "",
-      durationMs,
-    });
-  }
-
   #formatMetrics(): string {
+    const { connections, logLinesDropped } = this.#service;
     return this.#metrics.format({
       usage: this.#files.usage.rows(),
       takenBytes: this.#files.takenBytes,
       limitBytes: this.#options.limitBytes,
-      requestsInFlight: this.#connections.inFlightCount,
-      connections: this.#connections.openCount,
-      idleConnections: this.#connections.idleCount,
-      logLinesDropped: this.#log?.linesDropped ?? 0,
+      requestsInFlight: connections.inFlightCount,
+      connections: connections.openCount,
+      idleConnections: connections.idleCount,
+      logLinesDropped,
     });
   }
-
-  async #lookForStalled(): Promise<void> {
-    const { bodyMs, readerMs, lingerMs } = this.#patience;
-    const everyMs = Math.ceil(Math.min(bodyMs, readerMs, lingerMs) / LOOKS_PER_PATIENCE);
-    const { clock } = this.#options;
-    const { signal } = this.#stopping;
-    try {
-      while (true) {
-        await clock.sleep(everyMs, signal);
-        this.#connections.endStalled(clock.monotonicMs());
-      }
-    } catch (thrown) {
-      if (!signal.aborted) throw thrown;
-    }
-  }
-
-  async #stop(graceMs: number): Promise<void> {
-    const listening = this.#servers.flatMap((server, i) => server.listening ? [this.#options.listen[i]!] : []);
-    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    this.#stopping.abort();
-    this.#connections.closeAfterAnswers();
-    const settled = new AbortController();
-    const grace = this.#options.clock.sleep(graceMs, settled.signal).catch(() => {});
-    await Promise.race([this.#connections.settled(), grace]);
-    settled.abort();
-    this.#connections.cutAll();
-    for (const server of this.#servers) server.closeAllConnections();
-    await Promise.all([this.#connections.settled(), ...closed, grace]);
-    for (const address of listening) await removeSocket(address);
-    await this.#log?.flush();
-  }
-}
-
-function urlOf({ text }: BoundAddress, isTls: boolean): string {
-  const scheme = isTls ? "https" : "http";
-  return text.startsWith("unix:") ? `${scheme}+unix://${text.slice("unix:".length)}:/` : `${scheme}://${text}/`;
 }

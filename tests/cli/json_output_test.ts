@@ -305,6 +305,27 @@ async function tables(agent: Transcript): Promise<void> {
   }
 }
 
+/** A URL, and the end of it. */
+async function urls(agent: Transcript): Promise<void> {
+  await agent.run("url dumps/shop --table orders --expires 60s");
+  await agent.run("url dumps/shop --table items --expires 60s");
+  await agent.run("gateway revoke");
+}
+
+/** Values under keys, which commands leave out that name no series. */
+async function values(agent: Transcript): Promise<void> {
+  await agent.run("kv set app/port 8080");
+  await agent.run("kv set app/key --bytes --file DIR/password");
+  for (const command of ["kv get app/port", "kv get app/key", "kv get app/absent --default 80", "kv ls"]) {
+    await agent.run(command);
+  }
+  await agent.run("kv history app/port");
+  for (const command of ["status --host db1", "stats --host db1", "forget --keep-last 9 --host db1 --dry-run"]) {
+    await agent.run(command);
+  }
+  await agent.run("kv rm app/port");
+}
+
 async function packsBelow(folder: string): Promise<{ path: string; size: number }[]> {
   const packs: { path: string; size: number }[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -327,6 +348,8 @@ Deno.test("every command's JSON has the fields that it is to have", async () => 
     await replay(agent);
     await trees(agent);
     await tables(agent);
+    await values(agent);
+    await urls(agent);
     const titles = [...RESULTS, ...REMARKS].map(({ title }) => title);
     assert.deepEqual(titles.filter((title) => !agent.told.has(title)), TOLD_ELSEWHERE);
     if (Deno.env.get("UPDATE_SCREENS")) await Deno.writeTextFile(GOLDEN, agent.text);

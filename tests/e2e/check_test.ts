@@ -11,6 +11,9 @@ import {
   sandbox,
 } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 async function twoSeries(): Promise<Sandbox> {
   const box = await sandbox();

@@ -4,6 +4,9 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { openStorage } from "../../src/ops/storage/storage.ts";
 import { assertFails, sandbox } from "../helpers/executable.ts";
 import { accessTo, fakeWorld } from "../helpers/world.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 Deno.test("a backup that holds no file is listed, fails to verify and meets no expectation", async () => {
   await using box = await sandbox();

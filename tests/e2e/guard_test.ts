@@ -5,6 +5,9 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { sqlDump } from "../helpers/world.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const encoder = new TextEncoder();
 

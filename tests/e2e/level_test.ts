@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, assertFailsAfterOutput, sandbox } from "../helpers/executable.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const UTC = { TZ: "UTC" };
 

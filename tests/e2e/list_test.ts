@@ -4,6 +4,9 @@ import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const AT_A_TIME = 3;
 const UTC = { TZ: "UTC" };

@@ -4,6 +4,9 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, bulkNoise, eventually, sandbox } from "../helpers/executable.ts";
 import { sqlDump, withRows } from "../helpers/world.ts";
 import { writeLock } from "./foreign_lock.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const DUMP = sqlDump(3000, "shop");
 const NEXT = withRows(DUMP, { at: 100_000, rows: 20, seed: "next" });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, eventually, type JsonRow, sandbox } from "../helpers/executable.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../helpers/postgres.ts";
-import { programTest } from "../helpers/programs.ts";
+import { pathOfPeople, programTest } from "../helpers/programs.ts";
 
 const NEEDS = [...POSTGRES_PROGRAMS, "pg_dump", "pg_dumpall", "pg_restore"] as const;
 
@@ -24,7 +24,8 @@ programTest({
     const url = (rest: string) => `postgresql://postgres@/${rest}?host=${server.folder}`;
     const before = await server.checksums("shop");
 
-    const [put] = await box.json(["put", "prod/shop", `${url("shop")}&ignore=log`]) as [JsonRow];
+    const env = { PATH: pathOfPeople() };
+    const [put] = await box.json(["put", "prod/shop", `${url("shop")}&ignore=log`], { env }) as [JsonRow];
     assert.deepEqual([put["engine"], put["problems"], put["notes"]], ["postgresql", [], []]);
     assert.match(
       await box.ok(["show", "prod/shop"]),
@@ -40,7 +41,7 @@ programTest({
       "globals.sql",
     ]);
 
-    const told = await box.agent(["get", "prod/shop", "--into", url("shop_copy")]);
+    const told = await box.agent(["get", "prod/shop", "--into", url("shop_copy")], { env });
     assert.equal(told.exitCode, 0, told.stderr);
     assert.match(told.stderr, /note: The roles and tablespaces .*\nBackup .*\nReplayed by postgresql: 2 streams, /);
     assert.equal((await server.checksums("shop_copy"))["orders"], before["orders"]);

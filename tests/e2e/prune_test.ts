@@ -15,6 +15,9 @@ import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { assertFails, bulkNoise, type JsonRow, type Running, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { assertResticFindsNoError } from "../helpers/restic.ts";
 import { accessTo, concat, fakeWorld, IDENTITY } from "../helpers/world.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 /** Puts two backups that share a part and forgets the first. */
 async function forgottenFirst(box: Sandbox): Promise<Uint8Array> {

@@ -7,6 +7,9 @@ import { servingTest, whyNoServer } from "../helpers/agent_server.ts";
 import { assertFails, bulkNoise, EXECUTABLE, type JsonRow, jsonRows, sandbox } from "../helpers/executable.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
 import { Server } from "../helpers/servers.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const MEBIBYTE = 1024 * 1024;
 const noDisk = await whyNoSmallDisk();

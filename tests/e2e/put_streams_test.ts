@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
+import { builtInEngines } from "../../src/engine/built_in.ts";
+import { runInProcess } from "../helpers/command_line.ts";
 import { assertFails, eventually, isGone, type JsonRow, pidIn, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { sqlDump } from "../helpers/world.ts";
 
@@ -122,6 +124,7 @@ Deno.test("interrupted, all commands and what they started are gone, and the nex
 
 Deno.test("what makes no sense is refused before anything is started", async (test) => {
   await using box = await sandbox();
+  const env = box.variables();
   const touch = `touch ${box.join("started")}`;
   const stream = (name: string) => ["--stream", `${name}=${touch}`];
   const refused: [string, string[], RegExp][] = [
@@ -146,7 +149,11 @@ Deno.test("what makes no sense is refused before anything is started", async (te
   ];
   for (const [name, args, expected] of refused) {
     await test.step(name, async () => {
-      const outcome = await box.agent(["put", "prod/all", ...args]);
+      // In this process: nothing is started, not even the executable.
+      const outcome = await runInProcess(["put", "prod/all", ...args], {
+        env,
+        engines: builtInEngines({ environment: env }),
+      });
       assertFails(outcome, ExitCode.usage, expected);
       assert.ok(!outcome.stderr.includes("secret"));
     });

@@ -4,6 +4,9 @@ import { hash } from "node:crypto";
 import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, bulkNoise, eventually, isGone, type JsonRow, sandbox } from "../helpers/executable.ts";
 import { sqlDump } from "../helpers/world.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const ID_LINE = /^[0-9a-f]{64}\n$/;
 
@@ -218,7 +221,7 @@ Deno.test("a long stream of noise comes back as it was", async () => {
   await using box = await sandbox();
   const stream = bulkNoise(20_000_000, "long");
   await box.put("s", stream);
-  await box.ok(["get", "s", "-q", "-o", "copy"]);
+  await box.ok(["get", "s", "-q", "-o", box.join("copy")]);
   assert.equal(hash("sha256", await Deno.readFile(box.join("copy"))), hash("sha256", stream));
 });
 

@@ -114,7 +114,19 @@ programTest({
     }
     const { stdout } = await box.shell('"$AGENT" --help');
     const all = [...stdout.matchAll(/^ {2}([a-z-]+) .*\[(?:options)\]/gm)].map(([, name]) => name!);
-    const elsewhere = ["serve", "tables", "config", "configure", "plugins", "completion", "man", "help"];
+    const elsewhere = [
+      "serve",
+      "url",
+      "gateway",
+      "tables",
+      "kv",
+      "config",
+      "configure",
+      "plugins",
+      "completion",
+      "man",
+      "help",
+    ];
     assert.deepEqual(all.filter((name) => !commands.has(name) && !elsewhere.includes(name)), [], "not shown");
   },
 });

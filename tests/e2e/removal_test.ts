@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { assertFails, bulkNoise, eventually, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { assertResticFindsNoError } from "../helpers/restic.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const RETRY = ["--retry-lock", "10m"];
 const KILLS = 6;
@@ -43,7 +46,11 @@ async function lockRemoved(locks: Deno.FsWatcher): Promise<void> {
 Deno.test("five processes remove five backups at once: one is left, and whoever wanted that is told", async () => {
   await using box = await sandbox();
   const ids = await nights(box, 5);
-  const outcomes = await Promise.all(ids.map((id) => box.agent(["rm", `@${id}`, "-q", ...RETRY])));
+  const outcomes = await Promise.all(ids.map(async (id) => {
+    await using running = box.start(["rm", `@${id}`, "-q", ...RETRY]);
+    await running.closeInput();
+    return await running.outcome();
+  }));
   const left = await listed(box);
   assert.equal(left.length, 1);
   for (const [i, outcome] of outcomes.entries()) {

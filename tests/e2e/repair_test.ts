@@ -9,6 +9,9 @@ import {
   type Sandbox,
   sandbox,
 } from "../helpers/executable.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const SHOP = bulkNoise(200_000, "shop");
 

@@ -2,11 +2,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
 import { TarFixture } from "../engine/tar/tar_fixture.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
 import { assertFails, bulkNoise, eventually, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { everyResticTest, Restic } from "../helpers/restic.ts";
+
+runAgentHere();
 
 const NEEDS = ["tar", "rsync", "bash", "find"] as const;
 const MEBIBYTE = 1024 * 1024;
@@ -46,15 +49,15 @@ programTest({
     await using made = await nights();
     const { box, ids, assertSame } = made;
     for (const [night, selector] of ids.map((id) => `@${id}`).entries()) {
-      await box.ok(["get", selector, "--target", `by-id-${night}`, "-q"]);
+      await box.ok(["get", selector, "--target", box.join(`by-id-${night}`), "-q"]);
       await assertSame[night]!(box.join(`by-id-${night}`));
     }
     await box.ok(["get", "srv/files@2026-01-03T13:00Z", "--into", `tar:${box.join("by-time")}`, "-q"]);
     await assertSame[2]!(box.join("by-time"));
 
-    const told = await box.agent(["get", "srv/files", "--target", "told"]);
+    const told = await box.agent(["get", "srv/files", "--target", box.join("told")]);
     assert.match(told.stderr, /^Backup \w{8} of .*\nReplayed by tar: level 0 to 3, 4 streams, .*as in the manifest\n$/);
-    const rows = await box.json(["get", "srv/files", "--target", "told", "--overwrite"]);
+    const rows = await box.json(["get", "srv/files", "--target", box.join("told"), "--overwrite"]);
     assert.equal(rows.length, 5);
     const { id, engine, level, items, problems } = rows.at(-1) as JsonRow;
     assert.deepEqual([id, engine, level, items, problems], [ids[3], "tar", 3, 4, []]);
@@ -65,7 +68,7 @@ programTest({
     assert.equal(verified.match(/^OK srv\/files\/level-\d\/data\.tar:/gm)?.length, 4);
     assert.equal(verified.match(/^OK srv\/files\/level-\d\/metadata:/gm)?.length, 4);
     await box.ok(["check", "--read-data"]);
-    await box.ok(["get", "srv/files", "--target", "raw", "--raw", "-q"]);
+    await box.ok(["get", "srv/files", "--target", box.join("raw"), "--raw", "-q"]);
     const sums = await box.file("sums", await box.ok(["show", "srv/files", "--md5sums"]));
     const { exitCode } = await box.shell(`cd raw && md5sum -c --quiet ${sums}`);
     assert.equal(exitCode, 0);
@@ -82,21 +85,24 @@ programTest({
     await Deno.mkdir(box.join("full"));
     await Deno.writeTextFile(box.join("full/precious"), "kept");
     const refused: readonly [string[], RegExp][] = [
-      [["get", "srv/files", "--target", "full"], /full" is not empty.*--overwrite/],
-      [["get", "plain", "--into", "tar:full"], /was made by the engine "stream", not by "tar"/],
+      [["get", "srv/files", "--target", box.join("full")], /full" is not empty.*--overwrite/],
+      [["get", "plain", "--into", `tar:${box.join("full")}`], /was made by the engine "stream", not by "tar"/],
       [["get", "srv/files", "--into", "tra:full"], /Unknown kind of target "tra".*tar/],
       [["get", "srv/files", "--into", "full"], /Not a target: "full"/],
-      [["get", "srv/files", "--target", "x", "--into", "tar:x"], /Give --target or --into, not both/],
-      [["get", "srv/files", "-o", "x", "--into", "tar:x"], /Give -o or --into, not both/],
+      [
+        ["get", "srv/files", "--target", box.join("x"), "--into", `tar:${box.join("x")}`],
+        /Give --target or --into, not both/,
+      ],
+      [["get", "srv/files", "-o", "x", "--into", `tar:${box.join("x")}`], /Give -o or --into, not both/],
       [["get", "srv/files", "--raw"], /--raw writes files below a directory: name it with --target/],
-      [["get", "srv/files", "--file", "data.tar", "--into", "tar:x"], /--into restores a whole backup/],
+      [["get", "srv/files", "--file", "data.tar", "--into", `tar:${box.join("x")}`], /--into restores a whole backup/],
       [["get", "srv/files"], /holds 8 files: choose one with --file, or use --target/],
     ];
     for (const [args, message] of refused) assertFails(await box.agent(args), ExitCode.usage, message);
     assert.deepEqual([...Deno.readDirSync(box.join("full"))].map(({ name }) => name), ["precious"]);
-    await box.ok(["get", "plain", "--target", "files", "-q"]);
+    await box.ok(["get", "plain", "--target", box.join("files"), "-q"]);
     assert.equal(await Deno.readTextFile(box.join("files/plain/data")), "stream");
-    await box.ok(["get", "srv/files", "--target", "full", "--overwrite", "-q"]);
+    await box.ok(["get", "srv/files", "--target", box.join("full"), "--overwrite", "-q"]);
     await made.assertSame[3]!(box.join("full"));
   },
 });
@@ -122,9 +128,9 @@ everyResticTest(
 
     await restic.ok(["forget", snapshots[1]!.id, "--prune"]);
     await restic.ok(["tag", "--add", "kept", snapshots[3]!.id]);
-    await box.ok(["get", "srv/files", "--target", "after", "-q"]);
+    await box.ok(["get", "srv/files", "--target", box.join("after"), "-q"]);
     await assertSame[3]!(box.join("after"));
-    await box.ok(["get", `@${ids[3]}`, "--target", "by-id", "-q"]);
+    await box.ok(["get", `@${ids[3]}`, "--target", box.join("by-id"), "-q"]);
     await assertSame[3]!(box.join("by-id"));
     await box.ok(["check", "--read-data"]);
     await restic.ok(["check", "--read-data"]);
@@ -144,15 +150,15 @@ programTest({
   name: "Ctrl-C in the middle of a replay ends it, and says that the target holds a part",
   needs: NEEDS,
   async fn() {
-    await using box = await largeBackup(128 * MEBIBYTE);
+    await using box = await largeBackup(64 * MEBIBYTE);
     await using running = box.start(["get", "large", "--target", "part"]);
     const size = () => Deno.stat(box.join("part/file")).then(({ size }) => size, () => 0);
     await eventually("tar writes", async () => await size() > 0 ? true : undefined);
     running.kill("SIGINT");
     assertFails(await running.outcome(), ExitCode.interrupted, /Interrupted; the target holds a part of the backup/);
-    assert.ok(await size() < 128 * MEBIBYTE);
-    await box.ok(["get", "large", "--target", "part", "--overwrite", "-q"]);
-    assert.equal(await size(), 128 * MEBIBYTE);
+    assert.ok(await size() < 64 * MEBIBYTE);
+    await box.ok(["get", "large", "--target", box.join("part"), "--overwrite", "-q"]);
+    assert.equal(await size(), 64 * MEBIBYTE);
   },
 });
 

@@ -14,6 +14,9 @@ import {
   sandbox,
 } from "../helpers/executable.ts";
 import { saveBackup } from "../ops/forget_fixture.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const AT_A_TIME = 3;
 const DAY_MS = 86_400_000;
@@ -271,7 +274,7 @@ Deno.test("with --prune the space is freed in the same run, if there is anything
     assert.match(rotate.stderr, /^Removed 1 of 2 backups\nFreed 19\d KiB: /);
     assert.ok(await total() < 230_000);
     assert.equal(
-      hash("md5", await box.ok(["get", "a", "-o", "out"]).then(() => Deno.readFile(box.join("out")))),
+      hash("md5", await box.ok(["get", "a", "-o", box.join("out")]).then(() => Deno.readFile(box.join("out")))),
       hash("md5", bytes("a 05")),
     );
     await box.ok(["check", "--read-data"]);

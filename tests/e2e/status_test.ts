@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { sqlDump } from "../helpers/world.ts";
 import { assertFails, emptySandbox, jsonRows, type Outcome, type Sandbox, sandbox } from "../helpers/executable.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 const HOUR = 3_600_000;
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * HOUR).toISOString();

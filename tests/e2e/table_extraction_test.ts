@@ -6,6 +6,9 @@ import { servingTest, startAgentServer, whyNoServer } from "../helpers/agent_ser
 import { assertFails, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { noise } from "../helpers/world.ts";
 import { mysqlDump } from "../ops/restore/tables_fixture.ts";
+import { runAgentHere } from "../helpers/agent_here.ts";
+
+runAgentHere();
 
 /** Digits that shrink to half. */
 function rows(count: number, seed: string): string[] {
@@ -54,7 +57,7 @@ Deno.test("tables are listed, chosen, left out and refused by name, and nothing 
   await box.put("shop", dump);
   const listing = await box.ok(["show", "shop", "--tables"]);
   assert.deepEqual(listing.match(/^shop +(?:orders|order items|log) +table /gm)?.length, 3, listing);
-  await box.ok(["get", "shop", "--table", "log", "-o", "log.sql", "-q"]);
+  await box.ok(["get", "shop", "--table", "log", "-o", box.join("log.sql"), "-q"]);
   assert.match(
     await Deno.readTextFile(box.join("log.sql")),
     /^-- MySQL dump[^]*INSERT INTO `log`[^]*-- Dump completed/,
@@ -70,7 +73,7 @@ Deno.test("tables are listed, chosen, left out and refused by name, and nothing 
   );
 
   await box.damageLargestPack();
-  const damaged = await box.agent(["get", "shop", "--table", "orders", "-o", "never.sql"]);
+  const damaged = await box.agent(["get", "shop", "--table", "orders", "-o", box.join("never.sql")]);
   assert.equal(damaged.exitCode, ExitCode.integrity, damaged.stderr);
   assert.throws(() => Deno.statSync(box.join("never.sql")), Deno.errors.NotFound);
 

@@ -1,7 +1,7 @@
 /** The engine of docs/engines.md, in a project of its own: it passes the suite as the page calls it, a put and a replay. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { blocksOf, ROOT } from "../helpers/documents.ts";
+import { engineProject } from "../helpers/documented_programs.ts";
 
 const LOG = "order 1\norder 2\n";
 
@@ -9,17 +9,7 @@ const LOG = "order 1\norder 2\n";
 async function inProject(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    const [engine, fixture] = await blocksOf("engines.md", "ts");
-    const [settings] = await blocksOf("engines.md", "json");
-    const program = (await blocksOf("library.md", "ts")).find((code) => code.includes("withBackup"));
-    const [withEngine] = await blocksOf("library.md", "text");
-    const files = {
-      "deno.json": settings!.replaceAll("/path/to/agent", ROOT),
-      "log_engine.ts": engine!,
-      "log_engine_test.ts": fixture!,
-      "program.ts": program! + withEngine!,
-      "orders.log": LOG,
-    };
+    const files = { ...await engineProject(), "orders.log": LOG };
     for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(join(folder, name), text);
     await work(folder);
   } finally {
@@ -32,10 +22,6 @@ async function deno(folder: string, ...args: string[]): Promise<void> {
   const { code, stdout, stderr } = await command.output();
   assert.equal(code, 0, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
 }
-
-Deno.test("the documented engine, its fixture and the program that uses it type-check", async () => {
-  await inProject((folder) => deno(folder, "check", "log_engine.ts", "log_engine_test.ts", "program.ts"));
-});
 
 Deno.test("the documented engine passes the suite, called as documented", async () => {
   await inProject((folder) => deno(folder, "test", "--allow-all", "--no-check", "log_engine_test.ts"));

@@ -10,7 +10,7 @@ import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { check } from "../../src/ops/check.ts";
 import { initRepository } from "../../src/repository/repository.ts";
 import { parseListenAddress } from "../../src/server/connection/listener.ts";
-import type { RunningServer, ServedPlace } from "../../src/server/server.ts";
+import type { RunningServer, ServedPlace } from "../../src/server/connection/http_service.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { openRestStore } from "../../src/store/rest/rest_store.ts";
 import { withRetries } from "../../src/store/retry.ts";

@@ -10,6 +10,7 @@ import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest/manife
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import type { StreamPieces } from "../../src/format/table_list.ts";
+import type { ValueEnvelopeHeader } from "../../src/format/value_envelope.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import { parseTimestamp } from "../../src/format/time.ts";
 
@@ -213,3 +214,18 @@ export const SAMPLE_TABLE_LIST: StreamPieces[] = [
     ],
   },
 ];
+
+export const SAMPLE_ENVELOPE: { readonly header: ValueEnvelopeHeader; readonly ciphertext: Uint8Array<ArrayBuffer> } = {
+  header: {
+    isJson: true,
+    isCompressed: true,
+    memoryKib: 65_536,
+    passes: 3,
+    lanes: 1,
+    salt: counting(16),
+    nonce: counting(12, 16),
+    check: counting(16, 28),
+    contentBytes: 1_000,
+  },
+  ciphertext: counting(40, 44),
+};

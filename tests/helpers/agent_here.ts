@@ -4,27 +4,30 @@
  */
 import { hostname, userInfo } from "node:os";
 import { systemClock } from "../../src/base/clock.ts";
+import { builtInEngines } from "../../src/engine/built_in.ts";
 import { ownProcessMark, processExists } from "../../src/library/machine/process_table.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { World } from "../../src/ops/access.ts";
 import { runInProcess } from "./command_line.ts";
 import { type Outcome, type RunOptions, Sandbox } from "./executable.ts";
-import { CHEAP_KDF } from "./world.ts";
+import { CHEAP_KDF, CHEAP_VALUE_KDF } from "./world.ts";
 
 /**
  * From here on `agent`, and everything based on it, runs commands in this process, in all sandboxes of the test file;
  * deriving keys from passwords then costs almost nothing. Commands that start another program still use the executable,
- * as do `start` and `shell`. Paths must be absolute.
+ * as do `start` and `shell`. Paths must be absolute; files and directories are backed up by `tar:` alone.
  */
 export function runAgentHere(): void {
   const startExecutable = Sandbox.prototype.agent;
   Sandbox.prototype.agent = async function (args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     if (args.includes("--")) return await startExecutable.call(this, args, options);
     const { stdin = "", env = {} } = options;
+    const environment = this.variables(env);
     const { exitCode, stdout, stderr } = await runInProcess(args, {
       stdin: typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin,
-      env: this.variables(env),
+      env: environment,
       world: worldHere(),
+      engines: builtInEngines({ environment }),
     });
     return { exitCode, stdout, stderr };
   };
@@ -42,6 +45,7 @@ function worldHere(): World {
     blobThreads: 1,
     programVersion: "agent 0.1.0",
     kdf: CHEAP_KDF,
+    valueKdf: CHEAP_VALUE_KDF,
   };
   return world;
 }

@@ -60,11 +60,10 @@ export class ForeignFolder implements AsyncDisposable {
     return { code: (await process.status).code, stdout, stderr: await stderr };
   }
 
-  /** Writes a program and checks its types, with the plainest settings. */
-  async check(program: string): Promise<ProgramOutput> {
-    this.write("program.ts", program);
+  /** Checks the types of files in the folder. */
+  async check(...paths: string[]): Promise<ProgramOutput> {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "program.ts"],
+      args: ["check", ...paths],
       cwd: this.path,
       env: { NO_COLOR: "1" },
     }).output();

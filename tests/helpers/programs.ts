@@ -52,6 +52,12 @@ export function findProgram(name: string): string | undefined {
     .map((folder) => join(folder, name)).find(isExecutable);
 }
 
+/** PATH as people have it: with what their distribution puts before PostgreSQL's programs, which tests leave out. */
+export function pathOfPeople(): string {
+  const own = postgresFolders();
+  return (Deno.env.get("PATH") ?? "").split(delimiter).filter((folder) => !own.includes(folder)).join(delimiter);
+}
+
 function postgresFolders(): string[] {
   const root = "/usr/lib/postgresql";
   try {

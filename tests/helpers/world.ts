@@ -123,12 +123,15 @@ export function fakeWorld(seed = "world", alive: readonly number[] = [IDENTITY.p
     randomBytes: seededRandom(seed),
     blobThreads: 1,
     programVersion: "agent test",
+    valueKdf: CHEAP_VALUE_KDF,
   };
 }
 
 export const PASSWORD = "correct horse";
 /** Cheap, so that tests do not spend their time on deriving keys. */
 export const CHEAP_KDF = { N: 2, r: 1, p: 1 } as const;
+/** The same for the passwords of values. */
+export const CHEAP_VALUE_KDF = { memoryKib: 8, passes: 1, lanes: 1 } as const;
 
 /** Access to the repository in a store. */
 export function accessTo(store: BlobStore, password = PASSWORD): RepositoryAccess {

@@ -1,5 +1,6 @@
 /** The programs of docs/scripting.md: each example of bakthat's guide for developers, as it is written here. */
 import assert from "node:assert/strict";
+import { guidePrograms } from "../helpers/documented_programs.ts";
 import { ForeignFolder, type ProgramOutput } from "../helpers/foreign_folder.ts";
 import { page, sectionOf } from "../helpers/documents.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
@@ -7,20 +8,13 @@ import { programTest } from "../helpers/programs.ts";
 
 const PAGE = await page("docs/scripting.md");
 
-/** The programs of a section. One that begins with a comment with the name of a file is for others to import. */
-function programsOf(text: string): { readonly name: string | null; readonly text: string }[] {
-  return [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, text]) => {
-    return { name: /^\/\/ (\w+\.ts)$/m.exec(text!.split("\n")[0]!)?.[1] ?? null, text: text! };
-  });
-}
-
 /** Runs the programs of a section one after the other, each in a folder of its own; what they wrote. */
 async function run(
   heading: string,
   look: (folder: ForeignFolder, output: ProgramOutput) => void | Promise<void> = () => {},
   prepare: (folder: ForeignFolder) => Record<string, string> = () => ({}),
 ): Promise<string[]> {
-  const programs = programsOf(sectionOf(PAGE, heading));
+  const programs = guidePrograms(sectionOf(PAGE, heading));
   const written: string[] = [];
   for (const { text } of programs.filter(({ name }) => name === null)) {
     await using folder = new ForeignFolder();
@@ -32,18 +26,6 @@ async function run(
   }
   return written;
 }
-
-Deno.test("the programs of the guide type-check with the plainest settings", async () => {
-  await using folder = new ForeignFolder();
-  const programs = programsOf(PAGE.text);
-  assert.equal(programs.length, 8);
-  const files = programs.map(({ name, text }, i) => {
-    folder.write(name ?? `program_${i}.ts`, `${text}\nexport {};\n`);
-    return name ?? `program_${i}.ts`;
-  });
-  const { code, stderr } = await folder.check(files.map((file) => `import "./${file}";`).join("\n"));
-  assert.equal(code, 0, stderr);
-});
 
 Deno.test("the functions: backups in one repository and two, a list, a restore, and removals", async () => {
   assert.deepEqual(await run("The functions"), ["bak first\nbak \n1 elsewhere\nremember\nfirst 0 0\n"]);
@@ -66,6 +48,12 @@ Deno.test("a plugin adds a kind of stores at run time", async () => {
 
 Deno.test("the helper in a scope backs up its directory, and as an object whatever it is told", async () => {
   assert.deepEqual(await run("The helper"), ["mydata\n", "mybackup \nanother once\n"]);
+});
+
+Deno.test("values are set, read, listed as backups, given by a URL and deleted", async () => {
+  assert.deepEqual(await run("Values under keys"), [
+    '{"my":"data"} a default\n[ "secret" ]\ntrue\nkv/mykey,kv/mysecret\nmysecret\n',
+  ]);
 });
 
 /** Where Deno keeps packages, for programs that have another home. */

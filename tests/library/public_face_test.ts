@@ -26,6 +26,7 @@ function takenFrom(module: string, source: string, word: "import" | "export"): [
  * `Agent`. What these take and give is made of the inside of the use cases.
  */
 const SAME_FOR_PROGRAMS: Readonly<Record<string, string>> = {
+  LOOK_AGAIN_MS: "revokeUrls",
   digestLines: "digests",
   describeTables: "listTables",
   filesFor: "withBackup",
@@ -37,6 +38,7 @@ const SAME_FOR_PROGRAMS: Readonly<Record<string, string>> = {
   openFound: "withBackup",
   openOutputFile: "restore",
   openTables: "restore",
+  raiseGeneration: "revokeUrls",
   restoreFiles: "withBackup",
   totalBytesOf: "sizeOf",
   totalOf: "show",

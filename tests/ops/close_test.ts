@@ -14,6 +14,7 @@ import { prune } from "../../src/ops/prune.ts";
 import { put } from "../../src/ops/put.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { diff } from "../../src/ops/stats/diff.ts";
+import { raiseGeneration } from "../../src/ops/gateway/raise_generation.ts";
 import { stats } from "../../src/ops/stats/stats.ts";
 import { status } from "../../src/ops/status.ts";
 import { tag } from "../../src/ops/tags/tag.ts";
@@ -60,6 +61,7 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
   diff: (access, world) => diff(access, { selectors: ["prod/shop", "prod/shop"], noLock: false }, { world, signal }),
   stats: (access, world) => stats(access, { noLock: false }, { world, signal }),
   status: (access, world) => status(access, {}, { world }),
+  "gateway revoke": (access, world) => raiseGeneration(access, { world, signal, host: "db1" }),
   keys: (access, world) => keyList(access, { world }),
   unlock: (access, world) => unlock(access, { all: false }, { world }),
   hold: (access, world) => setHold(access, { selector: "prod/shop", hold: true }, { world, signal }),

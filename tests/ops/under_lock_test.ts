@@ -5,6 +5,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { copy } from "../../src/ops/copy.ts";
 import { forget } from "../../src/ops/forget.ts";
+import { raiseGeneration } from "../../src/ops/gateway/raise_generation.ts";
 import { setHold } from "../../src/ops/tags/hold.ts";
 import { keyAdd, keyChange, keyList, keyRemove } from "../../src/ops/keys.ts";
 import { listBackups } from "../../src/ops/list.ts";
@@ -101,6 +102,11 @@ const USE_CASES: Readonly<Record<string, UseCase>> = {
       return await copy(access, request, { world });
     },
     decidesBy: ["snapshot", "index"],
+  },
+  "gateway revoke": {
+    run: (access, world) => raiseGeneration(access, { world, host: IDENTITY.hostname }),
+    decidesBy: ["snapshot"],
+    looksAgainAt: "index",
   },
   "key add": { run: (access, world) => keyAdd(access, ANOTHER, { world }), decidesBy: [] },
   "key passwd": { run: (access, world) => keyChange(access, ANOTHER, { world }), decidesBy: [] },

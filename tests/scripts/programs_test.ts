@@ -1,6 +1,7 @@
 /** Tests that need a program: found, missing, and missing in CI. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { pathOfTests } from "../../scripts/tests/run.ts";
 import { findProgram } from "../helpers/programs.ts";
 
 const HELPER = new URL("../helpers/programs.ts", import.meta.url).href;
@@ -27,6 +28,18 @@ async function runProgramTest(need: string, env: Record<string, string>): Promis
 Deno.test("a program on PATH is found, another is not", () => {
   assert.match(findProgram("sh") ?? "", /^\/.*\/sh$/);
   assert.equal(findProgram("no-such-program"), undefined);
+});
+
+Deno.test("the programs of the newest PostgreSQL come before all others, if there are any", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    assert.equal(await pathOfTests("/bin", root), "/bin");
+    for (const name of ["9", "17", "15", "common"]) await Deno.mkdir(join(root, name));
+    assert.equal(await pathOfTests("/bin", root), `${root}/17/bin:/bin`);
+    assert.equal(await pathOfTests("/bin", join(root, "none")), "/bin");
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
 });
 
 Deno.test("a test whose program is there runs and gets its path", async () => {

@@ -1,23 +1,15 @@
 /** Servers in this process, on a free port of loopback and a folder of their own, and two ways to speak to them. */
 import { createHash } from "node:crypto";
-import { type IncomingHttpHeaders, request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
-import { concatBytes } from "../../src/base/bytes.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import type { RunningServer, ServedPlace, ServerOptions } from "../../src/server/server.ts";
+import type { RunningServer, ServedPlace } from "../../src/server/connection/http_service.ts";
+import type { ServerOptions } from "../../src/server/server.ts";
+import { type Answer, requestOnce } from "../helpers/http_request.ts";
 import { filesBelow } from "../store/local_fixture.ts";
 import { startOpenServer } from "./open_server.ts";
 
 /** A header of restic's for lists with sizes. */
 export const LIST_V2 = { accept: "application/vnd.x.restic.rest.v2" };
-
-/** How an answer came. */
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Uint8Array;
-  readonly text: string;
-}
 
 /** How a request is made. */
 interface RequestOptions {
@@ -66,22 +58,7 @@ export class Served implements AsyncDisposable {
       ...(chunked ? { "transfer-encoding": "chunked" } : body && { "content-length": body.length }),
       ...options.headers,
     };
-    return new Promise((resolve, reject) => {
-      const sent = httpRequest(
-        { host: "127.0.0.1", port: this.port, method, path, headers, agent: false },
-        (answer) => {
-          const parts: Uint8Array[] = [];
-          answer.on("data", (part: Uint8Array) => parts.push(part)).on("error", reject);
-          answer.on("end", () => {
-            const whole = concatBytes(parts);
-            const text = new TextDecoder().decode(whole);
-            resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: whole, text });
-          });
-        },
-      );
-      sent.on("error", reject);
-      sent.end(body);
-    });
+    return requestOnce({ port: this.port, method, path, headers, body });
   }
 
   /** Makes a repository. */

@@ -100,15 +100,22 @@ export async function listFiles(
 ): Promise<BackupFile[]> {
   if (manifest === null) return await filesOfTree(repository, backup.snapshot.tree);
   const files: BackupFile[] = [];
-  for (const expected of manifest.files) {
-    const path = `${manifest.series}/${expected.path}`;
-    const node = await findNode(repository, backup.snapshot.tree, path);
-    if (node === undefined) {
-      throw new IntegrityError(`Damaged backup ${backup.id}: its tree does not hold ${path}; run "agent check"`);
-    }
-    files.push({ path, size: expected.size, expected, contents: () => contentsOf(repository, node, path) });
-  }
+  for (const expected of manifest.files) files.push(await listedFile(repository, { backup, manifest }, expected));
   return files;
+}
+
+/** One of the streams that a manifest lists. Throws `IntegrityError` if the tree does not hold it. */
+export async function listedFile(
+  repository: IndexedRepository<"tree">,
+  { backup, manifest }: { readonly backup: Backup; readonly manifest: Manifest },
+  expected: ManifestFile,
+): Promise<BackupFile> {
+  const path = `${manifest.series}/${expected.path}`;
+  const node = await findNode(repository, backup.snapshot.tree, path);
+  if (node === undefined) {
+    throw new IntegrityError(`Damaged backup ${backup.id}: its tree does not hold ${path}; run "agent check"`);
+  }
+  return { path, size: expected.size, expected, contents: () => contentsOf(repository, node, path) };
 }
 
 /**

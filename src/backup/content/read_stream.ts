@@ -4,6 +4,7 @@
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { ID_BYTES } from "../../base/id.ts";
+import type { Permit, Semaphore } from "../../base/limits.ts";
 import { openTable } from "../../pipeline/calls.ts";
 import type { FilledSegment } from "../../pipeline/feed.ts";
 import { SegmentPool } from "../../pipeline/segments.ts";
@@ -23,6 +24,16 @@ export interface ReadStreamOptions {
   readonly bufferBytes?: number | undefined;
   /** How much may be read besides the wanted blobs, as a share of them; any amount by default. */
   readonly mostWaste?: number;
+  /** What bounds the memory of this reading and others together; by default it has the buffers for itself. */
+  readonly shared?: SharedReadAhead | undefined;
+}
+
+/** Memory for any number of readings at a time: each has one batch, and further ones as long as there are some. */
+export interface SharedReadAhead {
+  /** The most plaintext in a batch, in bytes, except for a single larger blob. */
+  readonly batchBytes: number;
+  /** Batches that may be read ahead in all. */
+  readonly spare: Semaphore;
 }
 
 /** Gaps between wanted blobs that are read, too, in bytes: the widest that does not waste too much is taken. */
@@ -39,34 +50,50 @@ export async function* readStream(
   contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: ReadStreamOptions,
 ): AsyncGenerator<FilledSegment, void, void> {
-  const { threads: { blobThreads }, bufferBytes } = options;
-  const ahead = batchesAhead({ blobThreads, bufferBytes });
-  const pool = new SegmentPool({ count: ahead + BATCHES_TAKEN, segmentBytes: BATCH_BYTES });
+  const { threads: { blobThreads }, bufferBytes, shared } = options;
+  const most = batchesAhead({ blobThreads, bufferBytes });
+  const pool = new SegmentPool({ count: most + BATCHES_TAKEN, segmentBytes: batchBytes(options) });
   const inFlight: Promise<FilledSegment>[] = [];
+  const spare: Permit[] = [];
+  /** Whether another batch may be read before the first one is taken. */
+  const mayReadAhead = () => {
+    if (inFlight.length >= most) return false;
+    if (shared === undefined || inFlight.length <= spare.length) return true;
+    const permit = shared.spare.tryTake();
+    if (permit !== undefined) spare.push(permit);
+    return permit !== undefined;
+  };
   try {
     for await (const { plan, content, from } of plans(contents, options)) {
       options.signal?.throwIfAborted();
       const batch = readBatch({ plan, ids: content.subarray(from * ID_BYTES) }, pool, options);
       batch.catch(() => {});
       inFlight.push(batch);
-      if (inFlight.length >= ahead) yield await inFlight.shift()!;
+      if (!mayReadAhead()) yield await inFlight.shift()!;
     }
     while (inFlight.length > 0) yield await inFlight.shift()!;
   } finally {
     for (const batch of await Promise.allSettled(inFlight)) {
       if (batch.status === "fulfilled") batch.value.segment.release();
     }
+    for (const permit of spare) permit.release();
   }
+}
+
+function batchBytes({ shared }: ReadStreamOptions): number {
+  return shared?.batchBytes ?? BATCH_BYTES;
 }
 
 async function* plans(
   contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  { repository: { index }, mostWaste = Infinity }: ReadStreamOptions,
+  options: ReadStreamOptions,
 ) {
+  const { repository: { index }, mostWaste = Infinity } = options;
   for await (const content of contents) {
     let from = 0;
     do {
-      const planWith = (gapBytes: number) => planRead(index, content, from, { batchBytes: BATCH_BYTES, gapBytes });
+      const planWith = (gapBytes: number) =>
+        planRead(index, content, from, { batchBytes: batchBytes(options), gapBytes });
       let plan = planWith(GAPS[0]!);
       for (let i = 1; i < GAPS.length && wasteOf(plan) > mostWaste; i++) plan = planWith(GAPS[i]!);
       yield { plan, content, from };

@@ -7,7 +7,7 @@ import type { PipelineThreads } from "../../pipeline/threads.ts";
 import { packsOf } from "../../repository/pack/read_plan.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import type { BackupFile } from "./contents.ts";
-import { readStream } from "./read_stream.ts";
+import { readStream, type SharedReadAhead } from "./read_stream.ts";
 import { quoteByteString } from "../../format/byte_string.ts";
 
 /** A stream that was read from end to end and matched every digest. */
@@ -31,6 +31,8 @@ export interface ContentReading {
   readonly signal: AbortSignal;
   /** See `MemoryBudget`. */
   readonly bufferBytes: number | undefined;
+  /** See `ReadStreamOptions`. */
+  readonly shared?: SharedReadAhead | undefined;
 }
 
 /** What is needed to read one file. */
@@ -48,12 +50,12 @@ interface FileReading extends ContentReading {
  * same threads.
  */
 export async function readVerified(
-  { repository, threads, signal, onProgress, bufferBytes, file, sink, guard }: FileReading,
+  { repository, threads, signal, onProgress, bufferBytes, shared, file, sink, guard }: FileReading,
 ): Promise<VerifiedStream> {
   const inspection = threads.inspect(guard);
   let bytesWritten = 0;
   try {
-    const reading = { repository, threads, signal, bufferBytes };
+    const reading = { repository, threads, signal, bufferBytes, shared };
     if (repository.store.expect !== undefined) await expectContents(file, repository);
     for await (const filled of readStream(file.contents(), reading)) {
       const { segment, length } = filled;
@@ -90,7 +92,7 @@ async function expectContents(file: BackupFile, { store, index }: IndexedReposit
 /** Throws `IntegrityError` if a stream does not match its tree and its manifest. */
 export function assertExpected(
   { path, size, expected }: Pick<BackupFile, "path" | "size" | "expected">,
-  summary: StreamSummary,
+  summary: Pick<StreamSummary, "size" | "md5" | "sha256">,
 ): void {
   const differences = [
     size !== summary.size && `${summary.size} bytes instead of ${size}`,

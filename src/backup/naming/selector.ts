@@ -2,7 +2,7 @@
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import { formatLocalTime, parseLocalTime } from "../../base/text/local_time.ts";
-import { isOfRestoreTests } from "../../format/manifest/series.ts";
+import { isInternal } from "../../format/manifest/series.ts";
 import { compareTimestamps, timestampToDate } from "../../format/time.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
 import { newestChainOf } from "../../policy/level/level_history.ts";
@@ -196,7 +196,7 @@ function newestAsOf(backups: readonly Backup[], asOfMs: number): Backup | undefi
 
 function unknownSeries(series: string | null, backups: readonly Backup[]): UnknownSeriesError {
   const name = series ?? "";
-  const known = new Set(backups.map((backup) => backup.series).filter((each) => !isOfRestoreTests(each)));
+  const known = new Set(backups.map((backup) => backup.series).filter((each) => !isInternal(each)));
   const fitting = name === "" ? [] : [...known].filter((each) => each.startsWith(name)).sort();
   return new UnknownSeriesError(noBackupMessage(series, backups, fitting), { series: name, fitting });
 }

@@ -30,6 +30,8 @@ const NOTES: HelpNotes = {
     "always keeps what is on hold (agent hold), and backups that claim to be from the future, which no rule " +
     "counts. If any backup of a series was judged whole, only such backups are good. Every backup can be restored " +
     "alone, even if its parent is removed.",
+    "A policy that names no series leaves values under keys alone and says so; it applies to them if it names theirs, " +
+    "such as kv for all.",
     "agent prune frees the space, or --prune in the same run. Nothing is removed if a snapshot that cannot be read " +
     "may belong to these series.",
   ],

@@ -1,27 +1,26 @@
 /** `agent serve`: an HTTP store for agents and for restic. */
 import { resolve } from "node:path";
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { AgentError, messageOf, UsageError } from "../../base/errors.ts";
+import { UsageError } from "../../base/errors.ts";
 import { parseSize } from "../../base/text/size.ts";
 import type { Authentication } from "../../server/access/authentication.ts";
-import {
-  handedSockets,
-  isLocalAddress,
-  type ListenAddress,
-  parseListenAddresses,
-} from "../../server/connection/listener.ts";
+import type { ListenAddress } from "../../server/connection/listener.ts";
 import { type ServerOptions, startServer } from "../../server/server.ts";
-import { servedJson } from "../report/json/machine_json.ts";
+import {
+  accessLogWriter,
+  checkTlsOptions,
+  collectAddress,
+  firstOpenAddress,
+  listenMeaning,
+  refuseOldRuntime,
+  serviceAddresses,
+  serviceProblemTeller,
+  tlsFiles,
+} from "../service/service_options.ts";
+import { runUntilSignal } from "../service/run_until_signal.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import type { CliContext } from "../context.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
-import { writeJson, writeLine } from "../terminal/write.ts";
-import { notifyServiceManager } from "../../server/connection/service_manager.ts";
-
-/** How long pending requests may take after a signal. A service manager kills the server after 90 seconds. */
-const GRACE_MS = 30_000;
-/** How long the command may take to end after a signal: closing the server takes a moment more than the requests. */
-const END_MS = GRACE_MS + 5_000;
 
 const USUAL_ADDRESS = "127.0.0.1:8000";
 
@@ -42,11 +41,7 @@ function specification() {
   return new Command("serve")
     .description("serve repositories over HTTP, to agent and to restic (REST protocol)")
     .option("--path <dir>", "the folder that holds the repositories")
-    .option(
-      "--listen <address>",
-      `HOST:PORT, :PORT, [IPV6]:PORT or unix:PATH; may be repeated (default: ${USUAL_ADDRESS})`,
-      (address: string, before: readonly string[] = []) => [...before, address],
-    )
+    .option("--listen <address>", listenMeaning(USUAL_ADDRESS), collectAddress)
     .option("--htpasswd-file <file>", "users and their passwords, bcrypt or {SHA} (default: DIR/.htpasswd)")
     .option("--proxy-auth-username <header>", "trust a reverse proxy to name the user in this header")
     .option("--no-auth", "serve everybody, but only on addresses of this machine")
@@ -73,26 +68,16 @@ export function serveCommand(context: CliContext): CommandUnknownOpts {
 }
 
 async function run(options: ServeOptions, context: CliContext): Promise<void> {
-  const { env, signal, stderr, stdout } = context;
-  checkRuntime(context.version.deno);
+  refuseOldRuntime(context);
   const server = await startServer(await serverOptions(options, context));
-  const socket = env("NOTIFY_SOCKET");
-  for (const place of server.places) {
-    if (options.json) await writeJson(stdout, servedJson(place));
-    else if (!options.quiet) await writeLine(stderr, `Serving ${resolve(options.path!)} at ${place.url}`);
-  }
-  context.extendTidyUp?.(END_MS);
-  const notices = socket ? [notifyServiceManager("ready")] : [];
-  await aborted(signal);
-  if (socket) notices.push(notifyServiceManager("stopping"));
-  await Promise.all([...notices, server.close(GRACE_MS)]);
+  await runUntilSignal(server, resolve(options.path!), options, context);
 }
 
 async function serverOptions(options: ServeOptions, context: CliContext): Promise<ServerOptions> {
-  const { world, stderr } = context;
+  const { world } = context;
   const { path, listen, authentication } = check(options, context);
-  const tls = await tlsOf(options, path);
-  const writeLog = logWriter(options.log, context);
+  const tls = await tlsFiles(options, { certificate: `${path}/public_key`, key: `${path}/private_key` });
+  const writeLog = accessLogWriter(options.log, context);
   return {
     path,
     listen,
@@ -103,40 +88,21 @@ async function serverOptions(options: ServeOptions, context: CliContext): Promis
     openMetrics: options.prometheusNoAuth ?? false,
     ...(tls && { tls }),
     ...(writeLog && { writeLog }),
-    onProblem: (message) => void writeLine(stderr, `agent: ${message.replaceAll("\n", " ")}`),
+    onProblem: serviceProblemTeller(context),
     passwordThreads: Math.max(1, Math.min(Math.floor(navigator.hardwareConcurrency / 2), 4)),
     clock: world.clock,
     random: world.randomBytes,
   };
 }
 
-/** Refuses older runtimes, whose HTTP servers leave uploads unanswered. */
-function checkRuntime(version: string): void {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major > 2 || major === 2 && minor >= 9) return;
-  throw new AgentError(
-    `The server needs Deno 2.9 or later, and this executable was built with ${version}; build it again`,
-  );
-}
-
 /** Checks everything about the options that needs no file. */
-function check(options: ServeOptions, { env, world }: CliContext) {
+function check(options: ServeOptions, context: CliContext) {
   if (options.path === undefined) throw new UsageError("Say which folder to serve: --path DIR");
   if (options.maxSize !== undefined) parseSize(options.maxSize);
-  if (!options.tls && (options.tlsCert !== undefined || options.tlsKey !== undefined)) {
-    throw new UsageError("--tls-cert and --tls-key need --tls: add it");
-  }
-  const handed = handedSockets({ fds: env("LISTEN_FDS"), pid: env("LISTEN_PID") }, world.identity.pid);
-  const listen = handed.length > 0 ? handed : addressesOf(options);
+  checkTlsOptions(options);
+  const listen = serviceAddresses(options.listen ?? [USUAL_ADDRESS], context);
   const path = resolve(options.path);
   return { path, listen, authentication: checkAuthentication(options, path, listen) };
-}
-
-/** The addresses to listen on. The path of a unix socket is made absolute, so that its URL works anywhere. */
-function addressesOf({ listen = [USUAL_ADDRESS] }: ServeOptions): ListenAddress[] {
-  return parseListenAddresses(
-    listen.map((text) => text.replace(/^unix:(?=.)(.*)$/s, (_, path) => `unix:${resolve(path)}`)),
-  );
 }
 
 function checkAuthentication(
@@ -167,7 +133,7 @@ function checkAuthentication(
 
 /** Refuses addresses that other machines can reach: without a password, anybody there could act as any user. */
 function checkReach(options: ServeOptions, listen: readonly ListenAddress[], cause: string): void {
-  const open = listen.findIndex((address) => isLocalAddress(address) === false);
+  const open = firstOpenAddress(listen);
   if (options.insecure || open < 0) return;
   throw new UsageError(
     `${cause} everybody who reaches ${options.listen?.[open] ?? USUAL_ADDRESS} could read and fill the store; ` +
@@ -180,38 +146,4 @@ function checkHeaderName(name: string): string {
     throw new UsageError(`Not the name of a header: "${name}"; write for example X-Remote-User`);
   }
   return name.toLowerCase();
-}
-
-async function tlsOf({ tls, tlsCert, tlsKey }: ServeOptions, path: string): Promise<ServerOptions["tls"]> {
-  if (!tls) return undefined;
-  return {
-    certificate: await pemFile(tlsCert ?? `${path}/public_key`, "--tls-cert"),
-    key: await pemFile(tlsKey ?? `${path}/private_key`, "--tls-key"),
-  };
-}
-
-async function pemFile(path: string, option: string): Promise<string> {
-  try {
-    const text = await Deno.readTextFile(path);
-    if (text.includes("-----BEGIN ")) return text;
-  } catch (thrown) {
-    throw new UsageError(`Cannot read "${path}" of ${option}: ${messageOf(thrown)}`, { cause: thrown });
-  }
-  throw new UsageError(`Cannot use "${path}" of ${option}: it is not a PEM file`);
-}
-
-/** Writes the access log. Each write opens the file anew, so that after a rotation the new file is used. */
-function logWriter(log: string | undefined, { stdout }: CliContext): ServerOptions["writeLog"] {
-  if (log === undefined) return undefined;
-  const encoder = new TextEncoder();
-  if (log === "-") return (lines) => stdout.write(encoder.encode(lines));
-  const path = resolve(log);
-  return (lines) => Deno.writeTextFile(path, lines, { append: true, mode: 0o640 });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    if (signal.aborted) return done();
-    signal.addEventListener("abort", () => done(), { once: true });
-  });
 }

@@ -8,6 +8,7 @@ import { monthStatsJson, seriesStatsJson, statsSummaryJson } from "../report/jso
 import { READING_INDEXES, withProgress } from "../report/progress.ts";
 import type { ProgressStep } from "../report/progress_wording.ts";
 import { writeStats } from "../report/stats_report.ts";
+import { tellLeftOutKeys } from "../report/warning.ts";
 import { allOptions, type OptionsOf } from "../specification.ts";
 import { type HelpNotes, helpNotes } from "../terminal/help_text.ts";
 import { writeJsonLines, writeLine } from "../terminal/write.ts";
@@ -18,6 +19,7 @@ const NOTES: HelpNotes = {
     "what that takes in packs. The row of a series has only what no other series uses: its own, which removing the " +
     'whole series and a prune would free. "(shared)" is what several of these series use; "(shared with others)" is ' +
     "what other backups use, too.",
+    "Values under keys are left out, and said to be, unless you name their series, such as kv for all.",
     "Reads the trees of all backups, but no data. The months have what backups recorded when they were made.",
   ],
   examples: [
@@ -64,6 +66,7 @@ async function run(selection: string | undefined, options: StatsCommandOptions, 
       await writeStats(report, stdout);
       if (report.series.length === 0 && !options.quiet) await writeLine(stderr, noneText(report.backupsInAll));
     }
+    await tellLeftOutKeys(report.keysLeftOut, options, context);
     throwFirstDamage(report.damaged);
   });
 }

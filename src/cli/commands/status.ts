@@ -23,6 +23,7 @@ import { repositoryAccess, withRepositoryOptions } from "../options/repository_o
 import { importedStatusJson, statusJson } from "../report/json/status_json.ts";
 import { monitorLine, withoutMark } from "../report/status/status_monitor.ts";
 import { leftOutLine, STATUS_COLUMNS, statusRows, verdictLine } from "../report/status/status_text.ts";
+import { tellLeftOutKeys } from "../report/warning.ts";
 import { readTextFileOrInput } from "../text_file.ts";
 
 const FORMATS = ["agent", "twindb"] as const;
@@ -36,6 +37,7 @@ const EXAMPLES: HelpNotes = {
     'could not be judged are shown as "newer not judged". A broken backup is incomplete, or another tool removed ' +
     "content from it. An empty one holds no stream or file. Backups that other tools made are unknown, and meet an " +
     "expectation only with --any.",
+    "Values under keys are left out, and said to be, unless an expectation names the series of one, such as kv/app.",
   ],
   examples: [
     ["agent status --expect prod/shop=26h --expect prod/wiki@db2:weekly=8d"],
@@ -92,6 +94,7 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
     ? await status(repositoryAccess(options, context), request, context)
     : importedStatus(await readTextFileOrInput(options.import, "status", context), request, context.world);
   await (options.json ? tellJson(report, context) : tell(report, options, context));
+  await tellLeftOutKeys(report.keysLeftOut, options, context);
   throwFirstDamage(report.damaged);
   // A host without backups may be a typing error, but if something is expected of it, that counts as overdue.
   if (report.unknown !== null && report.verdicts.length === 0) throw new UsageError(report.unknown);
@@ -152,9 +155,14 @@ async function writeTwinDb(options: StatusOptions, context: CliContext): Promise
 
 async function exportedText(options: StatusOptions, context: CliContext): Promise<string> {
   const { host, quiet } = options;
-  const { twinDb, leftOut, damaged } = await exportedStatus(repositoryAccess(options, context), { host }, context);
+  const { twinDb, leftOut, keysLeftOut, damaged } = await exportedStatus(
+    repositoryAccess(options, context),
+    { host },
+    context,
+  );
   throwFirstDamage(damaged);
   if (leftOut.length > 0 && !quiet) await writeLine(context.stderr, leftOutLine(leftOut));
+  await tellLeftOutKeys(keysLeftOut, { ...quiet !== undefined && { quiet } }, context);
   return twinDb.serialize();
 }
 

@@ -136,7 +136,8 @@ async function optional<T>(value: string | undefined, use: (value: string) => Pr
   return value ? await use(value) : undefined;
 }
 
-function bytesOfVariable(name: string, { env, envBytes }: CliContext): Promise<Uint8Array | undefined> {
+/** The bytes of a variable; undefined if it is not set, or empty. */
+export function bytesOfVariable(name: string, { env, envBytes }: CliContext): Promise<Uint8Array | undefined> {
   const bytes = envBytes === undefined ? new TextEncoder().encode(env(name) ?? "") : envBytes(name);
   return Promise.resolve(bytes?.length ? bytes : undefined);
 }

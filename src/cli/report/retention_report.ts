@@ -8,7 +8,7 @@ import type { RetentionGroup } from "../../policy/retention/retention_plan.ts";
 import { groupJson } from "./json/retention_json.ts";
 import type { CliContext } from "../context.ts";
 import { type Column, formatCount, formatTime, writeJson, writeLine, writeTable } from "../terminal/write.ts";
-import { writeWarning } from "./warning.ts";
+import { tellLeftOutKeys, writeWarning } from "./warning.ts";
 
 /** The form of the report. */
 interface ReportStyle {
@@ -25,11 +25,12 @@ interface ReportStyle {
  * because a wrong clock stays wrong until somebody corrects it.
  */
 export async function reportRetention(
-  { groups, damaged, refusal, bursts }: Forgotten,
+  { groups, damaged, refusal, keysLeftOut, bursts }: Forgotten,
   style: ReportStyle,
-  { stdout, stderr }: CliContext,
+  context: CliContext,
   session: string,
 ): Promise<void> {
+  const { stdout, stderr } = context;
   const warnings = [
     futureWarning(groups.flatMap(({ inFuture }) => inFuture)),
     ...bursts.map(burstWarning),
@@ -40,6 +41,7 @@ export async function reportRetention(
   } else if (style.dryRun || !style.quiet) {
     await writeTable(stdout, COLUMNS, groups.flatMap(groupRows));
   }
+  await tellLeftOutKeys(keysLeftOut, style, context);
   for (const warning of warnings) if (warning !== null) await writeWarning(warning, style, stderr);
   if (!style.json && !style.quiet) await writeLine(stderr, summary(groups, style));
 }

@@ -12,9 +12,11 @@ const ALTERNATIVES: readonly Alternatives[] = [
   ...placeAndPassword("", "", ["AGENT_", "RESTIC_"]),
   ...placeAndPassword("from-", "FROM_", ["AGENT_", "RESTIC_"]),
   ...placeAndPassword("also-", "ALSO_", ["AGENT_"]),
+  { options: ["value-password-file", "value-password-command"], variables: ["AGENT_VALUE_PASSWORD"] },
   { options: ["cacert"], variables: ["AGENT_CACERT", "RESTIC_CACERT"] },
   { options: ["tls-client-cert"], variables: ["AGENT_TLS_CLIENT_CERT", "RESTIC_TLS_CLIENT_CERT"] },
   { options: ["cache-dir"], variables: ["AGENT_CACHE_DIR", "RESTIC_CACHE_DIR"] },
+  { options: ["gateway"], variables: ["AGENT_GATEWAY"] },
 ];
 
 /** The options that give the same as the option `name`, itself included. */

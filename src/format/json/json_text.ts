@@ -29,13 +29,14 @@ export function decodeUtf8(bytes: Uint8Array, what: string): string {
 }
 
 /** No file of a repository nests deeper. The limit keeps code that walks a value from exhausting the stack. */
-const MOST_DEPTH = 500;
+export const MOST_JSON_DEPTH = 500;
 /** Most members and elements in one text, each at least 32 bytes in memory: a manifest has some ten for each file. */
-const MOST_VALUES = 1_000_000;
+export const MOST_JSON_VALUES = 1_000_000;
 
 /** The parsed JSON text. Throws `IntegrityError` if it is not valid JSON, nested too deeply or has too many values. */
 export function parseJson(text: string, what: string, options: JsonTextOptions = {}): unknown {
-  refuseExcess(text, what);
+  const excess = jsonExcess(text);
+  if (excess !== null) throw damaged(what, excess);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -43,8 +44,11 @@ export function parseJson(text: string, what: string, options: JsonTextOptions =
   }
 }
 
-/** Checks depth and number of values before anything is parsed. Invalid JSON is left to the parser. */
-function refuseExcess(text: string, what: string): void {
+/**
+ * Why a text is not parsed, before anything is: it is nested too deeply or has too many values. Null if neither; invalid
+ * JSON is left to the parser.
+ */
+export function jsonExcess(text: string): string | null {
   let depth = 0;
   let values = 0;
   for (let at = 0; at < text.length; at++) {
@@ -54,7 +58,7 @@ function refuseExcess(text: string, what: string): void {
         break;
       case OPEN_ARRAY:
       case OPEN_OBJECT:
-        if (++depth > MOST_DEPTH) throw damaged(what, `nested more than ${MOST_DEPTH} deep`);
+        if (++depth > MOST_JSON_DEPTH) return `nested more than ${MOST_JSON_DEPTH} deep`;
         values++;
         break;
       case CLOSE_ARRAY:
@@ -64,12 +68,13 @@ function refuseExcess(text: string, what: string): void {
       case COMMA:
         values++;
     }
-    if (values > MOST_VALUES) throw damaged(what, `more than ${MOST_VALUES} values`);
+    if (values > MOST_JSON_VALUES) return `more than ${MOST_JSON_VALUES} values`;
   }
+  return null;
 }
 
-/** Where the string that begins at `at` ends. */
-function endOfString(text: string, at: number): number {
+/** Where the string that begins at `at` ends: at its second quote, or behind the text. */
+export function endOfString(text: string, at: number): number {
   for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0;
     while (text[end - 1 - slashes] === "\\") slashes++;

@@ -164,9 +164,35 @@ export const DAMAGED_SERIES_PREFIX = "damaged/";
 /** What came of restores on trial is stored below this name: for `prod/shop` as `restore-tests/prod/shop`. */
 export const RESTORE_TESTS_PREFIX = "restore-tests/";
 
+/** Values under keys are stored below this name, each key as a series of its own (`key_series.ts`). */
+export const VALUES_PREFIX = "kv/";
+
+/** The series of the records that say which signed URLs a gateway accepts. */
+export const GATEWAY_SERIES = "gateway/generation" as SeriesName;
+
+/**
+ * What a series holds: backups of people's data, the values of a key, verdicts of restores on trial, or the records of
+ * a gateway.
+ */
+export type SeriesKind = "backup" | "value" | "restoreTest" | "gateway";
+
+/** What a series of this name holds. The names that the other kinds lie below belong to them, too. */
+export function seriesKind(series: string): SeriesKind {
+  const path = `${series}/`;
+  if (path.startsWith(VALUES_PREFIX)) return "value";
+  if (path.startsWith(RESTORE_TESTS_PREFIX)) return "restoreTest";
+  return path.startsWith(`${GATEWAY_SERIES}/`) ? "gateway" : "backup";
+}
+
+/** Whether a series holds what the program keeps for itself, not what people keep: backups and values. */
+export function isInternal(series: string): boolean {
+  const kind = seriesKind(series);
+  return kind !== "backup" && kind !== "value";
+}
+
 /** Whether a series holds what the program keeps for itself about restores, not what people back up. */
 export function isOfRestoreTests(series: string): boolean {
-  return `${series}/`.startsWith(RESTORE_TESTS_PREFIX);
+  return seriesKind(series) === "restoreTest";
 }
 
 /** The series whose restores on trial another series tells about; null if it tells about none. */

@@ -52,6 +52,14 @@ export interface ActionRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What actions of one kind are about that are done together. */
+export interface ActionsRequest {
+  /** The series of each. */
+  readonly series: readonly (string | null)[];
+  /** Ends the wait for a handler before the actions. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 interface Subscription {
   readonly handler: (event: AgentEvent) => void | Promise<void>;
   readonly name: string;
@@ -100,29 +108,47 @@ export class Events {
    * what `told` makes of its result, or that it failed. Throws what the action throws. No handler of an event after it
    * changes that.
    */
-  async perform<Result>(
+  perform<Result>(
     action: Action,
-    { series, signal = new AbortController().signal }: ActionRequest,
+    { series, signal }: ActionRequest,
     work: (session: ActionSession) => Promise<Result>,
-    told: (result: Result) => EventResult,
+    told: (result: Result) => EventResult | null,
   ): Promise<Result> {
-    const common = { session: this.#options.randomUuid(), series, signal };
+    const request = { series: [series], signal };
+    return this.performEach(action, request, ([session]) => work(session!), (result) => [told(result)]);
+  }
+
+  /**
+   * Runs actions of one kind that are done together, each with a session of its own. It is as `perform` for each of
+   * them, in their order. Of one that `told` has no result for, nothing is told.
+   */
+  async performEach<Result>(
+    action: Action,
+    { series, signal = new AbortController().signal }: ActionsRequest,
+    work: (sessions: readonly ActionSession[]) => Promise<Result>,
+    told: (result: Result) => readonly (EventResult | null)[],
+  ): Promise<Result> {
+    const actions = series.map((one) => ({ session: this.#options.randomUuid(), series: one, signal }));
+    const sessions = actions.map((common) => this.#session(action, common));
+    let result: Result;
+    try {
+      result = await work(sessions);
+    } catch (error) {
+      for (const common of actions) await this.#tellError(error, common);
+      throw error;
+    }
+    for (const [i, one] of told(result).entries()) if (one !== null) await sessions[i]!.done(one);
+    return result;
+  }
+
+  #session(action: Action, common: Omit<AgentEvent, "event">): ActionSession {
     let beginning: Promise<void> | undefined;
     let telling: Promise<void> | undefined;
-    const session: ActionSession = {
+    return {
       id: common.session,
       begin: () => beginning ??= this.#ask({ ...common, event: `before${action}` }),
       done: (result) => telling ??= this.#tell({ ...common, event: `on${action}`, result }),
     };
-    let result: Result;
-    try {
-      result = await work(session);
-    } catch (error) {
-      await this.#tellError(error, common);
-      throw error;
-    }
-    await session.done(told(result));
-    return result;
   }
 
   /**

@@ -36,6 +36,30 @@ export async function performAction<Result>(
   return await events.perform(action, { series, signal: context.signal }, work, resultOf);
 }
 
+/** What is told of actions of one kind that are done together. */
+interface ToldActions {
+  readonly action: Action;
+  /** The series of each. */
+  readonly series: readonly string[];
+}
+
+/** Runs `work` as actions, as `performAction` runs one. Nothing is told of one that `resultsOf` has no result for. */
+export async function performActions<Result>(
+  { action, series }: ToldActions,
+  context: Surroundings,
+  work: (sessions: readonly ActionSession[]) => Promise<Result>,
+  resultsOf: (result: Result) => readonly (EventResult | null)[],
+): Promise<Result> {
+  const events = await context.events?.();
+  if (events === undefined) return await work(series.map(() => unheardSession(uuid4(context.world.randomBytes))));
+  return await events.performEach(action, { series, signal: context.signal }, work, resultsOf);
+}
+
+/** Tells of all these actions that they begin. Throws what a handler throws, which vetoes them all. */
+export async function beginAll(sessions: readonly ActionSession[]): Promise<void> {
+  for (const session of sessions) await session.begin();
+}
+
 /** Reports what came of an action. The result is told also if that throws: it is there all the same. */
 export async function reportDone(
   session: ActionSession,

@@ -26,6 +26,20 @@ export interface ActionTools {
   readonly signal: AbortSignal;
 }
 
+/** Actions of one kind that are done together, by their series. */
+interface ActEachRequest {
+  readonly action: Action;
+  readonly series: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What they work with. */
+interface ActionsTools {
+  readonly parts: AgentParts;
+  readonly sessions: readonly ActionSession[];
+  readonly signal: AbortSignal;
+}
+
 /** What calls have in common that end together. */
 interface CallsLife {
   readonly closing: AbortController;
@@ -70,6 +84,19 @@ export class AgentCalls {
       return isDry
         ? events.watch(request, (session) => work({ parts, session: unheardSession(session), signal }))
         : events.perform(action, request, (session) => work({ parts, session, signal }), resultOf);
+    });
+  }
+
+  /** Runs actions that are done together. Nothing is told of one that `resultsOf` has no result for. */
+  actEach<Result>(
+    { action, series, signal: given }: ActEachRequest,
+    work: (tools: ActionsTools) => Promise<Result>,
+    resultsOf: (result: Result) => readonly (EventResult | null)[],
+  ): Promise<Result> {
+    const { parts } = this;
+    return this.#call(given, (signal) => {
+      const run = (sessions: readonly ActionSession[]) => work({ parts, sessions, signal });
+      return parts.events.performEach(action, { series, signal }, run, resultsOf);
     });
   }
 

@@ -36,6 +36,8 @@ export interface AgentOptions {
   readonly init?: boolean;
   /** The host that backups belong to; this machine by default. */
   readonly host?: string;
+  /** The address of the gateway that signed URLs lead to; by default that of `AGENT_GATEWAY` or the configuration. */
+  readonly gateway?: string;
   /** How long to wait for another process's lock, in milliseconds; 0, the default, fails at once. */
   readonly retryLockMs?: number;
   /** Settings of stores, such as `{ "s3.region": "eu-west-1" }`. */

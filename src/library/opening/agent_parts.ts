@@ -22,6 +22,8 @@ export interface AgentParts {
   readonly usePassword: (password: Password) => void;
   /** The host that backups belong to. */
   readonly host: string;
+  /** The address of the gateway that signed URLs lead to; undefined for the usual one. */
+  readonly gateway: string | undefined;
   /** What is usual for backups and rotations, where a call says nothing. */
   readonly usual: UsualOptions;
   /** Directories that no backup holds: those of the repository and of the cache. */

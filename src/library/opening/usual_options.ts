@@ -24,12 +24,19 @@ interface UsualBackup {
 export interface UsualOptions {
   readonly backup: UsualBackup;
   readonly rotation: Partial<Rotation>;
+  /** The address of the gateway that signed URLs lead to. */
+  readonly gateway?: string;
 }
 
 /** What the file says; nothing without one. Throws `UsageError` for values that make no sense. */
 export function usualOptions(selection: Selection | undefined): UsualOptions {
   if (selection === undefined) return { backup: {}, rotation: {} };
-  return { backup: usualBackup(lookUp(selection, "put")), rotation: usualRotation(lookUp(selection, "rotate")) };
+  const gateway = lookUp(selection, "url")("gateway");
+  return {
+    backup: usualBackup(lookUp(selection, "put")),
+    rotation: usualRotation(lookUp(selection, "rotate")),
+    ...gateway !== undefined && { gateway: String(gateway) },
+  };
 }
 
 /** What counts for programs in the tables of `agent put`. */

@@ -5,7 +5,7 @@ import type { LoadedBackups } from "../../backup/load_backups.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
 import { verdictIn } from "../../backup/restore_tests.ts";
-import { isOfRestoreTests } from "../../format/manifest/series.ts";
+import { isOfRestoreTests, seriesKind } from "../../format/manifest/series.ts";
 import type { DamagedSnapshot } from "../../repository/snapshots.ts";
 
 /** The backups to copy, and what cannot be copied because its snapshot cannot be read. */
@@ -18,10 +18,12 @@ interface CopySelection {
 
 /**
  * Selects by names such as `prod/shop` (all backups of the series and of those below it), `prod/shop@latest` and `@ID`;
- * all backups if there are no names. Verdicts of restores on trial go with their backups. Throws `UsageError` for a name
- * that nothing has, and what `selectDespiteDamage` throws.
+ * all backups if there are no names. Verdicts of restores on trial go with their backups. Records of the gateway stay,
+ * since another repository has other keys. Throws `UsageError` for a name that nothing else has, and what
+ * `selectDespiteDamage` throws.
  */
-export function selectForCopy({ backups, damaged }: LoadedBackups, names: readonly string[]): CopySelection {
+export function selectForCopy({ backups: all, damaged }: LoadedBackups, names: readonly string[]): CopySelection {
+  const backups = all.filter(({ series }) => seriesKind(series) !== "gateway");
   if (names.length === 0) return { backups, damaged };
   const chosen = new Set(
     names.flatMap((name) => isOne(name) ? [oneOf(backups, damaged, name)] : ofSeries(backups, name)),

@@ -2,11 +2,12 @@
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
+import { keysAmong } from "../../backup/by_kind.ts";
 import { healthsOf } from "../../backup/health.ts";
 import { parseSelector, selectDespiteDamage, type SelectorPick } from "../../backup/naming/selector.ts";
 import { verdictsOf } from "../../backup/restore_tests.ts";
 import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
-import { isOfRestoreTests } from "../../format/manifest/series.ts";
+import { GATEWAY_SERIES, seriesKind } from "../../format/manifest/series.ts";
 import { timestampOffsetMinutes, timestampToNanoseconds } from "../../format/time.ts";
 import type { Health } from "../../policy/good_backup.ts";
 import { hasTags, type KeepRules } from "../../policy/retention/retention.ts";
@@ -15,8 +16,8 @@ import type { Rotation } from "../../policy/retention/retention_rotation.ts";
 import { type DamagedSnapshot, damageWithAdvice } from "../../repository/snapshots.ts";
 
 /**
- * The backups that a policy applies to. Absent fields match everything; without a series, verdicts of restores on trial
- * are not among it.
+ * The backups that a policy applies to. Absent fields match everything; without a series, only backups of data: no
+ * values under keys, and no verdicts of restores on trial.
  */
 export interface RetentionFilter {
   /** Any of these hosts. */
@@ -93,6 +94,7 @@ export function selectedBy(
   switch (request.kind) {
     case "policy": {
       const { filter } = request;
+      for (const name of filter.series ?? []) refuseGateway(name);
       if (damaged.length === 0) refuseUnknown(all, filter);
       const fitting = all.filter((candidate) => fits(candidate, filter));
       const { series: [series] = [], exactSeries = false } = filter;
@@ -103,6 +105,7 @@ export function selectedBy(
     }
     case "rotation": {
       const { series, hosts } = request;
+      refuseGateway(series);
       const fitting = all.filter((backup) => backup.series === series && (hosts?.includes(backup.host) ?? true));
       if (fitting.length === 0) throw unknownSeries(all, series, hosts);
       return fitting;
@@ -110,6 +113,18 @@ export function selectedBy(
     case "backups":
       return namedBy(request.selectors, all, damaged);
   }
+}
+
+/** How many keys with values a policy leaves out, because it names no series, though all else of it fits them. */
+export function keysLeftOutBy(request: RetentionRequest, all: readonly RetentionBackup[]): number {
+  if (request.kind !== "policy" || request.filter.series !== undefined) return 0;
+  return keysAmong(all.filter((candidate) => fitsBesides(candidate, request.filter)));
+}
+
+/** Refuses a policy for the records of the gateway: without them, every signed URL would be worthless. */
+function refuseGateway(series: string): void {
+  if (!isOrLiesBelow(series, GATEWAY_SERIES)) return;
+  throw new UsageError(`No policy applies to "${series}": without its records, no signed URL is valid any more`);
 }
 
 /** Refuses names that no backup has. Otherwise a mistyped policy would silently remove nothing, night after night. */
@@ -124,9 +139,16 @@ function unknownSeries(all: readonly RetentionBackup[], series: string, hosts?: 
   return new UsageError(problem ?? `There is no backup of "${series}" itself; "agent ls" shows what there is`);
 }
 
-function fits({ host, series, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
+function fits(candidate: RetentionBackup, filter: RetentionFilter): boolean {
+  const { series } = candidate;
+  const kind = seriesKind(series);
+  return kind !== "gateway" && (filter.series?.some((name) => isMeant(series, name, filter)) ?? kind === "backup") &&
+    fitsBesides(candidate, filter);
+}
+
+/** Whether a backup fits a filter apart from its series. */
+function fitsBesides({ host, paths, tags }: RetentionBackup, filter: RetentionFilter): boolean {
   return (filter.hosts === undefined || filter.hosts.includes(host)) &&
-    (filter.series?.some((name) => isMeant(series, name, filter)) ?? !isOfRestoreTests(series)) &&
     (filter.paths ?? []).every((path) => paths.includes(path)) &&
     (filter.tags === undefined || filter.tags.some((wanted) => hasTags(tags, wanted)));
 }

@@ -11,7 +11,14 @@ import { assertExpected } from "../../backup/content/read_verified.ts";
 import type { StreamInspection } from "../../pipeline/inspection.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import type { GatedOptions, RepositoryAccess } from "../access.ts";
-import { filesFor, findOneFile, type FoundBackup, type OpenRequest, withFoundBackup } from "./get.ts";
+import {
+  filesFor,
+  findOneFile,
+  type FoundBackup,
+  type OpenRequest,
+  type ReadableBackup,
+  withFoundBackup,
+} from "./get.ts";
 
 /** The formats of archives. */
 export const ARCHIVE_FORMATS = ["tar", "zip"] as const;
@@ -86,28 +93,55 @@ export async function archive(
   const { onProgress } = options;
   const onIndexes = () => onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: null });
   return await withFoundBackup(access, request, { ...options, onProgress: onIndexes }, async (found) => {
-    const output = new ArchiveOutput(sink);
-    const writer = request.format === "tar" ? new TarArchive(output) : new ZipArchive(output);
-    const { reading, backup } = found;
-    const bytesTotal = request.file === undefined ? sizeOf(backup) : null;
-    const visitor = new ArchiveVisitor(writer, reading.threads, (bytesWritten) => {
-      reading.signal.throwIfAborted();
-      onProgress?.({ phase: "stream", bytesWritten, bytesTotal });
+    const { file, format } = request;
+    return await writeArchive(found, { format, only: await chosenPath(found, request) }, sink, {
+      onLeftOut: options.onLeftOut,
+      onProgress: (bytesWritten) => {
+        const bytesTotal = file === undefined ? sizeOf(found.backup) : null;
+        onProgress?.({ phase: "stream", bytesWritten, bytesTotal });
+      },
     });
-    const only = await chosenPath(found, request);
-    const { manifest } = found;
-    const entries = archiveEntries(reading.repository, { backup, manifest, only, hardLinks: writer.hardLinks });
-    const held = new HeldEntries(entries, writer, options.onLeftOut);
-    try {
-      await readEntries(held.entries(), visitor, reading);
-    } finally {
-      visitor.close();
-    }
-    await writer.finish();
-    const sha256 = await output.finish();
-    const { members, files, compared, contentBytes } = visitor;
-    return { backup, members, files, contentBytes, bytes: output.bytes, sha256, compared, leftOut: held.leftOut };
   });
+}
+
+/** What becomes an archive. */
+interface ArchiveContent {
+  readonly format: ArchiveFormat;
+  /** The path of the only file that is wanted; null for everything. */
+  readonly only: string | null;
+}
+
+/** Who hears of an archive while it is written. */
+interface ArchiveListener {
+  readonly onLeftOut?: ArchiveOptions["onLeftOut"];
+  /** Called with the bytes of contents that were written. */
+  readonly onProgress?: (bytesWritten: number) => void;
+}
+
+/** Writes a backup that was found to a sink as an archive. Resolves and rejects as `archive` does. */
+export async function writeArchive(
+  { backup, manifest, reading }: ReadableBackup,
+  { format, only }: ArchiveContent,
+  sink: StreamSink,
+  { onLeftOut, onProgress }: ArchiveListener = {},
+): Promise<ArchiveResult> {
+  const output = new ArchiveOutput(sink);
+  const writer = format === "tar" ? new TarArchive(output) : new ZipArchive(output);
+  const visitor = new ArchiveVisitor(writer, reading.threads, (bytesWritten) => {
+    reading.signal.throwIfAborted();
+    onProgress?.(bytesWritten);
+  });
+  const entries = archiveEntries(reading.repository, { backup, manifest, only, hardLinks: writer.hardLinks });
+  const held = new HeldEntries(entries, writer, onLeftOut);
+  try {
+    await readEntries(held.entries(), visitor, reading);
+  } finally {
+    visitor.close();
+  }
+  await writer.finish();
+  const sha256 = await output.finish();
+  const { members, files, compared, contentBytes } = visitor;
+  return { backup, members, files, contentBytes, bytes: output.bytes, sha256, compared, leftOut: held.leftOut };
 }
 
 /** The path of the only file that is wanted; null for everything. */

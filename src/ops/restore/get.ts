@@ -159,7 +159,7 @@ export async function openFound(
  * The streams and files of a backup, or only the one that is wanted if its whole path is given: a tree may have
  * millions. None for a backup of files, whose files are found and verified one by one.
  */
-export async function filesFor(found: FoundBackup, file: string | undefined): Promise<readonly BackupFile[]> {
+export async function filesFor(found: ReadableBackup, file: string | undefined): Promise<readonly BackupFile[]> {
   const { backup, manifest, reading } = found;
   if (isOfFiles(manifest)) return [];
   const exact = file === undefined ? null : await findTreeFile(found, file, reading);
@@ -170,7 +170,7 @@ export async function filesFor(found: FoundBackup, file: string | undefined): Pr
 }
 
 /** Throws `UsageError` if a whole path means what is no file. */
-async function refuseOther(found: FoundBackup, name: string): Promise<void> {
+async function refuseOther(found: ReadableBackup, name: string): Promise<void> {
   const other = await describeOther(found, name, found.reading.repository);
   if (other !== null) throw new UsageError(`${quoteByteString(name)} ${other}`);
 }
@@ -180,6 +180,9 @@ export interface FoundBackup
   extends Omit<OpenBackup, "read" | "replay" | "files" | "find" | "restoreFiles" | "verifyFiles" | "verifyTables"> {
   readonly reading: ContentReading;
 }
+
+/** What the streams and files of a backup are read with. */
+export type ReadableBackup = Pick<FoundBackup, "backup" | "manifest" | "reading">;
 
 /** As `withBackup`, without a list of the files. */
 export async function withFoundBackup<T>(

@@ -269,7 +269,7 @@ async function keepVerdict(access: RepositoryAccess, { report, host }: Tried, op
   const source = sourceOfStream(new Blob([text]).stream());
   const { backup } = await put(access, {
     series: parseNewSeries(seriesOfTests(report.series)),
-    isVerdict: true,
+    kind: "restoreTest",
     input: {
       engine: { name: STREAM_ENGINE, version: "1.0.0", options: {} },
       streams: [{ path: parseStreamPath("verdict.json"), source, guard: "none" }],

@@ -8,8 +8,9 @@ import type { JsonObject } from "../../format/json/json_text.ts";
 import type { Manifest } from "../../format/manifest/manifest.ts";
 import {
   DAMAGED_SERIES_PREFIX,
-  isOfRestoreTests,
   parseNewSeries,
+  type SeriesKind,
+  seriesKind,
   type SeriesName,
 } from "../../format/manifest/series.ts";
 import type { LevelDecision, LevelRules } from "../../policy/level/level.ts";
@@ -51,8 +52,8 @@ export interface BackupRequest {
    * compared. Absent: a stream below half is marked, with a warning.
    */
   readonly minOfParent?: MinOfParent;
-  /** Whether this is the verdict of a restore on trial, which alone may go below `restore-tests`. */
-  readonly isVerdict?: boolean;
+  /** What the series holds; only backups of people's data by default. The names of other kinds are reserved for them. */
+  readonly kind?: SeriesKind;
 }
 
 /** How a backup is written. */
@@ -81,16 +82,21 @@ export interface WrittenBackup {
   readonly tree?: TreeCounts;
 }
 
+/** What keeps something under the names that are reserved for other kinds of series. */
+const RESERVATIONS: Readonly<Record<Exclude<SeriesKind, "backup">, string>> = {
+  restoreTest: '"agent verify --restore" keeps its verdicts below "restore-tests"',
+  value: '"agent kv" keeps values below "kv"',
+  gateway: '"agent gateway" keeps its records in "gateway/generation"',
+};
+
 /**
- * Refuses series below "damaged", which hold the remains of damaged backups, and below "restore-tests": neither must be
- * mistaken for backups.
+ * Refuses series below "damaged", which hold the remains of damaged backups, and those of other kinds than the request's:
+ * neither must be mistaken for backups.
  */
-function refuseReservedSeries({ series, isVerdict = false }: BackupRequest): void {
-  if (isOfRestoreTests(series) && !isVerdict) {
-    throw new UsageError(
-      `The series "${series}" is reserved: "agent verify --restore" keeps its verdicts below "restore-tests"; choose ` +
-        "another name",
-    );
+function refuseReservedSeries({ series, kind = "backup" }: Pick<BackupRequest, "series" | "kind">): void {
+  const found = seriesKind(series);
+  if (found !== "backup" && found !== kind) {
+    throw new UsageError(`The series "${series}" is reserved: ${RESERVATIONS[found]}; choose another name`);
   }
   if (!`${series}/`.startsWith(DAMAGED_SERIES_PREFIX)) return;
   throw new UsageError(

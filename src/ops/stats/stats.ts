@@ -2,7 +2,7 @@
 import { UsageError } from "../../base/errors.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
 import { LENIENT, loadBackups, type LoadedBackups } from "../../backup/load_backups.ts";
-import { isOfRestoreTests } from "../../format/manifest/series.ts";
+import { keysAmong, onlyOfData } from "../../backup/by_kind.ts";
 import { parseSelector, selectDespiteDamage } from "../../backup/naming/selector.ts";
 import { isOrLiesBelow, unknownName } from "../../backup/naming/unknown_names.ts";
 import { passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
@@ -19,7 +19,8 @@ import { readingUseCase, type RepositoryAccess, type UseCaseOptions } from "../a
 /** Whose numbers are asked for. */
 export interface StatsRequest {
   /**
-   * `SERIES@SELECTOR` or `@ID` for one backup, or `SERIES` for this series and those below it. Absent for all backups.
+   * `SERIES@SELECTOR` or `@ID` for one backup, or `SERIES` for this series and those below it. Absent for all backups
+   * of data, without values under keys.
    */
   readonly selection?: string;
   /** Only backups of this host. Not for a single backup. */
@@ -92,6 +93,8 @@ export interface StatsReport {
   readonly months: readonly MonthStats[];
   /** The whole repository. */
   readonly repository: RepositoryTotals;
+  /** How many keys with values were left out, because the request names no series. */
+  readonly keysLeftOut: number;
   /** How many backups the repository has in all. */
   readonly backupsInAll: number;
   /** Snapshots that cannot be read. What they use is unknown, so it may count as unused, or as somebody's own. */
@@ -109,9 +112,12 @@ export async function stats(
   options: StatsOptions,
 ): Promise<StatsReport> {
   const select = selectionOf(request);
+  const { selection, host } = request;
   return await readingUseCase(access, request, options, async (repository, signal) => {
     const loaded = await load(repository, { ...options, signal });
-    return await measure(repository, loaded, { ...options, selected: select(loaded), signal });
+    const report = await measure(repository, loaded, { ...options, selected: select(loaded), signal });
+    const keysLeftOut = selection === undefined ? keysAmong(ofHost(loaded.backups, host)) : 0;
+    return { ...report, keysLeftOut };
   });
 }
 
@@ -134,11 +140,15 @@ function selectionOf({ selection, host }: StatsRequest): Select {
     const asked = { ...selection !== undefined && { series: [selection] }, ...host !== undefined && { hosts: [host] } };
     const unknown = damaged.length > 0 ? null : unknownName(backups, asked);
     if (unknown !== null) throw new UsageError(unknown);
-    return backups.filter((backup) =>
-      (selection === undefined ? !isOfRestoreTests(backup.series) : isOrLiesBelow(backup.series, selection)) &&
-      (host === undefined || backup.host === host)
-    );
+    const ofSeries = selection === undefined
+      ? onlyOfData(backups)
+      : backups.filter(({ series }) => isOrLiesBelow(series, selection));
+    return ofHost(ofSeries, host);
   };
+}
+
+function ofHost(backups: readonly Backup[], host: string | undefined): Backup[] {
+  return backups.filter((backup) => host === undefined || backup.host === host);
 }
 
 interface Measuring extends StatsOptions {
@@ -151,7 +161,7 @@ async function measure(
   repository: Repository,
   { backups, damaged }: LoadedBackups,
   { selected, signal, onProgress }: Measuring,
-): Promise<StatsReport> {
+): Promise<Omit<StatsReport, "keysLeftOut">> {
   const { files, store } = repository;
   const index = await loadPruneIndex(files, {
     signal,

@@ -47,7 +47,7 @@ function nextBatch<Row extends { readonly size: number }>(rows: readonly Row[], 
 }
 
 /** The names of all index files, sorted, since a store lists them in any order. */
-async function indexIds(files: SealedFiles, signal: AbortSignal | undefined): Promise<IndexId[]> {
+export async function listIndexes(files: SealedFiles, signal: AbortSignal | undefined): Promise<IndexId[]> {
   return (await indexRows(files, signal)).map(({ id }) => id);
 }
 
@@ -79,6 +79,8 @@ interface LoadIndexOptions {
    * Without it, the first error is thrown.
    */
   readonly onUnreadable?: ((unreadable: readonly UnreadableIndex[]) => void) | undefined;
+  /** Receives the names of the files from which the index is loaded; again if it is loaded anew. */
+  readonly onListed?: (ids: readonly IndexId[]) => void;
   /** The files to load; by default all that are listed. */
   readonly rows?: readonly IndexRow[];
 }
@@ -115,7 +117,7 @@ export async function loadIndexInto<Index extends LoadableIndex>(
 async function addIndexFiles(
   index: LoadableIndex,
   files: SealedFiles,
-  { signal, onUnreadable, rows: given }: LoadIndexOptions,
+  { signal, onUnreadable, onListed, rows: given }: LoadIndexOptions,
   unreadable: Map<IndexId, AgentError>,
 ): Promise<void> {
   const add = async (id: IndexId) => {
@@ -131,6 +133,7 @@ async function addIndexFiles(
     }
   };
   const rows = given ?? await indexRows(files, signal);
+  onListed?.(rows.map(({ id }) => id));
   await mapConcurrently(rows.filter(({ size }) => size <= LARGE_FILE_BYTES), FILES_AT_ONCE, ({ id }) => add(id));
   for (const { id, size } of rows) if (size > LARGE_FILE_BYTES) await add(id);
 }
@@ -175,7 +178,7 @@ export async function loadIndexFile(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const json = await loadIfThere(files, id, signal);
-  if (json !== null || !(await indexIds(files, signal)).includes(id)) return json;
+  if (json !== null || !(await listIndexes(files, signal)).includes(id)) return json;
   return await loadIfThere(files, id, signal);
 }
 

@@ -12,7 +12,7 @@ import { encodeHex } from "../../base/hex.ts";
 import type { IndexId } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/digest.ts";
-import { compress } from "../../codec/compression.ts";
+import { compress, type CompressionLevel } from "../../codec/compression.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
 import type { BlobRegister } from "../index/blob_index.ts";
@@ -138,10 +138,14 @@ export class PackWriter {
   }
 
   /** Stores a blob that is not sealed yet, unless it is known; returns its id, 32 bytes. */
-  async addPlaintext(type: BlobType, plaintext: Uint8Array): Promise<Uint8Array> {
+  async addPlaintext(
+    type: BlobType,
+    plaintext: Uint8Array,
+    compression: CompressionLevel = "auto",
+  ): Promise<Uint8Array> {
     const id = sha256(plaintext);
     if (this.#index.has(type, id) && (type === "data" || await this.#isReliable(id))) return id;
-    const blob = { id, ...this.#seal(plaintext) };
+    const blob = { id, ...this.#seal(plaintext, compression) };
     if (type === "data") await this.addData(blob);
     else await this.#addTree(blob);
     freeBuffer(blob.sealed);
@@ -149,9 +153,9 @@ export class PackWriter {
   }
 
   /** Compresses the plaintext if that makes it smaller, and seals it. */
-  #seal(plaintext: Uint8Array) {
+  #seal(plaintext: Uint8Array, compression: CompressionLevel) {
     const { config, sealer } = this.#repository;
-    const compressed = config.version === 2 ? compress(plaintext, "auto") : undefined;
+    const compressed = config.version === 2 && compression !== "off" ? compress(plaintext, compression) : undefined;
     if (compressed === undefined || compressed.length >= plaintext.length) {
       return { sealed: sealer.seal(plaintext), uncompressedLength: 0 };
     }

@@ -93,6 +93,22 @@ min-of-parent = "50%"
   await agent.backup("prod/shop", bytesOf("x".repeat(20)), { ...PLAIN, minSize: 0, minOfParent: "off" });
 });
 
+configuredTest("URLs lead to the gateway of the file", async (directory) => {
+  const config = directory.write(
+    "agent.toml",
+    `repository = "main"
+[repositories.main]
+url = "${directory.at("main")}"
+password-file = "${directory.write("password", PASSWORD)}"
+[defaults.url]
+gateway = "https://gateway.example"
+`,
+  );
+  await using agent = await open({ config });
+  await agent.backup("prod/shop", bytesOf("orders"), PLAIN);
+  assert.match(await agent.getUrl("prod/shop", { seconds: 60 }), /^https:\/\/gateway\.example\/[0-9a-f]{64}\//);
+});
+
 configuredTest("options of backups that do not count for programs are told", async (directory) => {
   const file = (options: string) =>
     directory.write(

@@ -1,33 +1,7 @@
-/** The plugins of docs/plugins.md and docs/plugins/: they type-check, and do what the page says. */
+/** The plugins of docs/plugins.md and docs/plugins/ do what the page says. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { blocksOf, ROOT } from "../../helpers/documents.ts";
+import { documentedPlugins } from "../../helpers/documented_programs.ts";
 import { type PluginScene, pluginScene } from "./plugin_scene.ts";
-
-const FOLDER = join(ROOT, "docs/plugins");
-
-async function documentedPlugins(): Promise<Record<string, string>> {
-  const names = await Array.fromAsync(Deno.readDir(FOLDER), ({ name }) => name);
-  const texts = names.map(async (name) => [name, await Deno.readTextFile(join(FOLDER, name))] as const);
-  const [ofPage] = await blocksOf("plugins.md", "js");
-  return { ...Object.fromEntries(await Promise.all(texts)), "sundays.js": ofPage! };
-}
-
-Deno.test("the documented plugins type-check in a foreign project", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const settings = { imports: { "@agent/agent": join(ROOT, "src/mod.ts") }, compilerOptions: { checkJs: true } };
-    const plugins = await documentedPlugins();
-    await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify(settings));
-    for (const [name, text] of Object.entries(plugins)) await Deno.writeTextFile(join(folder, name), text);
-    const args = ["check", ...Object.keys(plugins)];
-    const command = new Deno.Command(Deno.execPath(), { args, cwd: folder, env: { NO_COLOR: "1" } });
-    const { code, stderr } = await command.output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
 
 async function sceneOf(...names: string[]): Promise<PluginScene> {
   const scene = await pluginScene();

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { CacheRemoval, CacheRow } from "../../../ops/cache.ts";
 import type { PluginRow } from "../../../library/plugins/plugins.ts";
-import type { ServedPlace } from "../../../server/server.ts";
+import type { ServedPlace } from "../../../server/connection/http_service.ts";
 import type { VersionInfo } from "../../../library/machine/version.ts";
 import { bytes, count, hex, object, orNull, text, time } from "./json_fields.ts";
 

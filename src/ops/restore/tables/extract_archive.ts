@@ -6,7 +6,7 @@ import { UsageError } from "../../../base/errors.ts";
 import { concatBytes } from "../../../base/bytes.ts";
 import { planPieces } from "../../../backup/tables/piece_plan.ts";
 import { isDefining } from "../../../backup/tables/piece_plan.ts";
-import { type ByteExtent, type RangePiece, readRanges } from "../../../backup/tables/read_ranges.ts";
+import { type ByteExtent, type RangePiece, readRanges } from "../../../backup/content/read_ranges.ts";
 import { UsedNames } from "../../../backup/tables/used_names.ts";
 import {
   blockHeadBytes,
@@ -20,7 +20,7 @@ import {
 import { byteStringOf } from "../../../format/byte_string.ts";
 import { damaged } from "../../../format/damage.ts";
 import { SegmentPool } from "../../../pipeline/segments.ts";
-import { type DumpSource, extentsOf, joined, type Wanted } from "./extract_text.ts";
+import { type DumpSource, extentsOf, joined, sliceOf, type Wanted } from "./extract_text.ts";
 import type { Extract } from "./write_verified.ts";
 
 /** The longest table of contents that is read into memory. */
@@ -44,11 +44,26 @@ export async function extractArchive(source: DumpSource, { choice, chosen, isThe
     size: wantedBlocks.reduce((sum, { start, end }) => sum + end - start, contents.length),
     wanted: pieces.filter((_, i) => taken[i]),
     notes,
-    async *parts() {
+    async *parts(within) {
+      if (within !== undefined) {
+        yield* partOf(source, { contents, blocks: joined(wantedBlocks) }, within);
+        return;
+      }
       yield await asSegment(contents);
       yield* checkedBlocks(readRanges(file, joined(wantedBlocks), reading), wantedBlocks, header, `"${file.path}"`);
     },
   };
+}
+
+/** A part of an archive, whose blocks are not compared with their entries: the first one may begin in its middle. */
+async function* partOf(
+  { file, reading }: DumpSource,
+  { contents, blocks }: { readonly contents: Uint8Array; readonly blocks: readonly ByteExtent[] },
+  { start, end }: ByteExtent,
+): AsyncGenerator<RangePiece, void, void> {
+  if (start < contents.length) yield await asSegment(contents.subarray(start, end));
+  const behind = { start: Math.max(0, start - contents.length), end: Math.max(0, end - contents.length) };
+  yield* readRanges(file, sliceOf(blocks, behind), { ...reading, endsEarly: true });
 }
 
 /** Reads header and entries. */

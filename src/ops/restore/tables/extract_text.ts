@@ -3,7 +3,7 @@ import type { BackupFile } from "../../../backup/content/contents.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
 import type { TableChoice } from "../../../backup/tables/dump_tables.ts";
 import { isDefining, mayUsePieces, planPieces } from "../../../backup/tables/piece_plan.ts";
-import { type ByteExtent, readRanges } from "../../../backup/tables/read_ranges.ts";
+import { type ByteExtent, readRanges } from "../../../backup/content/read_ranges.ts";
 import { UsedNames } from "../../../backup/tables/used_names.ts";
 import { concatBytes } from "../../../base/bytes.ts";
 import type { UsedObject } from "../../../engine/engine.ts";
@@ -39,7 +39,10 @@ export async function extractText(source: DumpSource, { choice, chosen, isThere 
     size: wanted.reduce((sum, { bytes }) => sum + bytes, 0),
     wanted,
     notes,
-    parts: () => readRanges(file, ranges, reading),
+    parts: (within) =>
+      within === undefined
+        ? readRanges(file, ranges, reading)
+        : readRanges(file, sliceOf(ranges, within), { ...reading, endsEarly: true }),
   };
 }
 
@@ -58,6 +61,17 @@ export function joined(extents: readonly ByteExtent[]): ByteExtent[] {
     else ranges.push({ start, end });
   }
   return ranges;
+}
+
+/** Where a part of what lies in ranges lies, if their bytes are counted one after the other. */
+export function sliceOf(ranges: readonly ByteExtent[], { start, end }: ByteExtent): ByteExtent[] {
+  let position = 0;
+  return ranges.flatMap((range) => {
+    const from = Math.max(start - position, 0);
+    const to = Math.min(end - position, range.end - range.start);
+    position += range.end - range.start;
+    return from < to ? [{ start: range.start + from, end: range.start + to }] : [];
+  });
 }
 
 /** Reads the definitions of the chosen tables, then of what they use, and so on. */

@@ -9,7 +9,7 @@ import { readTableList } from "../../../backup/tables/table_list_file.ts";
 import { decodePieces, type ListedPiece } from "../../../format/table_list.ts";
 import type { Verdict } from "../../../guard/guard.ts";
 import { containersOf, dumpsOf } from "../../../guard/recognition.ts";
-import type { FoundBackup } from "../get.ts";
+import type { ReadableBackup } from "../get.ts";
 import type { PieceCache } from "./piece_cache.ts";
 
 /** The pieces of one stream. Their lengths together are its size. */
@@ -20,7 +20,7 @@ export interface StreamPieces {
 
 /** What is needed to find pieces. */
 export interface PieceSearch {
-  readonly found: FoundBackup;
+  readonly found: ReadableBackup;
   /** All streams of the backup. */
   readonly files: readonly BackupFile[];
   /** Keeps what reading a stream found; undefined if nothing is kept. */

@@ -2,6 +2,7 @@
 import { IntegrityError, UsageError } from "../../../base/errors.ts";
 import type { StreamSink } from "../../../base/byte_source.ts";
 import type { BackupFile } from "../../../backup/content/contents.ts";
+import { type ByteExtent, writePieces } from "../../../backup/content/read_ranges.ts";
 import {
   chooseTables,
   type DumpTable,
@@ -15,7 +16,7 @@ import { isOfFiles } from "../../../format/manifest/manifest.ts";
 import type { UsedObject } from "../../../engine/engine.ts";
 import type { ListedPiece } from "../../../format/table_list.ts";
 import type { CacheAccess, World } from "../../access.ts";
-import { chooseFile, filesFor, type FoundBackup } from "../get.ts";
+import { chooseFile, filesFor, type FoundBackup, type ReadableBackup } from "../get.ts";
 import { extractArchive } from "./extract_archive.ts";
 import { extractText } from "./extract_text.ts";
 import { listedPieces, type PieceSearch, scanPieces, type StreamPieces } from "./found_pieces.ts";
@@ -35,7 +36,7 @@ export interface StreamTableList {
   readonly tables: readonly DumpTable[];
 }
 
-/** Some tables of a dump as a dump of their own, to be written once. */
+/** Some tables of a dump as a dump of their own. */
 export interface TableSource {
   /** The stream that holds them. */
   readonly file: BackupFile;
@@ -50,6 +51,11 @@ export interface TableSource {
    * wanted pieces; the sink may have received part of it by then.
    */
   write(sink: StreamSink, onProgress?: (bytesWritten: number) => void): Promise<void>;
+  /**
+   * Writes a part of the dump, of which only the chunks are verified: what leads to them is the list of tables. Throws
+   * `IntegrityError` as `write` does.
+   */
+  writeRange(range: ByteExtent, sink: StreamSink): Promise<void>;
 }
 
 /**
@@ -83,7 +89,7 @@ interface TablesRequest {
  * clear which stream is meant.
  */
 export async function openTables(
-  found: FoundBackup,
+  found: ReadableBackup,
   request: TablesRequest,
   options: TablesOptions,
 ): Promise<TableSource> {
@@ -104,12 +110,14 @@ export async function openTables(
     size,
     notes,
     write: (sink, onProgress) => writeVerified({ file, size, wanted, parts, onProgress }, found.reading, sink),
+    writeRange: (range, sink) =>
+      writePieces(parts(range), { bytes: range.end - range.start, path: file.path }, found.reading.signal, sink),
   };
 }
 
 /** The pieces of the streams that are meant. */
 async function streamsOf(
-  found: FoundBackup,
+  found: ReadableBackup,
   name: string | undefined,
   { world, cache }: TablesOptions,
 ): Promise<StreamPieces[]> {

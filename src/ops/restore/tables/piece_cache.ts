@@ -8,19 +8,19 @@ import type { BackupFile } from "../../../backup/content/contents.ts";
 import { entryOfTables } from "../../../store/cache/cache_entry.ts";
 import { CacheFolder } from "../../../store/cache/folder.ts";
 import type { CacheAccess, World } from "../../access.ts";
-import type { FoundBackup } from "../get.ts";
+import type { ReadableBackup } from "../get.ts";
 
 /** The lists of one repository's streams. Nothing in it ever throws: without a cache, streams are read again. */
 export class PieceCache {
   readonly #folder: CacheFolder;
 
   /** Keeps lists of the repository in the cache of this machine. */
-  constructor(access: CacheAccess, { reading: { repository } }: FoundBackup, { clock, randomBytes }: World) {
+  constructor(access: CacheAccess, { reading: { repository } }: ReadableBackup, { clock, randomBytes }: World) {
     this.#folder = new CacheFolder({ ...access, repositoryId: repository.config.id, clock, random: randomBytes });
   }
 
   /** The list of a stream; undefined if none is kept. */
-  async read(found: FoundBackup, file: BackupFile): Promise<Uint8Array | undefined> {
+  async read(found: ReadableBackup, file: BackupFile): Promise<Uint8Array | undefined> {
     const sealed = await this.#folder.read(entryOf(found, file));
     if (sealed === undefined) return undefined;
     try {
@@ -32,12 +32,12 @@ export class PieceCache {
   }
 
   /** Keeps the list of a stream. */
-  async write(found: FoundBackup, file: BackupFile, lines: Uint8Array): Promise<void> {
+  async write(found: ReadableBackup, file: BackupFile, lines: Uint8Array): Promise<void> {
     await this.#folder.write(entryOf(found, file), found.reading.repository.sealer.seal(lines));
   }
 }
 
 /** Named by the backup, which for one with a manifest is the manifest's id, and by the path. */
-function entryOf({ backup }: FoundBackup, { path }: BackupFile) {
+function entryOf({ backup }: ReadableBackup, { path }: BackupFile) {
   return entryOfTables(backup.id, sha256Hex(new TextEncoder().encode(path)));
 }

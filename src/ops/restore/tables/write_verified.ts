@@ -6,7 +6,7 @@ import { IntegrityError } from "../../../base/errors.ts";
 import type { StreamSink } from "../../../base/byte_source.ts";
 import type { BackupFile } from "../../../backup/content/contents.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
-import type { RangePiece } from "../../../backup/tables/read_ranges.ts";
+import type { ByteExtent, RangePiece } from "../../../backup/content/read_ranges.ts";
 import { decodePieces, type ListedPiece, type PieceKind } from "../../../format/table_list.ts";
 import type { StreamSummary } from "../../../pipeline/calls.ts";
 
@@ -18,8 +18,8 @@ export interface Extract {
   readonly wanted: readonly ListedPiece[];
   /** What is left out, for people. */
   readonly notes: readonly string[];
-  /** Its bytes, to be read once. Owns: the caller releases the segment of each piece. */
-  readonly parts: () => AsyncGenerator<RangePiece, void, void>;
+  /** Its bytes, or some of them. Owns: the caller releases the segment of each piece. */
+  readonly parts: (within?: ByteExtent) => AsyncGenerator<RangePiece, void, void>;
 }
 
 interface Writing extends Omit<Extract, "notes"> {

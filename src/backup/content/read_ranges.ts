@@ -1,13 +1,15 @@
 /** Reads ranges of a stream without the rest of it: only the chunks that they touch, each verified by its id. */
+import type { StreamSink } from "../../base/byte_source.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
+import { quoteByteString } from "../../format/byte_string.ts";
 import { MOST_CHUNK_BYTES } from "../../format/bounds.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import type { Segment } from "../../pipeline/segments.ts";
 import { placeOf } from "../../repository/pack/pack_reader.ts";
-import type { BackupFile } from "../content/contents.ts";
-import { readStream } from "../content/read_stream.ts";
-import type { ContentReading } from "../content/read_verified.ts";
+import type { BackupFile } from "./contents.ts";
+import { readStream } from "./read_stream.ts";
+import type { ContentReading } from "./read_verified.ts";
 
 /** Bytes `start` to `end` of a stream. */
 export interface ByteExtent {
@@ -27,6 +29,15 @@ const MOST_WASTE = 0.04;
 /** How many chunks are given to a reading at once. */
 const CHUNKS_AT_ONCE = 4096;
 
+/** How ranges are read. */
+interface RangesReading extends ContentReading {
+  /**
+   * Whether what lies behind the last range is left alone. Its chunks are not counted then, so the caller must see to it
+   * that all bytes came.
+   */
+  readonly endsEarly?: boolean;
+}
+
 /**
  * Yields the bytes of ascending ranges that do not overlap. Owns: the caller releases the segment of each piece. Throws
  * `IntegrityError` for damage, and if the chunks of the stream are not those that its manifest counts.
@@ -34,7 +45,7 @@ const CHUNKS_AT_ONCE = 4096;
 export async function* readRanges(
   file: BackupFile,
   ranges: readonly ByteExtent[],
-  reading: ContentReading,
+  reading: RangesReading,
 ): AsyncGenerator<RangePiece, void, void> {
   if (ranges.length === 0) return;
   const walk = new ChunkWalk(file, ranges, reading);
@@ -53,17 +64,54 @@ export async function* readRanges(
   }
 }
 
+/**
+ * Writes one range of a stream to a sink, and reads nothing behind it. Throws `IntegrityError` for damage, and if the
+ * stream does not have all of the range; the sink may have received part of it by then.
+ */
+export async function writeRange(
+  file: BackupFile,
+  range: ByteExtent,
+  reading: ContentReading,
+  sink: StreamSink,
+): Promise<void> {
+  const pieces = readRanges(file, range.end > range.start ? [range] : [], { ...reading, endsEarly: true });
+  await writePieces(pieces, { bytes: range.end - range.start, path: file.path }, reading.signal, sink);
+}
+
+/** Writes pieces to a sink. Throws `IntegrityError` if they are not as long together as they must be. */
+export async function writePieces(
+  pieces: AsyncIterable<RangePiece>,
+  { bytes, path }: { readonly bytes: number; readonly path: string },
+  signal: AbortSignal,
+  sink: StreamSink,
+): Promise<void> {
+  let written = 0;
+  for await (const { segment, from, to } of pieces) {
+    try {
+      await sink.write(segment.bytes.subarray(from, to));
+    } finally {
+      segment.release();
+    }
+    signal.throwIfAborted();
+    written += to - from;
+  }
+  if (written === bytes) return;
+  throw new IntegrityError(
+    `Damaged ${quoteByteString(path)}: of ${bytes} bytes that were asked for, it has ${written}`,
+  );
+}
+
 /** Finds the chunks of the ranges, and where the ranges lie in what these chunks are together. */
 class ChunkWalk {
   readonly #file: BackupFile;
   readonly #ranges: readonly ByteExtent[];
-  readonly #reading: ContentReading;
+  readonly #reading: RangesReading;
   /** The wanted parts of the chunks that were found and are not read yet. */
   #wanted: ByteExtent[] = [];
   /** Bytes of the chunks that were found. */
   #found = 0;
 
-  constructor(file: BackupFile, ranges: readonly ByteExtent[], reading: ContentReading) {
+  constructor(file: BackupFile, ranges: readonly ByteExtent[], reading: RangesReading) {
     this.#file = file;
     this.#ranges = ranges;
     this.#reading = reading;
@@ -71,7 +119,8 @@ class ChunkWalk {
 
   /** The ids of the chunks of the ranges. */
   async *contents(): AsyncGenerator<Uint8Array> {
-    const { index } = this.#reading.repository;
+    const { repository: { index }, endsEarly = false } = this.#reading;
+    const last = this.#ranges.at(-1)!.end;
     const { path, size, expected } = this.#file;
     let [offset, chunks, range] = [0, 0, 0];
     for await (const content of this.#file.contents()) {
@@ -82,11 +131,13 @@ class ChunkWalk {
         while (range < this.#ranges.length && this.#ranges[range]!.end <= offset) range++;
         if (this.#want(range, offset, end)) ids.push(at);
         offset = end;
+        if (endsEarly && offset >= last) break;
         if (ids.length < CHUNKS_AT_ONCE) continue;
         yield subset(content, ids);
         ids = [];
       }
       if (ids.length > 0) yield subset(content, ids);
+      if (endsEarly && offset >= last) return;
     }
     if (offset !== size || expected !== null && chunks !== expected.blobs) {
       const blobs = expected === null ? "" : ` in ${expected.blobs} blobs`;
