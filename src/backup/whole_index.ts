@@ -4,11 +4,12 @@ import type { OpenIndex } from "./rewritten.ts";
 import type { LoadableIndex } from "../repository/index/blob_index.ts";
 import {
   loadIndex,
-  loadIndexAhead,
   loadIndexInto,
   type UnreadableIndex,
   unreadableIndexProblem,
 } from "../repository/index/index_files.ts";
+import type { RandomBytes } from "../crypto/random.ts";
+import { type LoadedExistence, loadExistenceAhead } from "../repository/index/sorted/load_existence.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 
 /** How a whole index is loaded. */
@@ -57,14 +58,18 @@ export function indexPassingOver<Index extends LoadableIndex>(
   return loadIndexInto(make, files, { signal, onUnreadable: tellOf(onUnreadable) });
 }
 
-/** The same, but it begins to load before a lock is confirmed, as `loadIndexAhead` does. */
-export function indexAhead<Index extends LoadableIndex>(
-  make: () => Index,
-  { files }: Repository,
-  confirmed: Promise<unknown>,
-  { signal, onUnreadable }: WholeIndexOptions,
-): Promise<Index> {
-  return loadIndexAhead(make, { files, confirmed }, { signal, onUnreadable: tellOf(onUnreadable) });
+/**
+ * Loads the ids of all blobs, and the places of trees and of the data blobs `names`, before a lock is confirmed, as
+ * `loadExistenceAhead` does. Treats unreadable index files like `loadWholeIndex`.
+ */
+export function existenceAhead(
+  names: readonly Uint8Array[],
+  { files, keys, sealer, sortedIndex }: Repository,
+  { confirmed, random }: { readonly confirmed: Promise<unknown>; readonly random: RandomBytes },
+  { signal, onUnreadable }: WholeIndexOptions & { readonly signal: AbortSignal },
+): Promise<LoadedExistence> {
+  const tools = { files, keys, sealer, place: sortedIndex, random, signal, onUnreadable: tellOf(onUnreadable) };
+  return loadExistenceAhead(confirmed, { ...tools, names });
 }
 
 /** Reports all skipped index files as one problem. */

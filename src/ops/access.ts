@@ -10,6 +10,7 @@ import type { Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
+import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
 import {
   type LockedRepository,
   openRepository,
@@ -81,7 +82,10 @@ export interface RepositoryAccess {
   readonly retryLockMs: number;
   /** The cache for files that are read repeatedly; undefined, or absent, for stores that are near. */
   readonly cache?: () => Promise<CacheAccess | undefined>;
-  /** The cache for what takes a whole stream to find out; undefined, or absent, if nothing is to be kept. */
+  /**
+   * The cache for what takes long to find out, for stores that are near, too; undefined, or absent, if nothing is to be
+   * kept.
+   */
   readonly listCache?: () => Promise<CacheAccess | undefined>;
   /**
    * Remembers which key file of the store at this location opened last on this machine; absent if nothing is to be
@@ -98,6 +102,11 @@ export interface CacheAccess {
   readonly limitBytes: number;
   /** Called if nothing can be cached. The work continues without a cache. */
   readonly onProblem?: (problem: AgentError) => void;
+  /**
+   * How many bytes all index files together must have to be kept in a sorted form, too; by default those of 200,000
+   * blobs. Tests pass less.
+   */
+  readonly sortedFromBytes?: number;
 }
 
 /** The same access without the cache, for work that must see what the store itself holds. */
@@ -158,7 +167,8 @@ export async function openAccess(
     await refuseMissingFolders(store, ["snapshot"]);
     signal?.throwIfAborted();
     const cache = await access.cache?.();
-    return opened(cache === undefined ? repository : cached(repository, cache, world), access, world);
+    const withIndex = { ...repository, sortedIndex: sortedPlace(repository, await access.listCache?.(), world) };
+    return opened(cache === undefined ? withIndex : cached(withIndex, cache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
     throw error;
@@ -186,6 +196,7 @@ export async function readingUseCase<T>(
 function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
   return {
     ...readingFrom(repository, repository.store),
+    sortedIndex: repository.sortedIndex,
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
     removeLocks: (options) => removeLocks(repository.files, world, options),
     close: () => repository.store.close(),
@@ -242,6 +253,16 @@ export async function closeStore(store: BlobStore, { onProblem }: World): Promis
   } catch (error) {
     onProblem?.(new AgentError(`The store could not be closed: ${messageOf(error)}`, { cause: error }));
   }
+}
+
+function sortedPlace(
+  { config }: UnlockedRepository,
+  cache: CacheAccess | undefined,
+  { clock, randomBytes }: World,
+): SortedPlace | undefined {
+  if (cache === undefined) return undefined;
+  const { sortedFromBytes, ...place } = cache;
+  return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes: sortedFromBytes };
 }
 
 function cached(

@@ -2,7 +2,6 @@
 import { freeBuffer } from "../base/bytes.ts";
 import { decodeHexInto, encodeHex } from "../base/hex.ts";
 import { ID_BYTES } from "../base/id.ts";
-import { IdTableReader } from "../base/id_table.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
 import { Turn } from "../base/limits.ts";
 import { wholeBlocks } from "../crypto/counter.ts";
@@ -18,6 +17,7 @@ import {
   type SealedBatch,
   type SealRequest,
 } from "./calls.ts";
+import { KnownChunksReader } from "./known/known_chunks_reader.ts";
 import { verifyRun } from "./pack_verification.ts";
 import { resealBlobs, type ResealedForm } from "./resealing.ts";
 import type { Handlers } from "../base/thread.ts";
@@ -26,7 +26,7 @@ import type { Handlers } from "../base/thread.ts";
 export function blobCalls(): Handlers<BlobCalls> {
   let sealer: Sealer | undefined;
   let compressor: BlobCompressor | undefined;
-  let known: IdTableReader | undefined;
+  let known: KnownChunksReader | undefined;
   let target: { readonly sealer: Sealer; readonly form: ResealedForm } | undefined;
   const scratch = new Scratch();
   // Sealing waits for Web Crypto. Meanwhile, nobody else may use its memory.
@@ -40,7 +40,7 @@ export function blobCalls(): Handlers<BlobCalls> {
       return { response: null };
     },
     known(view) {
-      known = new IdTableReader(view);
+      known = new KnownChunksReader(view, known);
       return { response: null };
     },
     async seal(request) {
@@ -76,7 +76,7 @@ export function blobCalls(): Handlers<BlobCalls> {
 interface SealTools {
   readonly sealer: Sealer;
   readonly compressor: BlobCompressor;
-  readonly known: IdTableReader;
+  readonly known: KnownChunksReader;
   readonly scratch: Scratch;
 }
 
@@ -108,14 +108,15 @@ async function sealBatch(
   const lengths = Uint32Array.from(chunks, (chunk) => chunk.length);
   const sealedLengths = new Uint32Array(chunks.length);
   const compressed = new Uint8Array(chunks.length);
-  const fresh: number[] = [];
+  const unknown: number[] = [];
   const seen = new Set<number>();
   chunks.forEach((chunk, i) => {
     decodeHexInto(sha256Hex(chunk), ids, i * ID_BYTES);
     if (request.wantsMd5) decodeHexInto(md5Hex(chunk), md5s, i * MD5_BYTES);
-    if (known.find(ids, i * ID_BYTES) >= 0 || repeats(ids, i, seen)) return;
-    fresh.push(i);
+    if (known.isInMemory(ids, i * ID_BYTES) || repeats(ids, i, seen)) return;
+    unknown.push(i);
   });
+  const fresh = known.notOnDisk(ids, unknown);
 
   const region = scratch.take(fresh.reduce((sum, i) => sum + wholeBlocks(chunks[i]!.length), 0));
   const pieces: Piece[] = [];
@@ -131,7 +132,7 @@ async function sealBatch(
   }
   const sealed = await sealer.sealLong(region.subarray(0, end), pieces);
   fresh.forEach((i, n) => sealedLengths[i] = sealed.lengths[n]!);
-  return { ids, md5s, lengths, sealedLengths, compressed, sealed: sealed.bytes };
+  return { ids, md5s, lengths, sealedLengths, compressed, sealed: sealed.bytes, isNotOnDisk: known.seesDisk };
 }
 
 /** The chunks of a request as views; only the rest of a first chunk with a carry is copied, to the carry. */

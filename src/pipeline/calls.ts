@@ -1,6 +1,6 @@
 /** The calls to the pipeline's threads and their answers. All of it is sent with `postMessage`. */
 import { ID_BYTES } from "../base/id.ts";
-import type { IdTableView } from "../base/id_table.ts";
+import type { KnownChunksView } from "./known/known_chunks.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { BuiltInGuardChoice, Verdict } from "../guard/guard.ts";
@@ -40,6 +40,8 @@ export interface SealedBatch {
   readonly compressed: Uint8Array<ArrayBuffer>;
   /** The sealed blobs back to back. */
   readonly sealed: Uint8Array<ArrayBuffer>;
+  /** Whether what is known on disk was asked for every sealed chunk and has none of them. */
+  readonly isNotOnDisk?: boolean;
 }
 
 /**
@@ -95,7 +97,7 @@ export interface StreamSummary {
 /** Calls of a thread that seals and opens blobs. */
 export type BlobCalls = {
   configure: { request: { keys: SealingKeys; compression: CompressionLevel }; response: null };
-  known: { request: IdTableView; response: null };
+  known: { request: KnownChunksView; response: null };
   seal: { request: SealRequest; response: SealedBatch };
   open: { request: OpenRequest; response: null };
   verify: { request: VerifyRequest; response: RunVerdict };

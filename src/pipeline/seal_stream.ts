@@ -2,13 +2,13 @@
  * Turns a stream into sealed blobs, with bounded memory: cuts it here, and digests, names, compresses and seals it in
  * other threads.
  */
-import type { IdTable } from "../base/id_table.ts";
 import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
 import type { SealedBatch } from "./calls.ts";
 import { zerosIn } from "./cutting/carry.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
+import type { KnownChunks } from "./known/known_chunks.ts";
 import { type CutSegment, SegmentCutter } from "./cutting/segment_cutter.ts";
 import type { PipelineThreads } from "./threads.ts";
 
@@ -20,7 +20,7 @@ interface SealStreamOptions {
   /** Receives every piece; the caller finishes or drops it at the end. */
   readonly inspection: StreamInspection;
   /** The blobs that the repository holds. The consumer of the batches adds the blobs that it stores. */
-  readonly known: IdTable;
+  readonly known: KnownChunks;
 }
 
 /**

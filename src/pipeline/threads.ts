@@ -1,5 +1,4 @@
 /** The worker threads of a pipeline: one digests the streams, the others seal or open blobs. */
-import type { IdTable } from "../base/id_table.ts";
 import { Semaphore } from "../base/limits.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
@@ -7,10 +6,11 @@ import type { GuardChoice } from "../guard/guard.ts";
 import { CarryPool } from "./cutting/carry_pool.ts";
 import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
 import { CustomInspection, type DigestPlace, Inspection, type StreamInspection } from "./inspection.ts";
+import type { KnownChunks } from "./known/known_chunks.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
 import { ZeroIds } from "./zero_ids.ts";
-import { type Caller, CallsHere, startWorker, Thread } from "../base/thread.ts";
+import { CallsHere, startWorker, Thread } from "../base/thread.ts";
 
 /** How many batches for each sealing thread may be sealed or wait to be stored at once. */
 const BATCHES_PER_THREAD = 2;
@@ -93,7 +93,7 @@ export class PipelineThreads {
   #bytesHere = 0;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   readonly #settings = new Map<Setting, BlobCalls[Setting]["request"]>();
-  #known: { readonly table: IdTable; readonly generation: number } | undefined;
+  #known: { readonly chunks: KnownChunks; readonly generation: number } | undefined;
   #isOver = false;
 
   /** Called by `startThreads`. */
@@ -160,17 +160,26 @@ export class PipelineThreads {
   /** Tells every thread, also those that start later. */
   async #tell<Name extends Setting>(name: Name, request: BlobCalls[Name]["request"]): Promise<void> {
     this.#settings.set(name, request);
-    const told: Caller<BlobCalls>[] = this.#blobs.map(({ thread }) => thread);
-    if (this.#bytesHere > 0) told.push(this.#here);
-    await Promise.all(told.map((caller) => caller.call(name, request)));
+    const answers = this.#blobs.map(({ thread }) => thread.call(name, request));
+    if (this.#bytesHere > 0) answers.push(this.#tellHere(name, request));
+    await Promise.all(answers);
   }
 
-  /** Makes every id of the table visible to the sealing threads, if that takes a new view. */
-  shareKnown(table: IdTable): void {
-    const { generation } = table;
-    if (this.#known?.table === table && this.#known.generation === generation) return;
-    this.#known = { table, generation };
-    this.#tell("known", table.view).catch(() => {});
+  /**
+   * Tells this thread. It opens no further files: of the little that is sealed here, what is known on disk is sealed in
+   * vain.
+   */
+  #tellHere<Name extends Setting>(name: Name, request: BlobCalls[Name]["request"]): Promise<null> {
+    return this.#here.call(name, "stored" in request ? { ...request, stored: null } : request);
+  }
+
+  /** Makes every known chunk visible to the sealing threads, if that takes a new view. */
+  shareKnown(chunks: KnownChunks): void {
+    const { dataBlobs, stored } = chunks;
+    const { generation } = dataBlobs;
+    if (this.#known?.chunks.dataBlobs === dataBlobs && this.#known.generation === generation) return;
+    this.#known = { chunks, generation };
+    this.#tell("known", { table: dataBlobs.view, stored: stored?.view ?? null }).catch(() => {});
   }
 
   /** Seals the new ones of the chunks. Owns: `cuts` of the request is transferred. */
@@ -233,7 +242,7 @@ export class PipelineThreads {
     bytes: number,
   ): Promise<BlobCalls[Name]["response"]> {
     if (this.#bytesHere === 0) {
-      for (const [setting, told] of this.#settings) this.#here.call(setting, told).catch(() => {});
+      for (const [setting, told] of this.#settings) this.#tellHere(setting, told).catch(() => {});
     }
     this.#bytesHere += Math.max(1, bytes);
     return await this.#here.call(name, request);

@@ -3,8 +3,8 @@
  * times, which need not be named each time.
  */
 import { ID_BYTES } from "../base/id.ts";
-import type { IdTable } from "../base/id_table.ts";
 import type { SealedBatch } from "./calls.ts";
+import { isKnownChunk, type KnownChunks } from "./known/known_chunks.ts";
 
 /** Zeros are always cut at the same lengths: one or two for each mean size. */
 const MOST_LENGTHS = 64;
@@ -14,11 +14,11 @@ export class ZeroIds {
   readonly #ids = new Map<number, Uint8Array>();
 
   /** The batch of chunks of zeros of these lengths, if all their ids were learned and are known. */
-  batchOf(lengths: Uint32Array<ArrayBuffer>, known: IdTable): SealedBatch | undefined {
+  batchOf(lengths: Uint32Array<ArrayBuffer>, known: KnownChunks): SealedBatch | undefined {
     const ids = new Uint8Array(lengths.length * ID_BYTES);
     for (let i = 0; i < lengths.length; i++) {
       const id = this.#ids.get(lengths[i]!);
-      if (id === undefined || known.find(id) < 0) return undefined;
+      if (id === undefined || !isKnownChunk(known, id)) return undefined;
       ids.set(id, i * ID_BYTES);
     }
     const none = new Uint8Array(0);

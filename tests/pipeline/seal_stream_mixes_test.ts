@@ -132,7 +132,7 @@ async function sealMix(mix: Mix, gear: typeof GEARS[number], threads: PipelineTh
   const chunker = new Chunker(gear, parametersFor(average));
   let [chunks, batches, problem] = [0, 0, undefined as unknown];
   try {
-    for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
+    for await (const batch of sealStream({ feed, chunker, threads, inspection, known: { dataBlobs: known } })) {
       if (batches++ === leavesAfter) break;
       chunks += assertBatch(batch, expected.slice(chunks), known);
     }

@@ -48,7 +48,7 @@ async function sealed(source: ByteSource, options: SealingOptions = {}): Promise
   const threads = options.threads ?? await starting!.configure(KEYS, compression);
   const inspection = threads.inspect("auto");
   const chunker = new Chunker(GEAR, parametersFor(average));
-  const batches = Array.fromAsync(sealStream({ feed, chunker, threads, inspection, known }));
+  const batches = Array.fromAsync(sealStream({ feed, chunker, threads, inspection, known: { dataBlobs: known } }));
   const [outcome] = await Promise.allSettled([batches]);
   const summary = await inspection.finish();
   await feed.cancel(new SourceError("over"));
@@ -255,7 +255,7 @@ Deno.test("a taker that stops early leaves nothing running", async () => {
   const threads = await starting.configure(KEYS, "auto");
   const inspection = threads.inspect("none");
   const chunker = new Chunker(GEAR, parametersFor(1024));
-  for await (const batch of sealStream({ feed, chunker, threads, inspection, known: new IdTable() })) {
+  for await (const batch of sealStream({ feed, chunker, threads, inspection, known: { dataBlobs: new IdTable() } })) {
     assert.ok(batch.lengths.length > 0);
     break;
   }
@@ -274,7 +274,7 @@ async function withStreams(count: number, work: (streams: SharedStream[]) => Pro
     const feed = group.open();
     const inspection = threads.inspect("none");
     const chunker = new Chunker(GEAR, parametersFor(1024));
-    return { feed, batches: sealStream({ feed, chunker, threads, inspection, known }) };
+    return { feed, batches: sealStream({ feed, chunker, threads, inspection, known: { dataBlobs: known } }) };
   }));
 }
 

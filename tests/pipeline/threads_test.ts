@@ -30,7 +30,7 @@ async function workersOf(work: (started: () => number) => Promise<void>): Promis
 }
 
 async function seal(threads: PipelineThreads, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  threads.shareKnown(new IdTable());
+  threads.shareKnown({ dataBlobs: new IdTable() });
   const segment = new SharedArrayBuffer(0);
   const carry = new SharedArrayBuffer(bytes.length);
   new Uint8Array(carry).set(bytes);

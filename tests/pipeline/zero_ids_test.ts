@@ -20,15 +20,15 @@ function sealedBatch(...list: number[]): SealedBatch {
 Deno.test("a batch needs every id to be learned and known", () => {
   const zeroIds = new ZeroIds();
   const known = new IdTable();
-  assert.equal(zeroIds.batchOf(lengths(100), known), undefined);
+  assert.equal(zeroIds.batchOf(lengths(100), { dataBlobs: known }), undefined);
   zeroIds.learn(sealedBatch(100, 200));
-  assert.equal(zeroIds.batchOf(lengths(100), known), undefined, "it may not be stored yet");
+  assert.equal(zeroIds.batchOf(lengths(100), { dataBlobs: known }), undefined, "it may not be stored yet");
   known.add(noise(32, "100"));
-  assert.deepEqual(zeroIds.batchOf(lengths(100, 100), known), sealedBatch(100, 100));
-  assert.equal(zeroIds.batchOf(lengths(100, 200), known), undefined);
+  assert.deepEqual(zeroIds.batchOf(lengths(100, 100), { dataBlobs: known }), sealedBatch(100, 100));
+  assert.equal(zeroIds.batchOf(lengths(100, 200), { dataBlobs: known }), undefined);
   known.add(noise(32, "200"));
-  assert.deepEqual(zeroIds.batchOf(lengths(200, 100), known), sealedBatch(200, 100));
-  assert.equal(zeroIds.batchOf(lengths(300), known), undefined);
+  assert.deepEqual(zeroIds.batchOf(lengths(200, 100), { dataBlobs: known }), sealedBatch(200, 100));
+  assert.equal(zeroIds.batchOf(lengths(300), { dataBlobs: known }), undefined);
 });
 
 Deno.test("lengths without end are not learned", () => {
@@ -38,6 +38,8 @@ Deno.test("lengths without end are not learned", () => {
     zeroIds.learn(sealedBatch(length));
     known.add(noise(32, `${length}`));
   }
-  const learned = Array.from({ length: 1000 }, (_, i) => zeroIds.batchOf(lengths(i + 1), known)).filter(Boolean);
+  const learned = Array.from({ length: 1000 }, (_, i) => zeroIds.batchOf(lengths(i + 1), { dataBlobs: known })).filter(
+    Boolean,
+  );
   assert.equal(learned.length, 64);
 });

@@ -4,10 +4,9 @@
  */
 import { StoreError } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { indexAhead, passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
+import { existenceAhead, passingOver, wholeIndexOnDemand } from "../../backup/whole_index.ts";
 import type { UrlKey } from "../../crypto/url_key.ts";
 import { GATEWAY_SERIES } from "../../format/manifest/series.ts";
-import { ExistenceIndex } from "../../repository/index/blob_index.ts";
 import type { Repository } from "../../repository/repository.ts";
 import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase } from "../access.ts";
 import { writeSmallBackups } from "../values/small_backups.ts";
@@ -72,7 +71,9 @@ async function begin(
     await using repository = await openAccess(access, options);
     await using lock = await repository.lock({ exclusive: false, signal });
     const passing = passingOver(world, signal);
-    const index = await indexAhead(() => new ExistenceIndex(), repository, lock.confirmed, passing);
+    const ahead = { confirmed: lock.confirmed, random: world.randomBytes };
+    await using existence = await existenceAhead([], repository, ahead, { ...passing, signal });
+    const { index } = existence;
     const locked = await lock.confirmed;
     const openIndex = wholeIndexOnDemand(locked, passing);
     const records = new RecordReader({ repository: locked, openIndex, signal });

@@ -23,7 +23,7 @@ import type { StreamInspection } from "../../pipeline/inspection.ts";
 import { sealStream } from "../../pipeline/seal_stream.ts";
 import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
 import { withoutEmptyRules } from "../../policy/level/level.ts";
-import { ExistenceIndex } from "../../repository/index/blob_index.ts";
+import type { ExistenceIndex } from "../../repository/index/blob_index.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import type { LockedRepository, Repository } from "../../repository/repository.ts";
 import type { TakenLock, World } from "../access.ts";
@@ -43,7 +43,7 @@ import { DoubtedTrees } from "./tree/doubted_trees.ts";
 import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
 import { SessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
-import { indexAhead, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
+import { existenceAhead, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** How `Session.commit` commits. */
 interface CommitOptions {
@@ -103,7 +103,9 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
   // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
   const { confirmed } = tools.lock;
-  const index = await indexAhead(() => new ExistenceIndex(blobsToConfirm(planned)), repository, confirmed, passing);
+  const ahead = { confirmed, random: world.randomBytes };
+  await using existence = await existenceAhead(blobsToConfirm(planned), repository, ahead, { ...passing, signal });
+  const { index } = existence;
   const locked = await confirmed;
   const readable = await withReadableParent(planned, { ...locked, index: index.named });
   const { source } = tools;
@@ -292,7 +294,7 @@ export class Session {
   ): Promise<StreamContent> {
     const { threads } = this.#start;
     const chunker = new Chunker(this.#gear, parameters);
-    const known = this.#start.index.dataBlobs;
+    const known = this.#start.index;
     for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
       await this.#chunks.add(batch, list);
       onStored?.();

@@ -111,7 +111,7 @@ export class SessionChunks {
   }
 
   async #add(
-    { ids, lengths, sealedLengths, compressed, sealed }: SealedBatch,
+    { ids, lengths, sealedLengths, compressed, sealed, isNotOnDisk }: SealedBatch,
     list: ContentListWriter | null,
   ): Promise<void> {
     const counts = list !== null && this.#uncounted.has(list) ? noCounts() : this.#counts;
@@ -124,6 +124,7 @@ export class SessionChunks {
           id: ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES),
           sealed: sealed.subarray(offset, offset + sealedLength),
           uncompressedLength: compressed[i] ? length : 0,
+          isNotOnDisk,
         });
         isNew = typeof added === "boolean" ? added : await added;
         offset += sealedLength;

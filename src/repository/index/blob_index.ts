@@ -14,6 +14,7 @@ import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
+import type { SortedIdsView } from "../../store/sorted/sorted_ids.ts";
 
 /** Where a blob is stored. Lengths and offset are in bytes of the pack file. */
 export interface BlobPlace {
@@ -37,8 +38,11 @@ export interface KnownBlobs<Known extends BlobType = BlobType> {
 
 /** Also records every blob that is stored; enough for code that stores each blob only once. */
 export interface BlobRegister extends KnownBlobs {
-  /** Records a blob as stored; returns whether it was unknown. */
-  note(type: BlobType, id: Uint8Array, offset?: number): boolean;
+  /**
+   * Records a blob as stored; returns whether it was unknown. `isNotOnDisk` says that the index on disk was asked for it
+   * already and does not list it.
+   */
+  note(type: BlobType, id: Uint8Array, offset?: number, isNotOnDisk?: boolean): boolean;
 }
 
 /** Tells where the blobs of some types are stored; code that reads blobs needs this. */
@@ -187,17 +191,27 @@ export class NamedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
   }
 }
 
+/** Data blobs that are known without being in memory. */
+export interface StoredIds {
+  has(id: Uint8Array, offset?: number): boolean;
+  /** For look-ups in other threads. */
+  readonly view: SortedIdsView;
+}
+
 /** The ids of all blobs; places only of trees and of named data blobs. */
 export class ExistenceIndex implements LoadableIndex, BlobRegister {
   /** What it can locate. */
   readonly named: NamedIndex;
-  /** The ids of all data blobs; other threads look them up, too. */
+  /** The ids of all data blobs, except of those that `stored` knows; other threads look them up, too. */
   readonly dataBlobs = new IdTable(KEPT_ID_BYTES);
+  /** Further data blobs. */
+  readonly stored: StoredIds | undefined;
   readonly #notedTrees = new IdTable(KEPT_ID_BYTES);
 
   /** `names`: ids of data blobs, 32 bytes each. */
-  constructor(names: readonly Uint8Array[] = []) {
+  constructor(names: readonly Uint8Array[] = [], stored?: StoredIds) {
     this.named = new NamedIndex(names);
+    this.stored = stored;
   }
 
   addPack(id: Uint8Array): number {
@@ -209,13 +223,15 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
     return type === "tree" ? isPlaced : isAdded(this.dataBlobs, id, offset);
   }
 
-  note(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return isAdded(this.dataBlobs, id, offset);
+  note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
+    if (type === "data") {
+      return (isNotOnDisk || !this.stored?.has(id, offset)) && isAdded(this.dataBlobs, id, offset);
+    }
     return !this.named.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
   }
 
   has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return this.dataBlobs.find(id, offset) >= 0;
+    if (type === "data") return this.dataBlobs.find(id, offset) >= 0 || this.stored?.has(id, offset) === true;
     return this.named.has(type, id, offset) || this.#notedTrees.find(id, offset) >= 0;
   }
 }

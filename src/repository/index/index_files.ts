@@ -13,10 +13,12 @@ const FILES_AT_ONCE = 4;
 /** How `forEachIndexFile` handles the index files. */
 interface IndexFileWalk<Loaded> {
   readonly signal: AbortSignal;
+  /** The files if they were listed already, sorted by name; by default they are listed. */
+  readonly rows?: readonly IndexRow[];
   /** Loads a file. A few files are loaded at once; an error ends the walk. */
   readonly load: (id: IndexId) => Promise<Loaded>;
   /** Receives what was loaded, file after file in the order of their names. */
-  readonly take: (id: IndexId, loaded: Loaded) => void;
+  readonly take: (id: IndexId, loaded: Loaded) => void | Promise<void>;
   /** Called with the number of files taken and the total: first with none taken. */
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -24,12 +26,12 @@ interface IndexFileWalk<Loaded> {
 /** Goes through all index files. Throws what `load` and `take` throw, and what listing the files throws. */
 export async function forEachIndexFile<Loaded>(files: SealedFiles, walk: IndexFileWalk<Loaded>): Promise<void> {
   const { signal, load, take, onProgress } = walk;
-  const rows = await indexRows(files, signal);
+  const rows = walk.rows ?? await indexRows(files, signal);
   onProgress(0, rows.length);
   for (let start = 0; start < rows.length;) {
     const batch = nextBatch(rows, start);
     const loaded = await mapConcurrently(batch, FILES_AT_ONCE, ({ id }) => load(id));
-    batch.forEach(({ id }, i) => take(id, loaded[i]!));
+    for (const [i, { id }] of batch.entries()) await take(id, loaded[i]!);
     onProgress(start += batch.length, rows.length);
   }
 }
@@ -49,8 +51,15 @@ export async function listIndexes(files: SealedFiles, signal: AbortSignal | unde
   return (await indexRows(files, signal)).map(({ id }) => id);
 }
 
-/** Names and sizes in bytes, sorted by name. */
-async function indexRows(files: SealedFiles, signal: AbortSignal | undefined) {
+/** An index file as the store lists it. */
+export interface IndexRow {
+  readonly id: IndexId;
+  /** In bytes. */
+  readonly size: number;
+}
+
+/** All index files, sorted by name. */
+export async function indexRows(files: SealedFiles, signal: AbortSignal | undefined): Promise<IndexRow[]> {
   const rows = await Array.fromAsync(files.list("index", { signal }));
   return rows.map(({ name, size }) => ({ id: asId<IndexId>(name), size })).sort((a, b) => a.id < b.id ? -1 : 1);
 }
@@ -72,6 +81,8 @@ interface LoadIndexOptions {
   readonly onUnreadable?: ((unreadable: readonly UnreadableIndex[]) => void) | undefined;
   /** Receives the names of the files from which the index is loaded; again if it is loaded anew. */
   readonly onListed?: (ids: readonly IndexId[]) => void;
+  /** The files to load; by default all that are listed. */
+  readonly rows?: readonly IndexRow[];
 }
 
 /** Larger files are read one at a time: an index file of a million blobs takes 150 MB as text. */
@@ -103,32 +114,10 @@ export async function loadIndexInto<Index extends LoadableIndex>(
   }
 }
 
-/**
- * Like `loadIndexInto`, but begins before the lock is confirmed. What was read then counts if none of its files has
- * vanished once the lock holds: whoever removes packs removes the index files that list them, too. Otherwise, and if a
- * file could not be read, all is loaded again. Files that came meanwhile may be missing, as if they had come later.
- * Throws what `confirmed` throws, too.
- */
-export async function loadIndexAhead<Index extends LoadableIndex>(
-  make: () => Index,
-  { files, confirmed }: { readonly files: SealedFiles; readonly confirmed: Promise<unknown> },
-  { signal, onUnreadable }: Pick<LoadIndexOptions, "signal" | "onUnreadable">,
-): Promise<Index> {
-  let read: readonly IndexId[] = [];
-  const loading = loadIndexInto(make, files, { signal, onListed: (ids) => read = ids }).catch(() => undefined);
-  await confirmed;
-  const ahead = await loading;
-  if (ahead !== undefined) {
-    const there = new Set(await listIndexes(files, signal));
-    if (read.every((id) => there.has(id))) return ahead;
-  }
-  return await loadIndexInto(make, files, { signal, onUnreadable });
-}
-
 async function addIndexFiles(
   index: LoadableIndex,
   files: SealedFiles,
-  { signal, onUnreadable, onListed }: LoadIndexOptions,
+  { signal, onUnreadable, onListed, rows: given }: LoadIndexOptions,
   unreadable: Map<IndexId, AgentError>,
 ): Promise<void> {
   const add = async (id: IndexId) => {
@@ -143,7 +132,7 @@ async function addIndexFiles(
       unreadable.set(id, await failureOfIndex(files, error, signal));
     }
   };
-  const rows = await indexRows(files, signal);
+  const rows = given ?? await indexRows(files, signal);
   onListed?.(rows.map(({ id }) => id));
   await mapConcurrently(rows.filter(({ size }) => size <= LARGE_FILE_BYTES), FILES_AT_ONCE, ({ id }) => add(id));
   for (const { id, size } of rows) if (size > LARGE_FILE_BYTES) await add(id);

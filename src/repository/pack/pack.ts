@@ -12,6 +12,8 @@ export interface SealedBlob {
   readonly sealed: Uint8Array;
   /** The length of the plaintext if it is compressed, else 0. */
   readonly uncompressedLength: number;
+  /** Whether the index on disk was asked for it and does not list it. */
+  readonly isNotOnDisk?: boolean | undefined;
 }
 
 /** A complete pack. Owns: `content` is valid until the pack is released. */

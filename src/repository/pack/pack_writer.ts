@@ -127,7 +127,7 @@ export class PackWriter {
    * there.
    */
   addData(blob: SealedBlob): boolean | Promise<boolean> {
-    if (!this.#index.note("data", blob.id)) return false;
+    if (!this.#index.note("data", blob.id, 0, blob.isNotOnDisk)) return false;
     this.#count(blob);
     if (this.#isDry) return true;
     const slot = this.#coins.toss();

@@ -1,9 +1,9 @@
 /**
- * What a cache keeps, and under which names: whole snapshots and indexes as they are in the store, parts of packs, and
- * lists of the tables of streams that have none in the store.
+ * What a cache keeps, and under which names: whole snapshots and indexes as they are in the store, parts of packs, lists
+ * of the tables of streams that have none in the store, and a sorted form of all indexes.
  *
  * Everything in the cache carries the SHA-256 of its content: whole files in their name, parts of packs in their last
- * 32 bytes.
+ * 32 bytes. The sorted form has digests of its own (store/sorted).
  */
 import { hash } from "node:crypto";
 import { isId } from "../../base/id.ts";
@@ -58,6 +58,27 @@ export function entryOfTables(backup: string, path: string): CacheEntry {
   return { path: `${TABLES_FOLDER}/${backup}-${path}`, digest: undefined };
 }
 
+/** The folder of the sorted form of all index files (store/sorted). */
+export const SORTED_FOLDER = "sorted-index";
+
+/** The file in the sorted form's folder that names those which count. */
+export const SORTED_MANIFEST = "manifest";
+
+/** The empty file that one process at a time locks to change the sorted form. */
+export const SORTED_LOCK = "lock";
+
+/** What the sorted form consists of besides its manifest. */
+export type SortedPart = "rows" | "trees";
+
+/** The name of a file of the sorted form; `unique` has 32 lower-case hex digits. */
+export function sortedFileName(part: SortedPart, unique: string): string {
+  return `${part}-${unique}`;
+}
+
+function isSortedName(name: string): boolean {
+  return name === SORTED_MANIFEST || name === SORTED_LOCK || /^(rows|trees)-[0-9a-f]{32}$/.test(name);
+}
+
 /** The bytes that follow the content in the file of an entry. */
 export function trailerOf(entry: CacheEntry, content: Uint8Array): Uint8Array {
   return entry.digest === undefined ? hash("sha256", content, "buffer") : new Uint8Array(0);
@@ -79,6 +100,7 @@ export function kindOfName(folder: string, name: string): "kept" | "being-writte
 
 function isEntryName(folder: string, name: string): boolean {
   if (folder === "snapshots" || folder === "index") return isId(name);
+  if (folder === SORTED_FOLDER) return isSortedName(name);
   if (folder === TABLES_FOLDER) return name.split("-").length === 2 && name.split("-").every(isId);
   const [pack, ...numbers] = name.split("-");
   return isPackFolder(folder.slice("data/".length)) && isId(pack!) && numbers.length === 2 &&

@@ -131,6 +131,18 @@ export class CacheFolder {
     }
   }
 
+  /** The path of a folder of this repository; undefined if there is none, or if another user owns it. */
+  async ownFolder(name: string): Promise<string | undefined> {
+    const folder = `${this.#path}/${name}`;
+    return await this.#isOwn(folder) && this.#own.has(folder) ? folder : undefined;
+  }
+
+  /** The same, but made if it is missing. Throws the filesystem's own errors, and `StoreError`. */
+  async makeFolder(name: string): Promise<string | undefined> {
+    const folder = `${this.#path}/${name}`;
+    return await this.#isReadyFor(folder) ? folder : undefined;
+  }
+
   async #noteUse(file: Deno.FsFile, lastUse: Date | null): Promise<void> {
     const now = this.#options.clock.now();
     if (lastUse !== null && now.getTime() - lastUse.getTime() < TOUCH_AFTER_MS) return;

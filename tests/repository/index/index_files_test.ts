@@ -1,17 +1,12 @@
 /** Index files, loaded into one index. */
 import assert from "node:assert/strict";
-import { DeniedError, IntegrityError, LockedError, NotFoundError, TemporaryError } from "../../../src/base/errors.ts";
+import { DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../../../src/base/errors.ts";
 import { encodeIndex, type IndexedPack } from "../../../src/format/index/index_file.ts";
-import {
-  loadIndex,
-  loadIndexAhead,
-  loadIndexInto,
-  unreadableIndexProblem,
-} from "../../../src/repository/index/index_files.ts";
+import { loadIndex, loadIndexInto, unreadableIndexProblem } from "../../../src/repository/index/index_files.ts";
 import { SealedFileWriter } from "../../../src/repository/sealed_files.ts";
 import { ExistenceIndex, NamedIndex, PlacedIndex } from "../../../src/repository/index/blob_index.ts";
 import { firstOf, withFaults } from "../../helpers/fault_store.ts";
-import { fakeWorld, macrotask, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
+import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
 
 const world = fakeWorld("index files");
 
@@ -136,60 +131,4 @@ Deno.test("an aborted signal stops the loading", async () => {
   await files.save("index", encodeIndex([pack(1, [1])]));
   const signal = AbortSignal.abort(new RangeError("stop"));
   await assert.rejects(loadIndex(files, { signal }), { message: "stop" });
-});
-
-Deno.test("an index that is loaded while the lock settles counts if none of its files has vanished by then", async () => {
-  const { repository: { files } } = await memoryRepository(world);
-  const merged = await files.save("index", encodeIndex([pack(1, [1]), pack(2, [2])]));
-  const other = await files.save("index", encodeIndex([pack(3, [3])]));
-  for (
-    const [meanwhile, loads, known] of [
-      [() => Promise.resolve(), 1, [1, 2, 3]],
-      [() => files.save("index", encodeIndex([pack(4, [4])])), 1, [1, 2, 3]],
-      [() => files.remove("index", other), 2, [1, 2, 4]],
-      [
-        async () => {
-          await files.save("index", encodeIndex([pack(5, [2])]));
-          await files.remove("index", merged);
-        },
-        2,
-        [2, 4],
-      ],
-    ] as const
-  ) {
-    let made = 0;
-    const lock = Promise.withResolvers<void>();
-    const make = () => {
-      made++;
-      return new ExistenceIndex();
-    };
-    const loading = loadIndexAhead(make, { files, confirmed: lock.promise }, {});
-    for (let turn = 0; turn < 20; turn++) await macrotask();
-    assert.equal(made, 1, "begins before the lock is confirmed");
-    await meanwhile();
-    lock.resolve();
-    const index = await loading;
-    assert.equal(made, loads);
-    assert.deepEqual([1, 2, 3, 4].filter((blob) => index.has("data", noise(32, `blob ${blob}`))), known);
-  }
-});
-
-Deno.test("a file that cannot be read ahead is told once, by what is loaded under the lock", async () => {
-  const { repository: { files }, store } = await memoryRepository(world);
-  await files.save("index", encodeIndex([pack(1, [1])]));
-  const name = noise(32, "damaged").toHex();
-  await store.put({ kind: "index", name }, [noise(100, "junk")]);
-  const told: string[][] = [];
-  const onUnreadable = (unreadable: readonly { readonly id: string }[]) => told.push(unreadable.map(({ id }) => id));
-  const options = { files, confirmed: Promise.resolve() };
-  const index = await loadIndexAhead(() => new ExistenceIndex(), options, { onUnreadable });
-  assert.ok(index.has("data", noise(32, "blob 1")));
-  assert.deepEqual(told, [[name]]);
-  await assert.rejects(loadIndexAhead(() => new ExistenceIndex(), options, {}), IntegrityError);
-});
-
-Deno.test("nothing is loaded ahead for a lock that does not hold", async () => {
-  const { repository: { files } } = await memoryRepository(world);
-  const confirmed = Promise.reject(new LockedError("locked by somebody"));
-  await assert.rejects(loadIndexAhead(() => new ExistenceIndex(), { files, confirmed }, {}), LockedError);
 });

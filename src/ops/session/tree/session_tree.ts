@@ -145,7 +145,7 @@ export class SessionTree {
     invariant(buffer !== null && end <= buffer.bytes.length, "A run of entries lacks the bytes of its files");
     const { threads, index, chunks, signal } = this.#tools;
     using _slot = await threads.batchSlots.take({ signal });
-    threads.shareKnown(index.dataBlobs);
+    threads.shareKnown(index);
     const segment = buffer.bytes.buffer;
     const batch = await threads.seal({ carry: segment, carryBytes: 0, segment, cuts, wantsMd5: true });
     await chunks.addAll(batch);

@@ -1,0 +1,22 @@
+/** Which chunks the repository holds, in memory and on disk. */
+import type { IdTable, IdTableView } from "../../base/id_table.ts";
+import type { SortedIdsView } from "../../store/sorted/sorted_ids.ts";
+
+/** The known chunks, for this thread. */
+export interface KnownChunks {
+  /** Those in memory. Whoever stores a chunk adds it. */
+  readonly dataBlobs: IdTable;
+  /** Those on disk, if there are any. */
+  readonly stored?: { readonly view: SortedIdsView; has(id: Uint8Array, offset?: number): boolean } | undefined;
+}
+
+/** The known chunks, for other threads. */
+export interface KnownChunksView {
+  readonly table: IdTableView;
+  readonly stored: SortedIdsView | null;
+}
+
+/** Whether the chunk is known whose id lies in `ids` from `offset` on. */
+export function isKnownChunk({ dataBlobs, stored }: KnownChunks, ids: Uint8Array, offset = 0): boolean {
+  return dataBlobs.find(ids, offset) >= 0 || stored?.has(ids, offset) === true;
+}

@@ -1,0 +1,91 @@
+/** The index on disk while it is open: finds data blobs without holding them in memory, and knows all trees. */
+import type { IndexId, PackId } from "../../../base/id.ts";
+import { decryptValues, KeyedIds, type TableKeys, tableKeys } from "../../../crypto/table_keys.ts";
+import type { Sealer, SealingKeys } from "../../../crypto/seal.ts";
+import { KEY_WORDS } from "../../../store/sorted/row_layout.ts";
+import { RunReader } from "../../../store/sorted/run_reader.ts";
+import { OpenRuns, type SortedIdsView } from "../../../store/sorted/sorted_ids.ts";
+import type { BlobPlace, StoredIds } from "../blob_index.ts";
+import { readTrees } from "./build_table.ts";
+import { PLACE_WORDS, readPlace } from "./place_words.ts";
+import type { TableManifest } from "./table_manifest.ts";
+import type { TreeList } from "./tree_list.ts";
+
+/** The keys of the repository. */
+interface RepositoryKeys {
+  readonly keys: SealingKeys;
+  readonly sealer: Sealer;
+}
+
+/** An open table. It stays what it is, whatever other processes do with its files. Disposal closes them. */
+export class SortedIndex implements StoredIds, Disposable {
+  readonly #keys: TableKeys;
+  readonly #runs: OpenRuns;
+  readonly #keyed: KeyedIds;
+  /** The index files of which it holds all blobs. */
+  readonly covered: ReadonlySet<IndexId>;
+  /** The packs by their numbers. */
+  readonly packs: readonly PackId[];
+  /** All trees. */
+  readonly trees: TreeList;
+
+  /**
+   * Opens the table of a manifest. Throws `IntegrityError` if it is damaged, and the filesystem's own errors, for example
+   * if another process has replaced it meanwhile.
+   */
+  static async open(
+    manifest: TableManifest,
+    pathOf: (part: "rows" | "trees", name: string) => string,
+    { keys, sealer }: RepositoryKeys,
+  ): Promise<SortedIndex> {
+    const derived = tableKeys(keys, manifest.salt);
+    const trees = await readTrees(manifest.trees, (name) => pathOf("trees", name), sealer);
+    using opened = new DisposableStack();
+    const runs = manifest.runs.map((run) => {
+      return opened.use(RunReader.open({ ...run, secret: derived.digests, path: pathOf("rows", run.name) }));
+    });
+    opened.move();
+    return new SortedIndex(manifest, derived, { trees, runs: new OpenRuns(runs) });
+  }
+
+  private constructor(
+    { indexes, packs }: TableManifest,
+    keys: TableKeys,
+    { trees, runs }: { readonly trees: TreeList; readonly runs: OpenRuns },
+  ) {
+    this.#keys = keys;
+    this.#runs = runs;
+    this.#keyed = new KeyedIds(keys.ids);
+    this.covered = new Set(indexes);
+    this.packs = packs;
+    this.trees = trees;
+  }
+
+  get view(): SortedIdsView {
+    return { idSecret: this.#keys.ids, runs: this.#runs.views };
+  }
+
+  /** Whether a look-up met something that is not what was written. */
+  get isDamaged(): boolean {
+    return this.#runs.isDamaged;
+  }
+
+  /** Whether a data blob is listed. One that cannot be looked up counts as unknown, and a backup stores it again. */
+  has(id: Uint8Array, offset = 0): boolean {
+    return this.#runs.has(this.#keyed.of(id, offset), 0);
+  }
+
+  /** Where a data blob is stored; undefined if it is not listed. Throws `IntegrityError` if that cannot be told. */
+  locate(id: Uint8Array, offset = 0): BlobPlace | undefined {
+    const key = this.#keyed.of(id, offset);
+    const found = this.#runs.find(key, 0);
+    if (found === undefined) return undefined;
+    const value = found.words.subarray(found.at + KEY_WORDS, found.at + KEY_WORDS + PLACE_WORDS);
+    return readPlace(decryptValues(this.#keys.places, value, key), 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.#runs[Symbol.dispose]();
+    this.#keyed[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The trees of index files with their places: 32 bytes of an id and 16 of a place each. There are few, everybody who
+ * opens the index on disk holds them all in memory, and a copy of one more place counts. So they lie in lists that are
+ * read as a whole, sealed as everything else that tells ids.
+ */
+import { IntegrityError } from "../../../base/errors.ts";
+import { ID_BYTES } from "../../../base/id.ts";
+import type { Sealer } from "../../../crypto/seal.ts";
+import type { BlobPlace } from "../blob_index.ts";
+import { PLACE_WORDS, readPlace, writePlace } from "./place_words.ts";
+
+const ID_WORDS = ID_BYTES / 4;
+const TREE_WORDS = ID_WORDS + PLACE_WORDS;
+const LEAST_TREES = 64;
+
+/** A list in memory. */
+export class TreeList {
+  #words = new Uint32Array(LEAST_TREES * TREE_WORDS);
+  #size = 0;
+
+  /** How many trees there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a tree. */
+  add(place: BlobPlace, id: Uint8Array): void {
+    if (this.#size * TREE_WORDS === this.#words.length) {
+      const grown = new Uint32Array(this.#words.length * 2);
+      grown.set(this.#words);
+      this.#words = grown;
+    }
+    const at = this.#size++ * TREE_WORDS;
+    new Uint8Array(this.#words.buffer).set(id, at * 4);
+    writePlace(place, this.#words, at + ID_WORDS);
+  }
+
+  /** Drops all trees but the first `size`. */
+  cutTo(size: number): void {
+    this.#size = Math.min(size, this.#size);
+  }
+
+  /** Calls `take` for each tree. Owns: `id` is reused after each call. */
+  forEach(take: (place: BlobPlace, id: Uint8Array) => void): void {
+    const bytes = new Uint8Array(this.#words.buffer);
+    for (let at = 0; at < this.#size * TREE_WORDS; at += TREE_WORDS) {
+      take(readPlace(this.#words, at + ID_WORDS), bytes.subarray(at * 4, at * 4 + ID_BYTES));
+    }
+  }
+
+  /** The sealed bytes. */
+  encode(sealer: Sealer): Uint8Array<ArrayBuffer> {
+    return sealer.seal(new Uint8Array(this.#words.buffer, 0, this.#size * TREE_WORDS * 4));
+  }
+
+  /** Adds the trees of sealed bytes. Throws `IntegrityError` unless they are `trees` trees. */
+  decode(bytes: Uint8Array<ArrayBuffer>, sealer: Sealer, trees: number): void {
+    const opened = sealer.open(bytes, "a list of trees of the index on disk");
+    if (opened.length !== trees * TREE_WORDS * 4) throw new IntegrityError("A list of trees is not the one named");
+    const words = new Uint32Array((this.#size + trees) * TREE_WORDS);
+    words.set(this.#words.subarray(0, this.#size * TREE_WORDS));
+    new Uint8Array(words.buffer).set(opened, this.#size * TREE_WORDS * 4);
+    this.#words = words;
+    this.#size += trees;
+  }
+}
