@@ -56,7 +56,7 @@ export class SortedIndex implements StoredIds, Disposable {
     this.#keys = keys;
     this.#runs = runs;
     this.#keyed = new KeyedIds(keys.ids);
-    this.covered = new Set(indexes);
+    this.covered = new Set(indexes.map(({ id }) => id));
     this.packs = packs;
     this.trees = trees;
   }
