@@ -361,11 +361,17 @@ Deno.test("a cache directory that is no folder, or too small, leaves the index i
   await using scene = await SortedScene.make();
   await scene.save([packOf(1, range(0, 100))]);
   scene.directory.write("file", "");
-  const caches = [{ ...scene.cache, directory: scene.directory.at("file") }, { ...scene.cache, limitBytes: 100 }];
-  for (const cache of caches) {
+  const noFolder = /Cannot keep copies in the cache directory ".*\/file": it is not a folder; name another one/;
+  const caches = [
+    [{ ...scene.cache, directory: scene.directory.at("file") }, noFolder],
+    [{ ...scene.cache, limitBytes: 100 }, /^$/],
+  ] as const;
+  for (const [cache, told] of caches) {
+    scene.problems.length = 0;
     await using loaded = await scene.load({ place: { cache, worthBytes: 0 } });
     assert.equal(loaded.index.stored, undefined);
     assert.deepEqual(known(loaded.index, 200), range(0, 100));
+    assert.match(scene.problems.map(({ message }) => message).join(), told);
   }
 });
 
