@@ -88,7 +88,10 @@ export async function readVerified(
 
 /** Tells the store which packs hold the content of a file, before the first of them is read. */
 async function expectContents(file: BackupFile, { store, index }: IndexedRepository): Promise<void> {
-  for await (const content of file.contents()) store.expect?.(packsOf(index, content));
+  for await (const content of file.contents()) {
+    await index.lookUp?.(content);
+    store.expect?.(packsOf(index, content));
+  }
 }
 
 /** Throws `IntegrityError` if a stream does not match its tree and its manifest. An MD5 that is null is not compared. */
