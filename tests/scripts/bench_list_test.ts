@@ -1,7 +1,7 @@
 /** The benchmark of listings: what it makes is a sound chain of ours, and its report and targets follow from the samples. */
 import assert from "node:assert/strict";
-import { formatListings, judgeListings, LIST_STEPS, type ListSample } from "../../scripts/bench/list.ts";
-import { makeChain } from "../../scripts/bench/list_repository.ts";
+import { formatListings, judgeListings, LIST_STEPS, type ListSample } from "../../scripts/bench/parts/list.ts";
+import { makeChain } from "../../scripts/bench/made/list_repository.ts";
 import { drawChains } from "../../src/ops/chain.ts";
 import { check } from "../../src/ops/check.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";

@@ -1,10 +1,10 @@
 /** What the benchmark makes of measurements on servers: verdicts, percentiles, load, and what a tool is told. */
 import assert from "node:assert/strict";
-import { formatLoad, judgeLoad, type LoadResult, percentile } from "../../scripts/bench/load.ts";
-import { Medians, type PeerName } from "../../scripts/bench/medians.ts";
-import { resticPeer } from "../../scripts/bench/peers.ts";
-import { judgeRemote } from "../../scripts/bench/targets.ts";
-import { type Sample, STEPS } from "../../scripts/bench/trial.ts";
+import { formatLoad, judgeLoad, type LoadResult, percentile } from "../../scripts/bench/parts/load.ts";
+import { Medians, type PeerName } from "../../scripts/bench/result/medians.ts";
+import { resticPeer } from "../../scripts/bench/tools/peers.ts";
+import { judgeRemote } from "../../scripts/bench/result/targets.ts";
+import { type Sample, STEPS } from "../../scripts/bench/tools/trial.ts";
 import { programTest } from "../helpers/programs.ts";
 
 const LOCAL: PeerName = { kind: "agent", name: "agent local" };

@@ -1,10 +1,10 @@
 /** How the benchmark arrives at its report: medians, verdicts, columns, the order of rounds. */
 import assert from "node:assert/strict";
-import { parseUsage } from "../../scripts/bench/measure.ts";
-import { median, Medians, type PeerName } from "../../scripts/bench/medians.ts";
-import { alignColumns, formatMedians, formatVerdicts } from "../../scripts/bench/report.ts";
-import { judge } from "../../scripts/bench/targets.ts";
-import { rotate, type Sample, STEPS } from "../../scripts/bench/trial.ts";
+import { parseUsage } from "../../scripts/bench/tools/measure.ts";
+import { median, Medians, type PeerName } from "../../scripts/bench/result/medians.ts";
+import { alignColumns, formatMedians, formatVerdicts } from "../../scripts/bench/result/report.ts";
+import { judge } from "../../scripts/bench/result/targets.ts";
+import { rotate, type Sample, STEPS } from "../../scripts/bench/tools/trial.ts";
 
 const AGENT: PeerName = { kind: "agent", name: "agent 1.0.0" };
 const RESTIC: PeerName = { kind: "restic", name: "restic 0.19.1" };

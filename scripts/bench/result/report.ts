@@ -1,7 +1,7 @@
 /** The result as text for people: a table of medians, and the targets. */
 import type { Medians, PeerName, Quantity } from "./medians.ts";
 import type { Verdict } from "./targets.ts";
-import type { Step } from "./trial.ts";
+import type { Step } from "../tools/trial.ts";
 
 /** A row of the table. */
 interface Line {

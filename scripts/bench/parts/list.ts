@@ -1,14 +1,14 @@
 /** Listings of one repository with many backups, by the agent and by restic: time and memory, locally and over HTTP. */
 import { join } from "node:path";
-import { type Invocation, run } from "./invocation.ts";
-import { type ChainShape, makeChain, SERIES } from "./list_repository.ts";
-import { measureWithFile, type Usage } from "./measure.ts";
-import { median } from "./medians.ts";
-import type { Peer, PeerRepository, RepositoryPlace } from "./peers.ts";
-import { alignColumns } from "./report.ts";
-import { startBlobServer } from "./server.ts";
-import type { Verdict } from "./targets.ts";
-import { rotate } from "./trial.ts";
+import { type Invocation, run } from "../tools/invocation.ts";
+import { type ChainShape, makeChain, SERIES } from "../made/list_repository.ts";
+import { measureWithFile, type Usage } from "../tools/measure.ts";
+import { median } from "../result/medians.ts";
+import type { Peer, PeerRepository, RepositoryPlace } from "../tools/peers.ts";
+import { alignColumns } from "../result/report.ts";
+import { startBlobServer } from "../tools/server.ts";
+import type { Verdict } from "../result/targets.ts";
+import { rotate } from "../tools/trial.ts";
 
 /** Where the repository is, and whether the tool has a cache of it. */
 export const LIST_STEPS = ["local, cold", "local, warm", "HTTP, cold", "HTTP, warm"] as const;

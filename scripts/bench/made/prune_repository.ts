@@ -1,18 +1,18 @@
 /**
  * The repository on which prunes are measured: a thousand backups of a database whose rows come and go, made directly.
  */
-import { systemClock } from "../../src/base/clock.ts";
-import { encodeHex } from "../../src/base/hex.ts";
-import { type BlobId, ID_BYTES, type SnapshotId } from "../../src/base/id.ts";
-import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { FILE_MODE_0644 } from "../../src/format/tree/file_mode.ts";
-import { makeNode } from "../../src/format/tree/node.ts";
-import { formatTimestamp } from "../../src/format/time.ts";
-import { encodeTree } from "../../src/format/tree/tree.ts";
-import { BlobSet } from "../../src/repository/index/blob_index.ts";
-import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { initRepository, type LockedRepository, underLock } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local/local_store.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { encodeHex } from "../../../src/base/hex.ts";
+import { type BlobId, ID_BYTES, type SnapshotId } from "../../../src/base/id.ts";
+import { systemRandomBytes } from "../../../src/crypto/random.ts";
+import { FILE_MODE_0644 } from "../../../src/format/tree/file_mode.ts";
+import { makeNode } from "../../../src/format/tree/node.ts";
+import { formatTimestamp } from "../../../src/format/time.ts";
+import { encodeTree } from "../../../src/format/tree/tree.ts";
+import { BlobSet } from "../../../src/repository/index/blob_index.ts";
+import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
+import { initRepository, type LockedRepository, underLock } from "../../../src/repository/repository.ts";
+import { openLocalStore } from "../../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
 import { NOBODY_ELSE } from "./nobody_else.ts";
 

@@ -1,6 +1,6 @@
 /** Computes medians from measurements. Pure arithmetic. */
-import type { PeerKind } from "./peers.ts";
-import type { Sample, Step } from "./trial.ts";
+import type { PeerKind } from "../tools/peers.ts";
+import type { Sample, Step } from "../tools/trial.ts";
 
 /** The quantities measured in each step. */
 export type Quantity = "wallSeconds" | "cpuSeconds" | "peakBytes" | "bytesAdded";

@@ -1,7 +1,7 @@
 /** The project's performance targets, and whether they are met: pure decisions on medians. */
 import type { Medians, PeerName, Quantity } from "./medians.ts";
-import type { PeerKind } from "./peers.ts";
-import { type Step, STEPS } from "./trial.ts";
+import type { PeerKind } from "../tools/peers.ts";
+import { type Step, STEPS } from "../tools/trial.ts";
 
 /** The limit for the agent's peak memory, in all steps. */
 const PEAK_BYTES = 250e6;

@@ -5,11 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { directorySize } from "../directory_size.ts";
+import { directorySize } from "../../directory_size.ts";
 import { command, failure, type Invocation, run } from "./invocation.ts";
 import { measureWithFile, type Usage } from "./measure.ts";
 import type { Peer, PeerRepository } from "./peers.ts";
-import { type DumpFile, warm } from "./workload.ts";
+import { type DumpFile, warm } from "../made/workload.ts";
 
 /** The steps measured for each tool, in this order. */
 export const STEPS = ["first put", "second put", "get"] as const;
