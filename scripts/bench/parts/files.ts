@@ -127,6 +127,8 @@ function commandFor(
       const archive = `::${FILES_STEPS.indexOf("1 % changed")}`;
       return { argv: ["/bin/sh", "-c", 'cd "$0" && exec "$@"', target, executable!, "extract", archive], env };
     }
+    case "guest":
+      throw new RangeError("A guest has no trees of its own");
   }
 }
 

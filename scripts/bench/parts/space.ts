@@ -1,26 +1,27 @@
 /**
  * What chunks of different sizes cost over many nights: bytes, trees and content lists included, and processor time. It
- * compares the agent with itself and has no targets.
+ * compares the agent with itself, in this process, so that the start of programs is not in it, and has no targets.
  */
 import { join } from "node:path";
+import process from "node:process";
+import { type Agent, openAgent } from "../../../src/mod.ts";
 import { directorySize } from "../../directory_size.ts";
-import { DUMP_KINDS, type DumpKind } from "../../dumps/kinds.ts";
-import { warm, writeDump } from "../made/workload.ts";
+import { type DumpKind, generateKind } from "../../dumps/kinds.ts";
 import { median } from "../result/medians.ts";
 import { alignColumns } from "../result/report.ts";
-import { type Invocation, run } from "../tools/invocation.ts";
-import { measureWithFile } from "../tools/measure.ts";
-import type { Peer, PeerRepository } from "../tools/peers.ts";
+import { run } from "../tools/invocation.ts";
+import type { Peer } from "../tools/peers.ts";
 
-/** Means of chunks that are compared, in KiB. */
+/** Means of chunks that are compared, in KiB. The last is what the others are compared with. */
 const SIZES_KIB: readonly number[] = [5, 7, 10];
+const SERIES = "bench/shop";
 
 /** What one series of nights took. */
 export interface SpaceSample {
   readonly dump: DumpKind;
   readonly sizeKib: number;
   /** What each night added to the files of the repository, and the processor time of its put. */
-  readonly nights: readonly { readonly bytesAdded: number; readonly cpuSeconds: number }[];
+  readonly nights: readonly Night[];
   /** Of a get of the last night, one for each round. */
   readonly getCpuSeconds: readonly number[];
   /** Of puts of the first night into new repositories, one for each round. */
@@ -30,7 +31,13 @@ export interface SpaceSample {
   readonly indexBytes: number;
 }
 
+interface Night {
+  readonly bytesAdded: number;
+  readonly cpuSeconds: number;
+}
+
 interface Request {
+  /** Makes the repositories. */
   readonly agent: Peer;
   readonly kinds: readonly DumpKind[];
   readonly megabytes: number;
@@ -42,11 +49,11 @@ interface Request {
 }
 
 /** One size on its way through the nights. */
-interface Series {
+interface Series extends AsyncDisposable {
   readonly sizeKib: number;
-  readonly directory: string;
-  readonly repository: PeerRepository;
-  readonly nights: { bytesAdded: number; cpuSeconds: number }[];
+  readonly path: string;
+  readonly agent: Agent;
+  readonly nights: Night[];
 }
 
 /** Puts all nights of each kind at each size, all sizes a night before the next. Throws if a put or get fails. */
@@ -56,66 +63,84 @@ export async function measureSpace(request: Request): Promise<SpaceSample[]> {
   return samples;
 }
 
-async function measureKind({ agent, megabytes, nights, rounds, directory, say }: Request, dump: DumpKind) {
-  const all: Series[] = [];
-  for (const sizeKib of SIZES_KIB) all.push(await begin(agent, sizeKib, directory));
-  const firstPuts: number[][] = all.map(() => []);
+async function measureKind(request: Request, dump: DumpKind): Promise<SpaceSample[]> {
+  const { agent, megabytes, nights, rounds, directory, say } = request;
+  await using all = new AsyncDisposableStack();
+  const begun: { readonly series: Series; readonly firstPutCpuSeconds: number[] }[] = [];
+  for (const sizeKib of SIZES_KIB) {
+    begun.push({ series: all.use(await begin(agent, sizeKib, directory)), firstPutCpuSeconds: [] });
+  }
   for (let night = 1; night <= nights; night++) {
-    const file = await writeDump(directory, { kind: dump, megabytes, night });
-    await warm(file.path);
-    for (const series of all) await putNight(series, file.path);
-    say(
-      `${dump}, night ${night}: ${
-        all.map(({ nights }) => `${(nights.at(-1)!.bytesAdded / 1e6).toFixed(2)} MB`).join(", ")
-      }`,
-    );
-    // The first put of the series is the first of the rounds.
+    const pieces = [...generateKind(dump, { bytes: megabytes * 1e6, night })];
     for (let round = 2; night === 1 && round <= rounds; round++) {
-      for (const [i, { sizeKib }] of all.entries()) {
-        const extra = await begin(agent, sizeKib, directory);
-        await putNight(extra, file.path);
-        firstPuts[i]!.push(extra.nights[0]!.cpuSeconds);
-        await Deno.remove(extra.directory, { recursive: true });
+      for (const { series: { sizeKib }, firstPutCpuSeconds } of begun) {
+        await using extra = await begin(agent, sizeKib, directory);
+        firstPutCpuSeconds.push((await putNight(extra, pieces)).cpuSeconds);
       }
     }
-    await Deno.remove(file.path);
-  }
-  const gets: number[][] = all.map(() => []);
-  for (let round = 1; round <= rounds; round++) {
-    for (const [i, { repository, directory }] of all.entries()) {
-      gets[i]!.push((await measureWithFile(repository.get(nights), "/dev/null", directory)).cpuSeconds);
+    const added: string[] = [];
+    for (const { series, firstPutCpuSeconds } of begun) {
+      const { cpuSeconds, bytesAdded } = await putNight(series, pieces);
+      if (night === 1) firstPutCpuSeconds.push(cpuSeconds);
+      added.push(`${(bytesAdded / 1e6).toFixed(3)} MB`);
     }
+    say(`${dump}, night ${night}: ${added.join(", ")}`);
   }
   const samples: SpaceSample[] = [];
-  for (const [i, { sizeKib, repository, directory, nights }] of all.entries()) {
-    const firstPutCpuSeconds = [nights[0]!.cpuSeconds, ...firstPuts[i]!];
-    const common = { dump, sizeKib, nights, getCpuSeconds: gets[i]!, firstPutCpuSeconds };
-    samples.push({ ...common, ...await indexOf(repository) });
-    await Deno.remove(directory, { recursive: true });
+  for (const { series, firstPutCpuSeconds } of begun) {
+    const { sizeKib, path, nights } = series;
+    const getCpuSeconds: number[] = [];
+    for (let round = 1; round <= rounds; round++) getCpuSeconds.push(await getCpuOf(series));
+    const { repository: { used } } = await series.agent.stats();
+    const blobs = used.data.blobs + used.tree.blobs;
+    const indexBytes = await directorySize(join(path, "index"));
+    samples.push({ dump, sizeKib, nights, getCpuSeconds, firstPutCpuSeconds, blobs, indexBytes });
   }
   return samples;
 }
 
-async function begin(agent: Peer, sizeKib: number, parent: string): Promise<Series> {
+async function begin(peer: Peer, sizeKib: number, parent: string): Promise<Series> {
   const directory = await Deno.makeTempDir({ dir: parent, prefix: `${sizeKib}-` });
-  const repository = agent.repository(directory);
-  await run(repository.init);
-  return { sizeKib, directory, repository, nights: [] };
+  const { init, path } = peer.repository(directory);
+  await run(init);
+  const agent = await openAgent({
+    repository: path,
+    passwordFile: join(directory, "password"),
+    cacheDirectory: null,
+    catalogue: false,
+  });
+  return {
+    sizeKib,
+    path,
+    agent,
+    nights: [],
+    async [Symbol.asyncDispose]() {
+      await agent.close();
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
 }
 
-async function putNight({ sizeKib, directory, repository, nights }: Series, path: string): Promise<void> {
-  const before = await directorySize(repository.path);
-  const { argv, env } = repository.put(nights.length + 1);
-  const put: Invocation = { argv: [...argv, "--chunk-size", `${sizeKib}K`], env };
-  const { cpuSeconds } = await measureWithFile(put, path, directory);
-  nights.push({ bytesAdded: await directorySize(repository.path) - before, cpuSeconds });
+async function putNight({ sizeKib, path, agent, nights }: Series, pieces: readonly Uint8Array[]): Promise<Night> {
+  const before = await directorySize(path);
+  const cpuSeconds = await cpuSecondsOf(() => {
+    return agent.backup(SERIES, ReadableStream.from(pieces), { chunkAverage: sizeKib * 1024 });
+  });
+  const night = { bytesAdded: await directorySize(path) - before, cpuSeconds };
+  nights.push(night);
+  return night;
 }
 
-async function indexOf({ init: { argv, env }, path }: PeerRepository) {
-  const text = await run({ argv: [argv[0]!, "stats", "--json"], env });
-  const summary = text.trim().split("\n").map((line) => JSON.parse(line)).at(-1);
-  const { data, trees } = summary.repository.used;
-  return { blobs: data.blobs + trees.blobs, indexBytes: await directorySize(join(path, "index")) };
+function getCpuOf({ agent }: Series): Promise<number> {
+  return cpuSecondsOf(() => agent.restore(SERIES, { to: new WritableStream<Uint8Array>() }));
+}
+
+/** What all threads of this process take meanwhile. */
+async function cpuSecondsOf(work: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
 }
 
 /** A row for each dump and size. Beside each number stands its ratio to that of the largest size. */
@@ -141,6 +166,6 @@ export function formatSpace(samples: readonly SpaceSample[]): string {
 }
 
 /** The median of the nights after the first. */
-function followingNight({ nights }: SpaceSample, quantity: "bytesAdded" | "cpuSeconds"): number {
+function followingNight({ nights }: SpaceSample, quantity: keyof Night): number {
   return nights.length < 2 ? 0 : median(nights.slice(1).map((night) => night[quantity]));
 }

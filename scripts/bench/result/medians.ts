@@ -27,6 +27,11 @@ export class Medians {
     return median(values);
   }
 
+  /** Whether the tool does this step. */
+  has(peer: PeerName, step: Step): boolean {
+    return this.#samples.some((sample) => sample.peer === peer.name && sample.step === step);
+  }
+
   /** The tool under test, if it took part. */
   get agent(): PeerName | undefined {
     return this.peers.find(({ kind }) => kind === "agent");
