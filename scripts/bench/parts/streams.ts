@@ -1,13 +1,13 @@
 /** Four dumps in one put, side by side, compared with one put after the other. */
 import { join } from "node:path";
-import { DEFAULT_DUMP, generateDump } from "../dumps/dump.ts";
-import { run } from "./invocation.ts";
-import { measureWithFile, type Usage } from "./measure.ts";
-import { median } from "./medians.ts";
-import type { Peer, PeerRepository } from "./peers.ts";
-import { alignColumns } from "./report.ts";
-import type { Verdict } from "./targets.ts";
-import { warm } from "./workload.ts";
+import { DEFAULT_DUMP, generateDump } from "../../dumps/dump.ts";
+import { run } from "../tools/invocation.ts";
+import { measureWithFile, type Usage } from "../tools/measure.ts";
+import { median } from "../result/medians.ts";
+import type { Peer, PeerRepository } from "../tools/peers.ts";
+import { alignColumns } from "../result/report.ts";
+import type { Verdict } from "../result/targets.ts";
+import { warm } from "../made/workload.ts";
 
 const STREAMS = 4;
 /** A dump program that is limited by its server: a piece of 1 MiB, then a pause. */

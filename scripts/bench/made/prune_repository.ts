@@ -1,18 +1,20 @@
 /**
- * The repository on which prunes are measured: a thousand backups of a database whose rows come and go, made directly.
+ * The repository on which prunes are measured: a thousand backups of a database whose rows come and go, made directly. Its key file has
+ * the parameters for a generated password.
  */
-import { systemClock } from "../../src/base/clock.ts";
-import { encodeHex } from "../../src/base/hex.ts";
-import { type BlobId, ID_BYTES, type SnapshotId } from "../../src/base/id.ts";
-import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { FILE_MODE_0644 } from "../../src/format/tree/file_mode.ts";
-import { makeNode } from "../../src/format/tree/node.ts";
-import { formatTimestamp } from "../../src/format/time.ts";
-import { encodeTree } from "../../src/format/tree/tree.ts";
-import { BlobSet } from "../../src/repository/index/blob_index.ts";
-import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { initRepository, type LockedRepository, underLock } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local/local_store.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { encodeHex } from "../../../src/base/hex.ts";
+import { type BlobId, ID_BYTES, type SnapshotId } from "../../../src/base/id.ts";
+import { RANDOM_PASSWORD_PARAMETERS } from "../../../src/crypto/kdf.ts";
+import { systemRandomBytes } from "../../../src/crypto/random.ts";
+import { FILE_MODE_0644 } from "../../../src/format/tree/file_mode.ts";
+import { makeNode } from "../../../src/format/tree/node.ts";
+import { formatTimestamp } from "../../../src/format/time.ts";
+import { encodeTree } from "../../../src/format/tree/tree.ts";
+import { BlobSet } from "../../../src/repository/index/blob_index.ts";
+import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
+import { initRepository, type LockedRepository, underLock } from "../../../src/repository/repository.ts";
+import { openLocalStore } from "../../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
 import { NOBODY_ELSE } from "./nobody_else.ts";
 
@@ -31,7 +33,8 @@ export async function makePrunable(path: string, password: string, shape: Prunab
   const store = openLocalStore(path, { random: systemRandomBytes });
   const identity = { hostname: "bench", username: "bench", pid: Deno.pid, uid: 0, gid: 0 };
   const tools = { clock: systemClock, randomBytes: systemRandomBytes };
-  const repository = underLock(await initRepository(store, password, { ...tools, identity }), NOBODY_ELSE);
+  const made = await initRepository(store, password, { ...tools, identity, kdf: RANDOM_PASSWORD_PARAMETERS });
+  const repository = underLock(made, NOBODY_ELSE);
   const writer = new PackWriter({ ...tools, repository, index: new BlobSet() });
   const roots: BlobId[] = [];
   let content = new Uint8Array(0);

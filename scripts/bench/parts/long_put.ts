@@ -1,10 +1,10 @@
 /** One very long put, to measure its memory: `deno task bench --long 20`. */
 import { join } from "node:path";
-import { DEFAULT_DUMP, generateDump } from "../dumps/dump.ts";
-import { generateNoise, type NoiseKind } from "../dumps/noise.ts";
-import { run } from "./invocation.ts";
-import { measureWithPieces, type Usage } from "./measure.ts";
-import type { Peer } from "./peers.ts";
+import { DEFAULT_DUMP, generateDump } from "../../dumps/dump.ts";
+import { generateNoise, type NoiseKind } from "../../dumps/noise.ts";
+import { run } from "../tools/invocation.ts";
+import { measureWithPieces, type Usage } from "../tools/measure.ts";
+import type { Peer } from "../tools/peers.ts";
 
 /** The content of the long stream. */
 type LongContent = "dump" | NoiseKind;

@@ -1,7 +1,7 @@
 /** The database servers that are dumped and restored: what is in them, and the programs that dump and load it. */
-import { MariaDbServer } from "../../tests/helpers/mariadb.ts";
-import { PostgresServer } from "../../tests/helpers/postgres.ts";
-import { findProgram } from "../../tests/helpers/programs.ts";
+import { MariaDbServer } from "../../../tests/helpers/mariadb.ts";
+import { PostgresServer } from "../../../tests/helpers/postgres.ts";
+import { findProgram } from "../../../tests/helpers/programs.ts";
 
 /** A kind of server. */
 interface DatabaseSystem {

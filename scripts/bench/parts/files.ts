@@ -1,15 +1,15 @@
 /** Backups and restores of whole trees by all tools: each step by one tool after the other, in turn. */
 import { join } from "node:path";
-import { directorySize } from "../directory_size.ts";
-import { FileTree, type TreeShape } from "./file_trees.ts";
-import { type Invocation, run } from "./invocation.ts";
-import { measureWithFile, type Usage } from "./measure.ts";
-import type { Quantity } from "./medians.ts";
-import type { Peer, PeerKind, PeerRepository } from "./peers.ts";
-import { alignColumns } from "./report.ts";
-import { medianAmong, QUANTITIES, rowTitle, unique } from "./step_medians.ts";
-import type { Verdict } from "./targets.ts";
-import { rotate } from "./trial.ts";
+import { directorySize } from "../../directory_size.ts";
+import { FileTree, type TreeShape } from "../made/file_trees.ts";
+import { type Invocation, run } from "../tools/invocation.ts";
+import { measureWithFile, type Usage } from "../tools/measure.ts";
+import type { Quantity } from "../result/medians.ts";
+import type { Peer, PeerKind, PeerRepository } from "../tools/peers.ts";
+import { alignColumns } from "../result/report.ts";
+import { medianAmong, QUANTITIES, rowTitle, unique } from "../result/step_medians.ts";
+import type { Verdict } from "../result/targets.ts";
+import { rotate } from "../tools/trial.ts";
 
 /** The steps, in this order. */
 export const FILES_STEPS = ["first", "unchanged", "1 % changed", "restore"] as const;
@@ -127,6 +127,8 @@ function commandFor(
       const archive = `::${FILES_STEPS.indexOf("1 % changed")}`;
       return { argv: ["/bin/sh", "-c", 'cd "$0" && exec "$@"', target, executable!, "extract", archive], env };
     }
+    case "guest":
+      throw new RangeError("A guest has no trees of its own");
   }
 }
 

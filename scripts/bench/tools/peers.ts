@@ -2,8 +2,11 @@
 import { join } from "node:path";
 import { type Invocation, run } from "./invocation.ts";
 
-/** What kind of tool a peer is. Targets refer to kinds. */
-export type PeerKind = "agent" | "restic" | "borg";
+/** What kind of tool a peer is. Targets refer to kinds. A guest is restic on a repository that the agent made. */
+export type PeerKind = "agent" | "restic" | "borg" | "guest";
+
+/** The kinds of which each has repositories of its own. */
+export const OWN_KINDS = ["agent", "restic", "borg"] as const satisfies readonly PeerKind[];
 
 /** A tool that backs up standard input. */
 export interface Peer {
@@ -73,6 +76,31 @@ export async function resticPeer(executable: string): Promise<Peer> {
         init: { argv: [executable, "init", "--quiet"], env },
         put: () => ({ argv: [executable, "backup", "--quiet", "--stdin", "--stdin-filename", "shop.sql"], env }),
         get: () => ({ argv: [executable, "dump", "--quiet", "latest", "shop.sql"], env }),
+      };
+    },
+  };
+}
+
+/**
+ * A restic as a guest in a repository that the agent made. It has the same key, and the agent's last backup as its
+ * latest. `hostDirectory` is what the agent's peer was given for its repository.
+ */
+export function guestPeer(restic: Peer, hostDirectory: string): Peer {
+  return {
+    kind: "guest",
+    name: `${restic.name} on the agent's`,
+    repository(directory) {
+      const host = localPlace(hostDirectory);
+      const { path } = localPlace(directory);
+      const { init, put } = restic.repository(directory, host);
+      const env: Record<string, string> = { ...init.env, RESTIC_PASSWORD_FILE: join(hostDirectory, "password") };
+      delete env["RESTIC_PASSWORD"];
+      const argv = [init.argv[0]!, "dump", "--quiet", "latest", "/bench/shop/data"];
+      return {
+        path,
+        init: { argv: ["mkdir", path], env: {} },
+        put: (night) => ({ ...put(night), env }),
+        get: () => ({ argv, env }),
       };
     },
   };

@@ -3,12 +3,12 @@
  * server needs.
  */
 import { hash } from "node:crypto";
-import { systemClock } from "../../src/base/clock.ts";
-import { openRestStore } from "../../src/store/rest/rest_store.ts";
-import { run } from "./invocation.ts";
-import { alignColumns } from "./report.ts";
-import { peakBytesOf, startBlobServer } from "./server.ts";
-import type { Verdict } from "./targets.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { openRestStore } from "../../../src/store/rest/rest_store.ts";
+import { run } from "../tools/invocation.ts";
+import { alignColumns } from "../result/report.ts";
+import { peakBytesOf, startBlobServer } from "../tools/server.ts";
+import type { Verdict } from "../result/targets.ts";
 
 /** The kinds of store calls that are measured separately. */
 const CALL_KINDS = ["config", "list", "put small", "put pack", "get range", "remove"] as const;

@@ -4,15 +4,15 @@
  * in the seconds, but not in the CPU seconds.
  */
 import { join } from "node:path";
-import { directorySize } from "../directory_size.ts";
-import { DATABASE_SYSTEMS, missingPrograms, type RunningDatabase } from "./database_systems.ts";
-import { type Invocation, run } from "./invocation.ts";
-import { measureWithFile, type Usage } from "./measure.ts";
-import type { Peer } from "./peers.ts";
-import { alignColumns } from "./report.ts";
-import { medianAmong, QUANTITIES, rowTitle, unique } from "./step_medians.ts";
-import type { Verdict } from "./targets.ts";
-import { rotate } from "./trial.ts";
+import { directorySize } from "../../directory_size.ts";
+import { DATABASE_SYSTEMS, missingPrograms, type RunningDatabase } from "../made/database_systems.ts";
+import { type Invocation, run } from "../tools/invocation.ts";
+import { measureWithFile, type Usage } from "../tools/measure.ts";
+import type { Peer } from "../tools/peers.ts";
+import { alignColumns } from "../result/report.ts";
+import { medianAmong, QUANTITIES, rowTitle, unique } from "../result/step_medians.ts";
+import type { Verdict } from "../result/targets.ts";
+import { rotate } from "../tools/trial.ts";
 
 /** The steps, in this order. Other tools than the agent restore all of a dump, or nothing. */
 export const DATABASE_STEPS = ["dump", "dump, 1 % changed", "restore", "one table"] as const;

@@ -1,11 +1,11 @@
 /** Prunes of one repository by the agent and by restic: time and memory, with and without anything to remove. */
 import { join } from "node:path";
-import { run } from "./invocation.ts";
-import { measureWithFile, type Usage } from "./measure.ts";
-import type { Peer, PeerRepository } from "./peers.ts";
-import { makePrunable, type PrunableShape } from "./prune_repository.ts";
-import { alignColumns } from "./report.ts";
-import type { Verdict } from "./targets.ts";
+import { run } from "../tools/invocation.ts";
+import { measureWithFile, type Usage } from "../tools/measure.ts";
+import type { Peer, PeerRepository } from "../tools/peers.ts";
+import { makePrunable, type PrunableShape } from "../made/prune_repository.ts";
+import { alignColumns } from "../result/report.ts";
+import type { Verdict } from "../result/targets.ts";
 
 /** The steps: a prune with all backups present, and one after nine of ten were forgotten. */
 export const PRUNE_STEPS = ["nothing to do", "9 of 10 gone"] as const;

@@ -5,11 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { directorySize } from "../directory_size.ts";
+import { directorySize } from "../../directory_size.ts";
 import { command, failure, type Invocation, run } from "./invocation.ts";
 import { measureWithFile, type Usage } from "./measure.ts";
 import type { Peer, PeerRepository } from "./peers.ts";
-import { type DumpFile, warm } from "./workload.ts";
+import { type DumpFile, warm } from "../made/workload.ts";
 
 /** The steps measured for each tool, in this order. */
 export const STEPS = ["first put", "second put", "get"] as const;
@@ -48,6 +48,7 @@ export async function* runTrial(trial: Trial): AsyncGenerator<Sample, void, void
     for (const { repository } of entrants) await run(repository.init);
     for (const step of STEPS) {
       for (const entrant of entrants) {
+        if (entrant.peer.kind === "guest" && step !== "get") continue;
         yield { round, peer: entrant.peer.name, step, ...await take(step, entrant, trial) };
       }
     }
@@ -65,8 +66,13 @@ export function rotate<T>(items: readonly T[], by: number): T[] {
   return [...items.slice(start), ...items.slice(0, start)];
 }
 
+/** The directory of a tool below that of a comparison. */
+export function directoryOf({ name }: Pick<Peer, "name">, parent: string): string {
+  return join(parent, name.replaceAll(/[^\w.]+/g, "-"));
+}
+
 async function enter(peer: Peer, parent: string): Promise<Entrant> {
-  const directory = join(parent, peer.name.replaceAll(/[^\w.]+/g, "-"));
+  const directory = directoryOf(peer, parent);
   await Deno.mkdir(directory);
   return { peer, repository: peer.repository(directory), directory };
 }

@@ -1,6 +1,6 @@
 /** Computes medians from measurements. Pure arithmetic. */
-import type { PeerKind } from "./peers.ts";
-import type { Sample, Step } from "./trial.ts";
+import type { PeerKind } from "../tools/peers.ts";
+import type { Sample, Step } from "../tools/trial.ts";
 
 /** The quantities measured in each step. */
 export type Quantity = "wallSeconds" | "cpuSeconds" | "peakBytes" | "bytesAdded";
@@ -25,6 +25,11 @@ export class Medians {
       .filter((sample) => sample.peer === peer.name && sample.step === step)
       .map((sample) => sample[quantity]);
     return median(values);
+  }
+
+  /** Whether the tool does this step. */
+  has(peer: PeerName, step: Step): boolean {
+    return this.#samples.some((sample) => sample.peer === peer.name && sample.step === step);
   }
 
   /** The tool under test, if it took part. */

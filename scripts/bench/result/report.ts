@@ -1,7 +1,7 @@
 /** The result as text for people: a table of medians, and the targets. */
 import type { Medians, PeerName, Quantity } from "./medians.ts";
 import type { Verdict } from "./targets.ts";
-import type { Step } from "./trial.ts";
+import type { Step } from "../tools/trial.ts";
 
 /** A row of the table. */
 interface Line {
@@ -31,6 +31,7 @@ export function formatMedians(medians: Medians): string {
 }
 
 function formatCell(medians: Medians, { step, quantity }: Line, peer: PeerName): string {
+  if (!medians.has(peer, step)) return "-";
   const value = medians.of(peer, step, quantity);
   const text = quantity.endsWith("Seconds") ? value.toFixed(2) : (value / 1e6).toFixed(1);
   const { agent } = medians;
@@ -38,9 +39,17 @@ function formatCell(medians: Medians, { step, quantity }: Line, peer: PeerName):
   return `${text} (${(value / medians.of(agent, step, quantity)).toFixed(2)}x)`;
 }
 
-/** The targets, one line each. */
+/** The targets, one line each: what was measured, what must be and what is hoped for, and which of them holds. */
 export function formatVerdicts(verdicts: readonly Verdict[]): string {
-  return alignColumns(verdicts.map(({ target, measured, met }) => [target, measured, met ? "met" : "MISSED"]));
+  const rows = verdicts.map((verdict) => {
+    const { target, measured, bounds } = verdict;
+    return [target, measured, bounds?.must.toString() ?? "", bounds?.goal.toString() ?? "", holdsWhat(verdict)];
+  });
+  return alignColumns([["target", "measured", "must", "goal", ""], ...rows]);
+}
+
+function holdsWhat({ met, reachesGoal }: Verdict): string {
+  return !met ? "MISSED" : reachesGoal ? "goal" : "met";
 }
 
 /** Rows of text, with the first column aligned left and all others aligned right. */

@@ -3,12 +3,12 @@
  * speed.
  */
 import { join } from "node:path";
-import { Medians } from "./medians.ts";
-import type { Peer } from "./peers.ts";
-import { formatMedians } from "./report.ts";
-import { farAway, startBlobServer } from "./server.ts";
-import { judgeRemote, type Verdict } from "./targets.ts";
-import { runTrial, type Sample, type Trial } from "./trial.ts";
+import { Medians } from "../result/medians.ts";
+import type { Peer } from "../tools/peers.ts";
+import { formatMedians } from "../result/report.ts";
+import { farAway, startBlobServer } from "../tools/server.ts";
+import { judgeRemote, type Verdict } from "../result/targets.ts";
+import { runTrial, type Sample, type Trial } from "../tools/trial.ts";
 
 /** The distances of the server, as milliseconds of a round trip. */
 const ROUND_TRIPS_MS: readonly number[] = [0, 20];

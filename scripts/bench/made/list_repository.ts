@@ -1,18 +1,18 @@
 /** The repository on which listings are measured: one long chain, each backup committed as by a put. */
-import { systemClock } from "../../src/base/clock.ts";
-import { encodeHex } from "../../src/base/hex.ts";
-import type { Backup } from "../../src/backup/backup.ts";
-import { commitBackup } from "../../src/backup/commit.ts";
-import { parametersFor, STREAM_AVERAGE_BYTES } from "../../src/chunker/parameters.ts";
-import { RANDOM_PASSWORD_PARAMETERS } from "../../src/crypto/kdf.ts";
-import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { type Manifest, MANIFEST_FORMAT } from "../../src/format/manifest/manifest.ts";
-import { DEFAULT_FILE_NAME, parseSeries } from "../../src/format/manifest/series.ts";
-import { formatTimestamp } from "../../src/format/time.ts";
-import { BlobSet } from "../../src/repository/index/blob_index.ts";
-import { PackWriter } from "../../src/repository/pack/pack_writer.ts";
-import { initRepository, underLock } from "../../src/repository/repository.ts";
-import { openLocalStore } from "../../src/store/local/local_store.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { encodeHex } from "../../../src/base/hex.ts";
+import type { Backup } from "../../../src/backup/backup.ts";
+import { commitBackup } from "../../../src/backup/commit.ts";
+import { parametersFor, STREAM_AVERAGE_BYTES } from "../../../src/chunker/parameters.ts";
+import { RANDOM_PASSWORD_PARAMETERS } from "../../../src/crypto/kdf.ts";
+import { systemRandomBytes } from "../../../src/crypto/random.ts";
+import { type Manifest, MANIFEST_FORMAT } from "../../../src/format/manifest/manifest.ts";
+import { DEFAULT_FILE_NAME, parseSeries } from "../../../src/format/manifest/series.ts";
+import { formatTimestamp } from "../../../src/format/time.ts";
+import { BlobSet } from "../../../src/repository/index/blob_index.ts";
+import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
+import { initRepository, underLock } from "../../../src/repository/repository.ts";
+import { openLocalStore } from "../../../src/store/local/local_store.ts";
 import { addChunks, type ChunkShape } from "./made_chunks.ts";
 import { NOBODY_ELSE } from "./nobody_else.ts";
 

@@ -4,11 +4,11 @@
  */
 import { hash } from "node:crypto";
 import process from "node:process";
-import { systemClock } from "../../src/base/clock.ts";
-import { messageOf } from "../../src/base/errors.ts";
-import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { openRestStore } from "../../src/store/rest/rest_store.ts";
-import type { BlobStore, FileKind, FileName } from "../../src/store/store.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { messageOf } from "../../../src/base/errors.ts";
+import { systemRandomBytes } from "../../../src/crypto/random.ts";
+import { openRestStore } from "../../../src/store/rest/rest_store.ts";
+import type { BlobStore, FileKind, FileName } from "../../../src/store/store.ts";
 import type { CallKind, LoadSample } from "./load.ts";
 
 /** Bytes that a client stores in one round. */

@@ -1,7 +1,7 @@
 /** The input of a comparison: the dumps of two nights as files. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { DEFAULT_DUMP, generateDump } from "../dumps/dump.ts";
+import { type DumpKind, generateKind } from "../../dumps/kinds.ts";
 
 /** A dump on disk. */
 export interface DumpFile {
@@ -11,13 +11,21 @@ export interface DumpFile {
   readonly md5: string;
 }
 
-/** Writes the dump of a night below `directory`. `megabytes` (10^6 bytes each) is the length of the first night's. */
-export async function writeDump(directory: string, megabytes: number, night: number): Promise<DumpFile> {
-  const path = join(directory, `night-${night}.sql`);
+/** What a dump is to be. */
+interface DumpRequest {
+  readonly kind: DumpKind;
+  /** The length of the first night's dump in units of 10^6 bytes. */
+  readonly megabytes: number;
+  readonly night: number;
+}
+
+/** Writes the dump of a night below `directory`. */
+export async function writeDump(directory: string, { kind, megabytes, night }: DumpRequest): Promise<DumpFile> {
+  const path = join(directory, `${kind}-${night}.sql`);
   const md5 = createHash("md5");
   let bytes = 0;
   using file = await Deno.open(path, { write: true, createNew: true });
-  for (const piece of generateDump({ ...DEFAULT_DUMP, bytes: megabytes * 1e6, night })) {
+  for (const piece of generateKind(kind, { bytes: megabytes * 1e6, night })) {
     for (let written = 0; written < piece.length;) written += await file.write(piece.subarray(written));
     md5.update(piece);
     bytes += piece.length;

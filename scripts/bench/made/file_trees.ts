@@ -1,8 +1,8 @@
 /** The input of a comparison of files: trees of generated files, and how they change from one backup to the next. */
 import { dirname, join } from "node:path";
-import { DEFAULT_DUMP, generateDump } from "../dumps/dump.ts";
-import { generateNoise } from "../dumps/noise.ts";
-import { Random } from "../dumps/random.ts";
+import { DEFAULT_DUMP, generateDump } from "../../dumps/dump.ts";
+import { generateNoise } from "../../dumps/noise.ts";
+import { Random } from "../../dumps/random.ts";
 
 /** Files of one size. */
 export interface FileGroup {

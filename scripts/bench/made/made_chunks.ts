@@ -1,9 +1,9 @@
 /** Chunks for generated repositories: random, sealed and stored without a stream. */
-import { ID_BYTES } from "../../src/base/id.ts";
-import { sha256 } from "../../src/crypto/digest.ts";
-import { systemRandomBytes } from "../../src/crypto/random.ts";
-import { SEAL_OVERHEAD_BYTES, type Sealer } from "../../src/crypto/seal.ts";
-import type { PackWriter } from "../../src/repository/pack/pack_writer.ts";
+import { ID_BYTES } from "../../../src/base/id.ts";
+import { sha256 } from "../../../src/crypto/digest.ts";
+import { systemRandomBytes } from "../../../src/crypto/random.ts";
+import { SEAL_OVERHEAD_BYTES, type Sealer } from "../../../src/crypto/seal.ts";
+import type { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
 
 /** How many chunks a backup adds, and how long they are. */
 export interface ChunkShape {
