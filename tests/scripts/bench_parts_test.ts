@@ -21,7 +21,7 @@ Deno.test("a put of one byte is judged beside each restic by its median", () => 
 
 /** Each step takes a second and 100 MB without blobs, and with them what is given. */
 function manyBlobs(blobs: number, wallSeconds: number, peakBytes: number, resticSeconds?: number): ManyBlobsSample[] {
-  const steps = ["first put", "put of one byte", "get"] as const;
+  const steps = ["first put of one byte", "put of one byte", "put", "get"] as const;
   const common = { cpuSeconds: 1, isAgent: true, tool: "agent 1" };
   const few = steps.map((step) => ({ step, ...common, wallSeconds: 1, peakBytes: 100e6, blobs: 0 }));
   const many = [...steps, "prune", "check"].map((step) => {
