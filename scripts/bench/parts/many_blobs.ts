@@ -118,6 +118,8 @@ async function enter(peer: Peer, origin: string, blobs: number, parent: string):
   const repository = peer.repository(directory);
   await run({ argv: ["cp", "-al", origin, repository.path], env: {} });
   await Deno.writeTextFile(join(directory, "password"), PASSWORD);
+  // Executables unpack or compile themselves at their first start, which must not be measured.
+  await run({ argv: [repository.init.argv[0]!, "version"], env: repository.init.env });
   return { tool: peer.name, isAgent: peer.kind === "agent", blobs, repository, directory };
 }
 
