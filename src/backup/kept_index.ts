@@ -2,7 +2,9 @@
 import type { AgentError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { BlobId, IndexId } from "../base/id.ts";
-import { listIndexes, loadIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
+import { PlacedIndex } from "../repository/index/blob_index.ts";
+import { listIndexes, unreadableIndexProblem } from "../repository/index/index_files.ts";
+import { loadPlaces } from "../repository/index/sorted/load_places.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 
 /** What a kept index needs. */
@@ -79,7 +81,7 @@ export class KeptIndex {
   async #read(): Promise<LoadedIndex> {
     const { signal, onUnreadable, onLoaded } = this.#options;
     let files: readonly IndexId[] = [];
-    const index = await loadIndex(this.#repository.files, {
+    const index = await loadPlaces(this.#repository, () => new PlacedIndex(), {
       signal,
       onListed: (ids) => files = ids,
       onUnreadable: (unreadable) => onUnreadable(unreadableIndexProblem(unreadable)),

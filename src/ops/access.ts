@@ -10,6 +10,7 @@ import type { Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
+import { OpenTables } from "../repository/index/sorted/open_tables.ts";
 import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
 import {
   type LockedRepository,
@@ -167,7 +168,8 @@ export async function openAccess(
     await refuseMissingFolders(store, ["snapshot"]);
     signal?.throwIfAborted();
     const cache = await access.cache?.();
-    const withIndex = { ...repository, sortedIndex: sortedPlace(repository, await access.listCache?.(), world) };
+    const sortedIndex = sortedPlace(repository, await access.listCache?.(), world);
+    const withIndex = { ...repository, sortedIndex, openTables: sortedIndex && new OpenTables(sortedIndex) };
     return opened(cache === undefined ? withIndex : cached(withIndex, cache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
@@ -194,13 +196,21 @@ export async function readingUseCase<T>(
 }
 
 function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
+  const { store, sortedIndex, openTables } = repository;
   return {
-    ...readingFrom(repository, repository.store),
-    sortedIndex: repository.sortedIndex,
+    ...readingFrom(repository, store),
+    sortedIndex,
+    openTables,
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
     removeLocks: (options) => removeLocks(repository.files, world, options),
-    close: () => repository.store.close(),
-    [Symbol.asyncDispose]: () => closeStore(repository.store, world),
+    async close() {
+      await openTables?.[Symbol.asyncDispose]();
+      await store.close();
+    },
+    async [Symbol.asyncDispose]() {
+      await openTables?.[Symbol.asyncDispose]();
+      await closeStore(store, world);
+    },
   };
 }
 

@@ -55,6 +55,33 @@ export interface BlobIndex<Located extends BlobType = BlobType> extends KnownBlo
   readonly packId: (pack: number) => PackId;
   /** How many distinct trees there are. */
   readonly treeCount: number;
+  /**
+   * Looks all data blobs of a content list up, before they are asked for one by one; of an index on disk only, which
+   * does so faster. What the list has and the index lacks then, no index file lists.
+   */
+  readonly lookUp?: (content: Uint8Array) => Promise<void>;
+  /**
+   * Loads the index from the store, once; of an index on disk only. Call it if something is not where the index says.
+   * The numbers of packs stay what they are.
+   */
+  readonly renew?: () => Promise<void>;
+}
+
+/**
+ * Reads blobs. If damage is found, and the index is one on disk, it is loaded from the store and `read` is called once
+ * more: another process may have moved what it lists.
+ */
+export async function withRenewal<Type extends BlobType, T>(
+  { renew }: BlobIndex<Type>,
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (renew === undefined || !(error instanceof IntegrityError)) throw error;
+    await renew();
+    return await read();
+  }
 }
 
 /**

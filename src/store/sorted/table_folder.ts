@@ -127,11 +127,12 @@ export class TableChange {
     await this.removeAllBut([]);
   }
 
-  /** Removes all files but those with these names and the manifest. */
+  /** Removes all files but those with these names and the manifest. What cannot be removed does no harm. */
   async removeAllBut(names: readonly string[]): Promise<void> {
     const kept = new Set([...names, SORTED_MANIFEST, SORTED_LOCK]);
-    for await (const { name } of Deno.readDir(this.#folder)) {
-      if (!kept.has(name)) await removeIfThere(`${this.#folder}/${name}`);
+    const found = await Array.fromAsync(Deno.readDir(this.#folder), ({ name }) => name).catch((): string[] => []);
+    for (const name of found) {
+      if (!kept.has(name)) await Deno.remove(`${this.#folder}/${name}`).catch(() => {});
     }
   }
 }
