@@ -5,7 +5,7 @@ import { DUMP_KINDS, type DumpKind } from "../dumps/kinds.ts";
 import { OWN_KINDS } from "./tools/peers.ts";
 
 /** The parts that are measured if none is named. */
-export const DEFAULT_PARTS = [
+const DEFAULT_PARTS = [
   "local",
   "remote",
   "byte",
