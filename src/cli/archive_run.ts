@@ -52,7 +52,14 @@ export async function runArchive(
   if (options.output === undefined && stdout.isTerminal) {
     throw new UsageError("Refusing to write an archive to a terminal: use -o FILE, or a pipe");
   }
-  const request = { selector, format, file: options.file, md5: options.md5, noLock: options.lock === false };
+  const request = {
+    selector,
+    format,
+    file: options.file,
+    md5: options.md5,
+    noLock: options.lock === false,
+    judgesStreams: options.md5 === true,
+  };
   return await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const result = await intoOutput(options, context, (sink) =>
       archive(access, request, sink, {

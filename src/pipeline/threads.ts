@@ -37,7 +37,11 @@ export interface StartingThreads extends Disposable {
 
 /** Options of `startThreads`. */
 interface ThreadOptions {
-  /** Whether streams are digested; if not, the digesting thread starts only with the first stream. True by default. */
+  /**
+   * Whether streams are digested, true by default. If not, the digesting thread starts only with the first stream, and
+   * with none that needs no more than its SHA-256, unless `needed` is given: a thread that does nothing but hand on what
+   * it reads has the time for that.
+   */
   readonly digest?: boolean;
   /**
    * Resolves when there is much to do. The threads start then, or with the first call that is more than a little work;
@@ -84,6 +88,22 @@ export class DigestThread implements DigestPlace, Disposable {
   }
 }
 
+/** Digests streams in the thread that reads them. */
+class DigestHere implements DigestPlace {
+  readonly here = new CallsHere<DigestCalls>(async () => (await import("./digest_calls.ts")).digestCalls());
+  readonly worker = this.here;
+  #streams = 0;
+
+  start(): CallsHere<DigestCalls> {
+    return this.here;
+  }
+
+  /** Begins to compute the SHA-256 of a stream. */
+  inspect(): StreamInspection<ReadSummary> {
+    return new Inspection(this, this.#streams++, "none", { md5: false });
+  }
+}
+
 /** What each sealing thread is told once; a thread that starts later is told the newest of each. */
 type Setting = "configure" | "known" | "resealFor";
 
@@ -99,6 +119,7 @@ export class PipelineThreads {
   readonly zeroIds = new ZeroIds();
   readonly #startsLate: boolean;
   #digest: DigestThread | undefined;
+  #digestHere: DigestHere | undefined;
   readonly #here = new CallsHere<BlobCalls>(async () => (await import("./blob_calls.ts")).blobCalls());
   #bytesHere = 0;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
@@ -134,6 +155,8 @@ export class PipelineThreads {
   inspect(guard: GuardChoice): StreamInspection;
   inspect(guard: GuardChoice, wanted: WantedDigests): StreamInspection<ReadSummary>;
   inspect(guard: GuardChoice, wanted: WantedDigests = { md5: true }): StreamInspection<ReadSummary> {
+    const needsThread = wanted.md5 || guard !== "none" || this.#startsLate;
+    if (this.#digest === undefined && !needsThread) return (this.#digestHere ??= new DigestHere()).inspect();
     this.#digest ??= new DigestThread({ startsLate: this.#startsLate });
     return this.#digest.inspect(guard, wanted);
   }

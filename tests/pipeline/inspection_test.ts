@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash, hash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { GuardChoice } from "../../src/guard/guard.ts";
+import type { ReadSummary } from "../../src/pipeline/calls.ts";
 import type { StreamInspection } from "../../src/pipeline/inspection.ts";
 import { SegmentPool } from "../../src/pipeline/segments.ts";
 import { startThreads } from "../../src/pipeline/threads.ts";
@@ -12,7 +13,7 @@ import { assertAllFree } from "./pool_check.ts";
 const POOL = { count: 3, segmentBytes: 1000 };
 const KEYS = { encrypt: noise(32, "e"), macK: noise(16, "k"), macR: noise(16, "r") };
 
-async function send(pool: SegmentPool, inspection: StreamInspection, bytes: Uint8Array): Promise<void> {
+async function send(pool: SegmentPool, inspection: StreamInspection<ReadSummary>, bytes: Uint8Array): Promise<void> {
   const segment = await pool.acquire();
   segment.bytes.set(bytes);
   inspection.take({ segment, length: bytes.length });
@@ -61,5 +62,23 @@ Deno.test("a stream that is dropped is over; the others go on", async () => {
   await assert.rejects(dropped.finish(), { code: "bug" });
   assert.equal((await kept.finish()).sha256, hash("sha256", noise(10, "kept")));
   kept.drop();
+  await assertAllFree(pool, POOL.count);
+});
+
+Deno.test("the SHA-256 alone is computed without a digesting thread, and streams that need more get one", async () => {
+  const pool = new SegmentPool(POOL);
+  using starting = startThreads(1, { digest: false });
+  const threads = await starting.configure(KEYS, "auto");
+  const wanted = [["none", false], ["none", false], ["none", true], ["auto", false]] as const;
+  const inspections = wanted.map(([guard, md5]) => threads.inspect(guard, { md5 }));
+  const bytes = noise(2500, "here");
+  for (let at = 0; at < bytes.length; at += 1000) {
+    for (const inspection of inspections) await send(pool, inspection, bytes.subarray(at, at + 1000));
+  }
+  for (const [i, [, md5]] of wanted.entries()) {
+    const { size, ...digests } = await inspections[i]!.finish();
+    assert.deepEqual([size, digests.sha256], [bytes.length, hash("sha256", bytes)]);
+    assert.equal(digests.md5, md5 ? createHash("md5").update(bytes).digest("hex") : null);
+  }
   await assertAllFree(pool, POOL.count);
 });

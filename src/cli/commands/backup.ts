@@ -116,7 +116,7 @@ function otherPath(path: string, access: RepositoryAccess, context: CliContext) 
 async function manifestOf(id: string, access: RepositoryAccess, context: CliContext): Promise<Manifest | null> {
   try {
     const { world, signal } = context;
-    const request = { selector: `@${id}`, noLock: true, readsStreams: false };
+    const request = { selector: `@${id}`, noLock: true, judgesStreams: false };
     return await withFoundBackup(access, request, { world, signal }, ({ manifest }) => Promise.resolve(manifest));
   } catch (error) {
     if (error instanceof IntegrityError || error instanceof UsageError) return null;

@@ -169,9 +169,7 @@ async function restoreBackup(
   const { id, begin } = session;
   return await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const streams = new StreamCounter(progress);
-    // Most backups that are restored into a directory are trees, whose files need no digests but those of their chunks.
-    const readsStreams = options.target === undefined || options.file !== undefined;
-    const request = { selector, noLock: !options.lock, file: options.file, readsStreams };
+    const request = { selector, noLock: !options.lock, file: options.file, judgesStreams: options.md5 === true };
     const reading = { world, signal, begin, onProgress: streams.take };
     return await withFoundBackup(access, request, reading, async (found) => {
       const run = { options, progress, session: id };

@@ -115,9 +115,9 @@ async function restoreFound(
   options: RestoreOptions,
   { parts, session, signal }: ActionTools,
 ): Promise<RestoredBackup> {
-  const { to, at, file, noLock = false, onProgress } = options;
+  const { to, at, file, md5 = false, noLock = false, onProgress } = options;
   const { access, world, engines } = parts;
-  const request = { selector: selectorOf(which, at), noLock, file };
+  const request = { selector: selectorOf(which, at), noLock, file, judgesStreams: md5 };
   const reading: ReadOptions = { world, signal, begin: session.begin, ...onProgress && { onProgress } };
   return await withFoundBackup(access, request, reading, async (found) => {
     const open = () => openFound(found, request, reading);

@@ -22,10 +22,10 @@ export interface ReadStreamOptions extends AtOptions, ReadingOptions {
  */
 export function streamOfBackup(
   which: WhichBackup,
-  { at, file, md5, noLock = false, signal: given, onProgress }: ReadStreamOptions,
+  { at, file, md5 = false, noLock = false, signal: given, onProgress }: ReadStreamOptions,
   around: (signal: AbortSignal, work: (tools: ActionTools) => Promise<Backup>) => Promise<unknown>,
 ): ReadableStream<Uint8Array> {
-  const request = { selector: selectorOf(which, at), noLock, file };
+  const request = { selector: selectorOf(which, at), noLock, file, judgesStreams: md5 };
   return streamOf(
     given === undefined ? [] : [given],
     (sink, signal) =>

@@ -60,7 +60,7 @@ export async function urlOfBackup(
     throw new UsageError(`A URL cannot be valid for ${seconds} seconds: choose more than none and at most ten years`);
   }
   const options = { world, ...signal && { signal } };
-  const request = { selector, noLock: true, readsStreams: false };
+  const request = { selector, noLock: true, judgesStreams: false };
   return await withFoundBackup(access, request, options, async (found) => {
     const { kind, path } = await targetIn(found, { file, table }, { access, world });
     const key = await signingKey(access, found.reading.repository, { ...options, host });

@@ -62,8 +62,11 @@ export interface OpenRequest {
   readonly noLock: boolean;
   /** The only file that is wanted, by its path or the end of it; the others need not be listed then. */
   readonly file?: string | undefined;
-  /** Whether a thread is started at once that digests streams. Without it, the first stream starts one. */
-  readonly readsStreams?: boolean;
+  /**
+   * Whether a thread is started at once that digests and judges streams; true by default. Without it, the first stream
+   * starts one if it needs more than its SHA-256.
+   */
+  readonly judgesStreams?: boolean;
 }
 
 /** Options of use cases that read streams. */
@@ -226,7 +229,7 @@ export async function withFoundBackup<T>(
 ): Promise<T> {
   const selector = { selector: parseSelector(request.selector), text: request.selector };
   return await useCase(options, async (signal) => {
-    using starting = startThreads(options.world.blobThreads, { digest: request.readsStreams ?? true });
+    using starting = startThreads(options.world.blobThreads, { digest: request.judgesStreams ?? true });
     await using repository = await openAccess(access, options);
     await using lock = request.noLock
       ? undefined
