@@ -35,7 +35,7 @@ async function load(
   { repository: { files, keys, sealer } }: SortedScene,
   { openTables, files: other = files, onUnreadable }: Loading,
 ): Promise<BlobIndex> {
-  return await loadPlaces({ files: other, keys, sealer, openTables }, () => new PlacedIndex(), { onUnreadable });
+  return await loadPlaces({ files: other, keys, sealer, openTables }, { onUnreadable });
 }
 
 /** Where a blob is, with the name of the pack. */
@@ -224,7 +224,7 @@ Deno.test("without a table, the index is in memory, with what is wanted of it", 
     assert.ok(await load(scene, { openTables }) instanceof PlacedIndex, "another process makes it");
   });
   const { files, keys, sealer } = scene.repository;
-  const named = await loadPlaces({ files, keys, sealer }, () => new NamedIndex([blobId(1)]), {});
+  const named = await loadPlaces({ files, keys, sealer }, { make: () => new NamedIndex([blobId(1)]) });
   assert.ok(named instanceof NamedIndex && named.has("data", blobId(1)));
   await openTables[Symbol.asyncDispose]();
   assert.ok(await load(scene, { openTables }) instanceof PlacedIndex, "the repository is closed");
