@@ -6,7 +6,7 @@ import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/
 import type { MemoryBudget } from "../base/memory_budget.ts";
 import { interruptible, unlessAborted } from "../base/abort.ts";
 import type { Argon2Parameters } from "../crypto/argon2.ts";
-import type { Password } from "../crypto/kdf.ts";
+import type { DeriveKey, Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
@@ -93,6 +93,12 @@ export interface RepositoryAccess {
    * remembered.
    */
   readonly keyMemory?: (location: string) => KeyMemory | undefined;
+  /**
+   * Derives the keys of passwords, for those who open the repository many times and keep what was derived; absent if each
+   * use case derives anew.
+   * @internal
+   */
+  readonly deriveKey?: DeriveKey;
 }
 
 /** The cache of this machine. */
@@ -245,6 +251,7 @@ async function openWithPassword(
         password,
         randomBytes: world.randomBytes,
         keyMemory: access.keyMemory?.(store.location),
+        deriveKey: access.deriveKey,
         onProblem: world.onProblem,
         observe: world.observe,
       });

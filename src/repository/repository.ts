@@ -9,7 +9,7 @@ import {
 } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { KeyId } from "../base/id.ts";
-import type { Password } from "../crypto/kdf.ts";
+import type { DeriveKey, Password } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import type { BlobType } from "../format/blob.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
@@ -73,6 +73,8 @@ interface OpenOptions {
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Remembers which key file opened; left out if nothing is to be remembered. */
   readonly keyMemory?: KeyMemory | undefined;
+  /** Derives the keys of passwords; `deriveKey` by default. */
+  readonly deriveKey?: DeriveKey | undefined;
   /** Called for key files that were skipped because they cannot be read. */
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
   /** Begins to observe it; left out if nobody does. */
@@ -88,6 +90,7 @@ export async function openRepository(store: BlobStore, options: OpenOptions): Pr
   const unlocked = await unlockMasterKey(store, options.password, {
     accepts: (keys) => opensConfig(keys, sealedConfig, options),
     memory: options.keyMemory,
+    derive: options.deriveKey,
     onProblem: options.onProblem,
   });
   const sealer = createSealer(unlocked.keys, options.randomBytes);

@@ -61,7 +61,7 @@ export class SortedIndex implements StoredIds, Disposable {
     this.#keyed = new KeyedIds(keys.ids);
     this.#values = new ValueDecryption(keys.places);
     this.name = [...runsOf, ...listsOf].map(({ name }) => name).concat(`${indexes.length}`).join();
-    this.covered = new Set(indexes);
+    this.covered = new Set(indexes.map(({ id }) => id));
     this.packs = packs;
     this.trees = trees;
   }
