@@ -5,14 +5,14 @@ import type { SealedFiles } from "../../sealed_files.ts";
 import type { BlobIndex, LoadableIndex } from "../blob_index.ts";
 import { indexRows, loadIndex, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
 import { beginningOf, DiskIndex } from "./disk_index.ts";
-import type { OpenTables } from "./open_tables.ts";
+import type { SortedTables } from "./sorted_tables.ts";
 
 /** What loading takes of a repository. */
 interface PlacesSource {
   readonly files: SealedFiles;
   readonly keys: SealingKeys;
   readonly sealer: Sealer;
-  readonly openTables?: OpenTables | undefined;
+  readonly sortedTables?: SortedTables | undefined;
 }
 
 /** How places are loaded; as for `loadIndex`. */
@@ -29,14 +29,14 @@ interface LoadPlacesOptions {
  * `loadIndex` throws.
  */
 export async function loadPlaces(
-  { files, keys, sealer, openTables }: PlacesSource,
+  { files, keys, sealer, sortedTables }: PlacesSource,
   options: LoadPlacesOptions,
 ): Promise<BlobIndex> {
   const { signal = new AbortController().signal, onListed, make } = options;
   const rows = await indexRows(files, signal);
   onListed?.(rows.map(({ id }) => id));
   const loading = { signal, onUnreadable: options.onUnreadable };
-  const table = await openTables?.open(rows, { files, keys, sealer, signal });
+  const table = await sortedTables?.open(rows, { files, keys, sealer, signal });
   if (table === undefined) {
     const all = { ...loading, rows };
     return await (make === undefined ? loadIndex(files, all) : loadIndexInto(make, files, all));
