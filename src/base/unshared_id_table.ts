@@ -7,7 +7,7 @@
  * numbers leave free hold some of the next four bytes of the id, so that nearly every look-up reads one id at most.
  */
 import { ID_BYTES } from "./id.ts";
-import { KEPT_ID_BYTES } from "./id_table.ts";
+import type { KEPT_ID_BYTES } from "./id_table.ts";
 import { invariant } from "./errors.ts";
 
 const SEGMENT_ENTRIES = 1 << 14;

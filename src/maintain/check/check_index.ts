@@ -5,6 +5,7 @@
  * So a blob takes no more memory than in `PlacedIndex`, and a later read of the pack shows whether its header and the
  * index agree.
  */
+import { freeBuffer } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
@@ -62,7 +63,10 @@ export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
 }
 
 /** The text of an index file, the reason why it cannot be read, or null if another process removed it meanwhile. */
-async function load({ repository, signal }: CheckContext, id: IndexId): Promise<Uint8Array | IntegrityError | null> {
+async function load(
+  { repository, signal }: CheckContext,
+  id: IndexId,
+): Promise<Uint8Array<ArrayBuffer> | IntegrityError | null> {
   try {
     return await loadIndexFile(repository.files, id, signal);
   } catch (error) {
@@ -81,11 +85,12 @@ class IndexCheck implements CheckedIndex {
     this.#context = context;
   }
 
-  add(id: IndexId, loaded: Uint8Array | IntegrityError | null): void {
+  add(id: IndexId, loaded: Uint8Array<ArrayBuffer> | IntegrityError | null): void {
     if (loaded === null) return;
     try {
       if (loaded instanceof IntegrityError) throw loaded;
       for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
+      freeBuffer(loaded);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
       this.unreadable.push(error);

@@ -4,6 +4,7 @@
  * Memory for each blob: 37 to 43 bytes for its id (base/unshared_id_table.ts), 12 for each copy (blob, length, uncompressed
  * length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
  */
+import { freeBuffer } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
@@ -191,7 +192,10 @@ export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndex
   await forEachIndexFile(files, {
     signal,
     load: (id) => files.load("index", id, { signal }),
-    take: (id, json) => index.addFile(id, json),
+    take: (id, json) => {
+      index.addFile(id, json);
+      freeBuffer(json);
+    },
     onProgress,
   });
   return index;
