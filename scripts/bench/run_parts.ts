@@ -65,7 +65,8 @@ export const RUN_PART: Readonly<Record<Part, (run: PartRun) => Promise<PartResul
   },
 
   async byte({ options: { rounds }, peers, directory }) {
-    const restics = peers.filter(({ kind }) => kind === "restic");
+    // The first is the newest.
+    const restics = peers.filter(({ kind }) => kind === "restic").slice(0, 1);
     const request = { agent: agentAmong(peers), restics, rounds, directory };
     const samples = await measureOneByte(request, (round, { tool, wallSeconds }) => {
       say(`round ${round}  one byte  ${tool.padEnd(22)} ${wallSeconds.toFixed(2)} s`);

@@ -15,7 +15,7 @@ export interface Turnover {
 const LIVES = 0x6c697665;
 
 /** What is known of the row in a place of the table. */
-export interface RowLife {
+interface RowLife {
   /** The night on which the row appeared. */
   bornNight: number;
   /** The night on which it last changed, or else appeared. */

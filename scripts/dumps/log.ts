@@ -14,7 +14,7 @@ interface Growth {
 }
 
 /** Options of such a dump. Equal options give equal bytes. */
-export interface LogDumpOptions extends Growth {
+interface LogDumpOptions extends Growth {
   /** Length of the first night's dump, met within a few percent. */
   readonly bytes: number;
   readonly night: number;

@@ -11,7 +11,7 @@ import { bornDay, changedDay } from "./tables/table.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 /** Options of such a dump. Equal options give equal bytes. */
-export interface WideDumpOptions extends Turnover {
+interface WideDumpOptions extends Turnover {
   /** Length of the first night's dump, met within a few percent. */
   readonly bytes: number;
   readonly night: number;

@@ -57,6 +57,13 @@ export function scryptWork({ N, r, p }: ScryptParameters): number {
   return 128 * N * r * p;
 }
 
+/** Derives the key of a password, as `deriveKey` does. */
+export type DeriveKey = (
+  password: Uint8Array,
+  salt: Uint8Array,
+  parameters: ScryptParameters,
+) => Promise<SealingKeys>;
+
 /**
  * The key of a password. The parameters and the salt come from a key file, which anybody may have written, so a file
  * that asks for more than 256 MiB of memory or some seconds of time is refused. Throws `IntegrityError` for parameters

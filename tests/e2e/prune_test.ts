@@ -50,7 +50,10 @@ Deno.test("a dry run tells the plan and changes nothing; prune carries it out; t
 
   const { exitCode, stdout, stderr } = await box.agent(["prune", "--max-unused", "0"]);
   assert.deepEqual([exitCode, stdout], [ExitCode.done, ""]);
-  assert.match(stderr, /^Freed [56]\d\d KiB: \d packs? removed, \d packs? copied to \d \(.*\); 0 B of waste stay; .*\n$/);
+  assert.match(
+    stderr,
+    /^Freed [56]\d\d KiB: \d packs? removed, \d packs? copied to \d \(.*\); 0 B of waste stay; .*\n$/,
+  );
   const summary = planned.at(-1)!;
   assert.deepEqual([summary.message_type, summary.dryRun], ["summary", true]);
   const repacked = packRows(planned).filter(({ action }) => action === "repack");

@@ -10,7 +10,7 @@ import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
 import { writeWarning } from "../../src/cli/report/warning.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { World } from "../../src/ops/access.ts";
-import { type Outcome, withoutProgress } from "./executable.ts";
+import { type Outcome, withoutProgressObjects } from "./executable.ts";
 import { CHEAP_KDF, fakeWorld } from "./world.ts";
 
 /** What a command finds around it. */
@@ -79,7 +79,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
       },
     },
   });
-  return { exitCode, stdout: stdout.text, stderr: withoutProgress(stderr.text), questions };
+  return { exitCode, stdout: stdout.text, stderr: withoutProgressObjects(stderr.text), questions };
 }
 
 function inputOf(bytes: Uint8Array): Input {

@@ -109,7 +109,7 @@ export class Running implements AsyncDisposable {
     const [stdout, stderr] = await Promise.all([this.#stdout.whole(), this.#stderr.whole()]);
     clearTimeout(tooLong);
     assert.ok(!this.#isGivenUp, `the process, or what it started, did not end: ${stderr}`);
-    return { exitCode: code, stdout, stderr: withoutProgress(stderr) };
+    return { exitCode: code, stdout, stderr: withoutProgressObjects(stderr) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,7 +126,7 @@ export class Running implements AsyncDisposable {
 }
 
 /** Standard error without progress objects: how many there are depends on how busy the machine is. */
-export function withoutProgress(stderr: string): string {
+export function withoutProgressObjects(stderr: string): string {
   return stderr.replace(/^\{"message_type":"progress".*\n/gm, "");
 }
 

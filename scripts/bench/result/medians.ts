@@ -37,9 +37,9 @@ export class Medians {
     return this.peers.find(({ kind }) => kind === "agent");
   }
 
-  /** All tools of a kind. */
-  ofKind(kind: PeerKind): PeerName[] {
-    return this.peers.filter((peer) => peer.kind === kind);
+  /** The newest tool of a kind, which is the first of them, or none. */
+  newestOfKind(kind: PeerKind): PeerName[] {
+    return this.peers.filter((peer) => peer.kind === kind).slice(0, 1);
   }
 }
 

@@ -49,21 +49,28 @@ const REMOTE_SPEED_TARGETS: readonly SpeedTarget[] = [
 /** Bytes added by the second night as a share of another tool's. */
 const BYTES_TARGET = { step: "second put", against: "restic", bounds: { must: 0.16, goal: 0.12 } } as const;
 
-/** Every target that can be judged: none without the agent, and one comparison for each tool that took part. */
+/**
+ * Every target that can be judged: none without the agent, and one comparison for each kind of tool that took part, with
+ * its newest version.
+ */
 export function judge(medians: Medians): Verdict[] {
   const { agent } = medians;
   if (agent === undefined) return [];
   const speeds = SPEED_TARGETS.flatMap((target) => judgeSpeeds(medians, target, agent));
   const { step, against, bounds } = BYTES_TARGET;
-  const bytes = medians.ofKind(against).map((other) => {
+  const bytes = medians.newestOfKind(against).map((other) => {
     const [ours, theirs] = [medians.of(agent, step, "bytesAdded"), medians.of(other, step, "bytesAdded")];
     return judgeAtMost(`${step}: bytes added / ${other.name}`, { ratio: ours / theirs, bounds });
   });
-  return [...speeds, ...bytes, judgePeak(Math.max(...STEPS.map((step) => medians.of(agent, step, "peakBytes"))))];
+  return [...speeds, ...bytes, judgePeakOf(medians, agent)];
+}
+
+function judgePeakOf(medians: Medians, agent: PeerName): Verdict {
+  return judgePeak(Math.max(...STEPS.map((step) => medians.of(agent, step, "peakBytes"))));
 }
 
 function judgeSpeeds(medians: Medians, { step, against, bounds }: SpeedTarget, agent: PeerName): Verdict[] {
-  return medians.ofKind(against).map((other) => {
+  return medians.newestOfKind(against).map((other) => {
     const ratio = (quantity: Quantity) => medians.of(other, step, quantity) / medians.of(agent, step, quantity);
     const measured = { ratio: ratio("wallSeconds"), cpuRatio: ratio("cpuSeconds"), bounds };
     return judgeAtLeast(`${step}: as fast as ${other.name}`, measured);
@@ -85,14 +92,15 @@ export function judgeRemote(remote: Medians, local: Medians, roundTripMs: number
   const speeds = REMOTE_SPEED_TARGETS.flatMap((target) => {
     return judgeSpeeds(remote, isNear ? { ...target, bounds: NO_SLOWER } : target, agent);
   });
-  if (!isNear) return speeds;
+  const peak = judgePeakOf(remote, agent);
+  if (!isNear) return [...speeds, peak];
   const share = local.of(local.agent, "first put", "wallSeconds") / remote.of(agent, "first put", "wallSeconds");
   const ofLocal = {
     target: `first put at ${LEAST_OF_LOCAL * 100} % of the local speed or more`,
     measured: `${(share * 100).toFixed(0)} %`,
     met: share >= LEAST_OF_LOCAL,
   };
-  return [ofLocal, ...speeds];
+  return [ofLocal, ...speeds, peak];
 }
 
 /** A ratio of medians, and the same of processor time, which says more if the machine is busy. */
@@ -115,7 +123,8 @@ export function judgeAtMost(target: string, { ratio, cpuRatio, bounds }: Measure
 }
 
 function inWords(ratio: number, cpuRatio: number | undefined): string {
-  return cpuRatio === undefined ? ratio.toFixed(2) : `${ratio.toFixed(2)} (CPU ${cpuRatio.toFixed(2)})`;
+  // Shares are small, and their bounds have two decimals.
+  return cpuRatio === undefined ? ratio.toPrecision(3) : `${ratio.toFixed(2)} (CPU ${cpuRatio.toFixed(2)})`;
 }
 
 /** Judges whether the memory of puts and gets stayed within its limit. */
