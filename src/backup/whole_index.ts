@@ -1,7 +1,7 @@
 /** Loads the index of a whole repository, at once or when it is first needed. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
-import { type LoadableIndex, NamedIndex, PlacedIndex } from "../repository/index/blob_index.ts";
+import { type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
 import { loadIndexInto, type UnreadableIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
 import type { RandomBytes } from "../crypto/random.ts";
 import { type LoadedExistence, loadExistenceAhead } from "../repository/index/sorted/load_existence.ts";
@@ -32,7 +32,7 @@ export async function loadWholeIndex(
   { signal, onUnreadable }: WholeIndexOptions = {},
 ): Promise<IndexedRepository> {
   const loading = { signal, onUnreadable: tellOf(onUnreadable) };
-  return { ...repository, index: await loadPlaces(repository, () => new PlacedIndex(), loading) };
+  return { ...repository, index: await loadPlaces(repository, loading) };
 }
 
 /**
@@ -44,8 +44,8 @@ export async function loadNamedIndex(
   names: readonly Uint8Array[],
   { signal, onUnreadable }: WholeIndexOptions,
 ): Promise<IndexedRepository> {
-  const loading = { signal, onUnreadable: tellOf(onUnreadable) };
-  return { ...repository, index: await loadPlaces(repository, () => new NamedIndex(names), loading) };
+  const loading = { signal, onUnreadable: tellOf(onUnreadable), make: () => new NamedIndex(names) };
+  return { ...repository, index: await loadPlaces(repository, loading) };
 }
 
 /**

@@ -10,7 +10,7 @@ import type { DeriveKey, Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
-import { OpenTables } from "../repository/index/sorted/open_tables.ts";
+import { SortedTables } from "../repository/index/sorted/sorted_tables.ts";
 import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
 import {
   type LockedRepository,
@@ -175,7 +175,7 @@ export async function openAccess(
     signal?.throwIfAborted();
     const cache = await access.cache?.();
     const sortedIndex = sortedPlace(repository, await access.listCache?.(), world);
-    const withIndex = { ...repository, sortedIndex, openTables: sortedIndex && new OpenTables(sortedIndex) };
+    const withIndex = { ...repository, sortedIndex, sortedTables: sortedIndex && new SortedTables(sortedIndex) };
     return opened(cache === undefined ? withIndex : cached(withIndex, cache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
@@ -202,19 +202,19 @@ export async function readingUseCase<T>(
 }
 
 function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
-  const { store, sortedIndex, openTables } = repository;
+  const { store, sortedIndex, sortedTables } = repository;
   return {
     ...readingFrom(repository, store),
     sortedIndex,
-    openTables,
+    sortedTables,
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
     removeLocks: (options) => removeLocks(repository.files, world, options),
     async close() {
-      await openTables?.[Symbol.asyncDispose]();
+      await sortedTables?.[Symbol.asyncDispose]();
       await store.close();
     },
     async [Symbol.asyncDispose]() {
-      await openTables?.[Symbol.asyncDispose]();
+      await sortedTables?.[Symbol.asyncDispose]();
       await closeStore(store, world);
     },
   };

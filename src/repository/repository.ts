@@ -17,7 +17,7 @@ import { MOST_SMALL_FILE_BYTES } from "../format/bounds.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
 import { type BlobStore, CONFIG_FILE, type StoreReader } from "../store/store.ts";
 import type { BlobIndex } from "./index/blob_index.ts";
-import type { OpenTables } from "./index/sorted/open_tables.ts";
+import type { SortedTables } from "./index/sorted/sorted_tables.ts";
 import type { SortedPlace } from "./index/sorted/open_sorted.ts";
 import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
 import { addKey, type KeyTools, type UnlockedKey } from "./key_files.ts";
@@ -38,7 +38,7 @@ export interface Repository {
   /** Where a sorted form of all index files may be kept on this machine; undefined, or absent, if nowhere. */
   readonly sortedIndex?: SortedPlace | undefined;
   /** What is open of it for readers. */
-  readonly openTables?: OpenTables | undefined;
+  readonly sortedTables?: SortedTables | undefined;
 }
 
 /**

@@ -8,7 +8,7 @@ import { NamedIndex, PlacedIndex, withRenewal } from "../../../../src/repository
 import { loadIndex, type UnreadableIndex } from "../../../../src/repository/index/index_files.ts";
 import { DiskIndex } from "../../../../src/repository/index/sorted/disk_index.ts";
 import { loadPlaces } from "../../../../src/repository/index/sorted/load_places.ts";
-import { OpenTables } from "../../../../src/repository/index/sorted/open_tables.ts";
+import { SortedTables } from "../../../../src/repository/index/sorted/sorted_tables.ts";
 import { SealedFiles } from "../../../../src/repository/sealed_files.ts";
 import { ForwardingStore } from "../../../../src/store/forwarding.ts";
 import type { ByteRange, FileName, GetOptions } from "../../../../src/store/store.ts";
@@ -20,12 +20,12 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 const listOf = (blobs: readonly number[]) => concatBytes(blobs.map(blobId));
 const typeOf = (blob: number) => isTree(blob) ? "tree" : "data";
 
-function tablesOf(scene: SortedScene, mostMissingBytes = 0): OpenTables {
-  return new OpenTables({ cache: scene.cache, worthBytes: 0, mostMissingBytes });
+function tablesOf(scene: SortedScene, mostMissingBytes = 0): SortedTables {
+  return new SortedTables({ cache: scene.cache, worthBytes: 0, mostMissingBytes });
 }
 
 interface Loading {
-  readonly openTables: OpenTables;
+  readonly sortedTables: SortedTables;
   readonly files?: SealedFiles;
   readonly onUnreadable?: (unreadable: readonly UnreadableIndex[]) => void;
 }
@@ -33,9 +33,9 @@ interface Loading {
 /** Loads the index as readers do. */
 async function load(
   { repository: { files, keys, sealer } }: SortedScene,
-  { openTables, files: other = files, onUnreadable }: Loading,
+  { sortedTables, files: other = files, onUnreadable }: Loading,
 ): Promise<BlobIndex> {
-  return await loadPlaces({ files: other, keys, sealer, openTables }, () => new PlacedIndex(), { onUnreadable });
+  return await loadPlaces({ files: other, keys, sealer, sortedTables }, { onUnreadable });
 }
 
 /** Where a blob is, with the name of the pack. */
@@ -73,8 +73,8 @@ Deno.test("places on disk are those of the index files, one by one and in lists"
         const fresh = blobs.filter((blob) => !before.has(typeOf(blob), blobId(blob)));
         await scene.save([packOf(2 * i, fresh.slice(0, 20)), packOf(2 * i + 1, fresh.slice(20))]);
         const whole = await loadIndex(scene.repository.files);
-        await using openTables = tablesOf(scene, missing);
-        const index = await load(scene, { openTables });
+        await using sortedTables = tablesOf(scene, missing);
+        const index = await load(scene, { sortedTables });
         assert.equal(index.treeCount, whole.treeCount);
         for (const blob of range(0, 310)) assert.deepEqual(placeOf(index, blob), placeOf(whole, blob));
         const listed = range(0, 310).filter((blob) => !isTree(blob) && whole.has("data", blobId(blob)));
@@ -92,8 +92,8 @@ Deno.test("further copies of trees are known", async () => {
   await using scene = await SortedScene.make();
   await scene.save([packOf(1, range(0, 30))]);
   await scene.save([packOf(2, range(0, 30))]);
-  await using openTables = tablesOf(scene);
-  const index = await load(scene, { openTables });
+  await using sortedTables = tablesOf(scene);
+  const index = await load(scene, { sortedTables });
   assert.equal(index.furtherPlaces("tree", blobId(10)).length, 1);
   assert.deepEqual(index.furtherPlaces("data", blobId(11)), []);
 });
@@ -113,15 +113,15 @@ Deno.test("no index file is read that the table covers", async () => {
   await scene.save([packOf(1, range(0, 100))]);
   const counted = new CountedIndexes(scene.repository.store);
   const files = new SealedFiles(counted, scene.repository.sealer);
-  await using openTables = tablesOf(scene, 1e6);
-  await load(scene, { openTables, files });
+  await using sortedTables = tablesOf(scene, 1e6);
+  await load(scene, { sortedTables, files });
   assert.equal(counted.count, 1, "the table is built");
-  await load(scene, { openTables, files });
+  await load(scene, { sortedTables, files });
   await using others = tablesOf(scene, 1e6);
-  await load(scene, { openTables: others, files });
+  await load(scene, { sortedTables: others, files });
   assert.equal(counted.count, 1);
   await scene.save([packOf(2, range(100, 200))]);
-  const index = await load(scene, { openTables, files });
+  const index = await load(scene, { sortedTables, files });
   assert.equal(counted.count, 2);
   assert.ok(index.has("data", blobId(101)));
   assert.ok(index instanceof DiskIndex);
@@ -133,8 +133,8 @@ for (const size of [3, 80]) {
     await scene.save([packOf(1, range(0, 400))]);
     const whole = await loadIndex(scene.repository.files);
     {
-      await using openTables = tablesOf(scene);
-      const index = await load(scene, { openTables });
+      await using sortedTables = tablesOf(scene);
+      const index = await load(scene, { sortedTables });
       await flipRows(scene);
       const list = listOf(range(0, 400).filter((blob) => !isTree(blob)).slice(0, size));
       assert.throws(() => index.locate("data", list), IntegrityError);
@@ -144,7 +144,7 @@ for (const size of [3, 80]) {
     }
     assert.deepEqual(scene.names, ["lock"]);
     await using again = tablesOf(scene);
-    assert.ok(await load(scene, { openTables: again }) instanceof DiskIndex);
+    assert.ok(await load(scene, { sortedTables: again }) instanceof DiskIndex);
     assert.ok(scene.names.some((name) => name.startsWith("rows-")));
   });
 }
@@ -154,8 +154,8 @@ Deno.test("what others moved is found where it is, and packs keep their numbers"
   const { files } = scene.repository;
   const first = await scene.save([packOf(1, range(0, 100))]);
   await scene.save([packOf(2, range(100, 200))]);
-  await using openTables = tablesOf(scene);
-  const index = await load(scene, { openTables });
+  await using sortedTables = tablesOf(scene);
+  const index = await load(scene, { sortedTables });
   const numbers = [1, 101].map((blob) => index.locate("data", blobId(blob))!.pack);
   const names = numbers.map(index.packId);
   await scene.save([packOf(3, range(0, 100))]);
@@ -171,8 +171,8 @@ Deno.test("a blob that came after the index was opened is found, and one that no
   await scene.save([packOf(1, range(0, 100))]);
   for (const count of [1, 60]) {
     const later = range(1000 * count, 1000 * count + count).map((blob) => 10 * blob + 1);
-    await using openTables = tablesOf(scene);
-    const index = await load(scene, { openTables });
+    await using sortedTables = tablesOf(scene);
+    const index = await load(scene, { sortedTables });
     await scene.save([packOf(count + 1, later)]);
     const list = listOf([...later, 12345]);
     await index.lookUp!(list);
@@ -186,9 +186,9 @@ Deno.test("a blob that came after the index was opened is found, and one that no
 Deno.test("reading is tried once more after the index was loaded from the store, and only then", async () => {
   await using scene = await SortedScene.make();
   await scene.save([packOf(1, range(0, 100))]);
-  await using openTables = tablesOf(scene);
+  await using sortedTables = tablesOf(scene);
   const counted = new CountedIndexes(scene.repository.store);
-  const index = await load(scene, { openTables, files: new SealedFiles(counted, scene.repository.sealer) });
+  const index = await load(scene, { sortedTables, files: new SealedFiles(counted, scene.repository.sealer) });
   let calls = 0;
   const failing = (error: Error) => () => {
     calls++;
@@ -209,23 +209,23 @@ Deno.test("a damaged index file is told of", async () => {
   await scene.save([packOf(1, range(0, 100))]);
   const name = noise(32, "damaged").toHex();
   await scene.repository.store.put({ kind: "index", name }, [noise(100, "junk")]);
-  await using openTables = tablesOf(scene);
+  await using sortedTables = tablesOf(scene);
   const told: string[] = [];
-  const index = await load(scene, { openTables, onUnreadable: (files) => files.forEach(({ id }) => told.push(id)) });
+  const index = await load(scene, { sortedTables, onUnreadable: (files) => files.forEach(({ id }) => told.push(id)) });
   assert.deepEqual([told, index.has("data", blobId(1))], [[name], true]);
-  await assert.rejects(load(scene, { openTables }), IntegrityError);
+  await assert.rejects(load(scene, { sortedTables }), IntegrityError);
 });
 
 Deno.test("without a table, the index is in memory, with what is wanted of it", async () => {
   await using scene = await SortedScene.make();
   await scene.save([packOf(1, range(0, 100))]);
-  const openTables = tablesOf(scene);
+  const sortedTables = tablesOf(scene);
   await new TableFolder(scene.cache).change(async () => {
-    assert.ok(await load(scene, { openTables }) instanceof PlacedIndex, "another process makes it");
+    assert.ok(await load(scene, { sortedTables }) instanceof PlacedIndex, "another process makes it");
   });
   const { files, keys, sealer } = scene.repository;
-  const named = await loadPlaces({ files, keys, sealer }, () => new NamedIndex([blobId(1)]), {});
+  const named = await loadPlaces({ files, keys, sealer }, { make: () => new NamedIndex([blobId(1)]) });
   assert.ok(named instanceof NamedIndex && named.has("data", blobId(1)));
-  await openTables[Symbol.asyncDispose]();
-  assert.ok(await load(scene, { openTables }) instanceof PlacedIndex, "the repository is closed");
+  await sortedTables[Symbol.asyncDispose]();
+  assert.ok(await load(scene, { sortedTables }) instanceof PlacedIndex, "the repository is closed");
 });

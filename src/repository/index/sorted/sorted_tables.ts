@@ -5,7 +5,7 @@ import { dropSorted, openSorted, type SortedPlace } from "./open_sorted.ts";
 import type { SortedIndex } from "./sorted_index.ts";
 
 /** Mostly one table; a further one after it was extended. */
-export class OpenTables implements AsyncDisposable {
+export class SortedTables implements AsyncDisposable {
   readonly #place: SortedPlace;
   readonly #tables = new Map<string, SortedIndex>();
   #isClosed = false;
