@@ -7,9 +7,8 @@
  */
 import { invariant } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
-import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "./blob.ts";
+import { type BlobType, PACK_OFFSET_LIMIT, type PackBlobs, type PackedBlob } from "./blob.ts";
 import { damaged } from "./damage.ts";
-import type { PackBlobs } from "./pack_blobs.ts";
 
 /** Bytes that sealing adds to any plaintext: a nonce before and a tag after it, 16 bytes each. */
 export const SEAL_OVERHEAD_BYTES = 32;

@@ -10,7 +10,7 @@ import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
-import type { PackBlobs } from "../../format/pack_blobs.ts";
+import type { PackBlobs } from "../../format/blob.ts";
 import { headerOfBlobs, MAX_PACK_HEADER_BYTES, PACK_TRAILER_BYTES, packFileSize } from "../../format/pack_header.ts";
 import { PlacedIndex } from "../../repository/index/blob_index.ts";
 import type { Findings, SuspectPacks } from "./findings.ts";
@@ -89,7 +89,9 @@ class IndexCheck implements CheckedIndex {
     if (loaded === null) return;
     try {
       if (loaded instanceof IntegrityError) throw loaded;
-      for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
+      const described = packsOfIndex(loaded, `index ${id}`);
+      for (const [pack, blobs] of described) this.#addPack(id, pack, blobs);
+      for (const blobs of described.values()) blobs.free();
       freeBuffer(loaded);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;

@@ -1,16 +1,15 @@
 /**
  * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
- * Memory for each blob: 37 to 43 bytes for its id (base/unshared_id_table.ts), 12 for each copy (blob, length, uncompressed
+ * Memory for each blob: 37 to 43 bytes for its id (repository/index/unshared_id_table.ts), 12 for each copy (blob, length, uncompressed
  * length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
  */
 import { freeBuffer } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
-import { UnsharedIdTable } from "../../base/unshared_id_table.ts";
-import type { BlobType, PackedBlob } from "../../format/blob.ts";
-import type { PackBlobs } from "../../format/pack_blobs.ts";
+import { UnsharedIdTable } from "../../repository/index/unshared_id_table.ts";
+import type { BlobType, PackBlobs, PackedBlob } from "../../format/blob.ts";
 import type { IndexedPack } from "../../format/index/index_file.ts";
 import { packFileSize } from "../../format/pack_header.ts";
 import { forEachIndexFile } from "../../repository/index/index_files.ts";
@@ -120,10 +119,12 @@ export class PruneIndex {
    */
   addFile(id: IndexId, json: Uint8Array): void {
     let count = 0;
-    const packs = [...packsOfIndex(json, `index ${id}`)].map(([name, blobs]) => {
+    const described = packsOfIndex(json, `index ${id}`);
+    const packs = [...described].map(([name, blobs]) => {
       count += blobs.count;
       return this.#addPack(decodeHex(name), blobs, `pack ${name} in index ${id}`);
     });
+    for (const blobs of described.values()) blobs.free();
     this.files.push({ id, packs, blobs: count });
   }
 

@@ -4,14 +4,14 @@
  * Code that reads blobs takes a `BlobIndex` of their type. Code that stores blobs takes a `BlobRegister`, which has no
  * places. These types ensure that an index that only knows whether a blob exists is never asked where it is.
  *
- * Memory: per blob, 25 to 31 bytes for the id (see base/unshared_id_table.ts) and 16 for the place (pack number, offset,
+ * Memory: per blob, 25 to 31 bytes for the id (see unshared_id_table.ts) and 16 for the place (pack number, offset,
  * length, uncompressed length), at most 47 together. Trees are few, so every index has their places.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
-import { UnsharedIdTable } from "../../base/unshared_id_table.ts";
+import { UnsharedIdTable } from "./unshared_id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
 import type { SortedIdsView } from "../../store/sorted/sorted_ids.ts";

@@ -1,11 +1,11 @@
 /** The table of digests of one thread: agrees with a Map, whatever collides, and while it grows. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ID_BYTES } from "../../src/base/id.ts";
-import { KEPT_ID_BYTES } from "../../src/base/id_table.ts";
-import { UnsharedIdTable } from "../../src/base/unshared_id_table.ts";
-import { checkProperty } from "../format/codec_checks.ts";
-import { noise } from "../helpers/world.ts";
+import { ID_BYTES } from "../../../src/base/id.ts";
+import { KEPT_ID_BYTES } from "../../../src/base/id_table.ts";
+import { UnsharedIdTable } from "../../../src/repository/index/unshared_id_table.ts";
+import { checkProperty } from "../../format/codec_checks.ts";
+import { noise } from "../../helpers/world.ts";
 
 const id = fc.uint8Array({ minLength: 32, maxLength: 32 });
 /** Ids that are equal in the bytes of hash and tag but for a few, and differ in one other byte. */

@@ -1,14 +1,14 @@
 /**
- * A table of digests for one thread. A look-up takes a fraction of the time of one in an `IdTable` (id_table.ts), which
+ * A table of digests for one thread. A look-up takes a fraction of the time of one in an `IdTable` (base/id_table.ts), which
  * other threads read while it grows.
  *
  * Memory: the bytes kept of each id, in segments that never move, plus slots of 4 bytes that are 3/8 to 3/4 full.
  * Digests are uniform, so their first four bytes serve as the hash. A slot holds the number of an entry; the bits that
  * numbers leave free hold some of the next four bytes of the id, so that nearly every look-up reads one id at most.
  */
-import { ID_BYTES } from "./id.ts";
-import type { KEPT_ID_BYTES } from "./id_table.ts";
-import { invariant } from "./errors.ts";
+import { ID_BYTES } from "../../base/id.ts";
+import type { KEPT_ID_BYTES } from "../../base/id_table.ts";
+import { invariant } from "../../base/errors.ts";
 
 const SEGMENT_ENTRIES = 1 << 14;
 const LEAST_SLOTS = 1 << 12;
