@@ -1,7 +1,7 @@
 /** The compiled form: `deno compile` appends the program to the runtime `denort`. */
 import { join } from "node:path";
 import { runDeno, runProgram } from "./deno_process.ts";
-import { MAIN_FILE, type Program, V8_FLAGS, WORKER_FILE, writeProgram } from "./program.ts";
+import { MAIN_FILE, type Program, V8_FLAGS, writeProgram } from "./program.ts";
 
 /** Long enough for 40 MB over a slow line, short enough for a network that drops packets. */
 const COMPILE_TIMEOUT_MS = 180_000;
@@ -18,8 +18,12 @@ export async function buildCompiled(program: Program, scratch: string): Promise<
   await Deno.mkdir(folder);
   await writeProgram(program, folder);
   const flags = [...PERMISSIONS, ...CLOSED_WORLD, V8_FLAGS, "--quiet", "--no-check"];
-  const files = [`--include=${join(folder, WORKER_FILE)}`, `--output=${output}`, join(folder, MAIN_FILE)];
-  await runDeno(["compile", ...flags, ...files], { cwd: scratch, timeoutMs: COMPILE_TIMEOUT_MS });
+  const others = [...program.keys()].filter((name) => name !== MAIN_FILE);
+  const files = [...others.map((name) => `--include=${join(folder, name)}`), `--output=${output}`];
+  await runDeno(["compile", ...flags, ...files, join(folder, MAIN_FILE)], {
+    cwd: scratch,
+    timeoutMs: COMPILE_TIMEOUT_MS,
+  });
   await runProgram(output, ["version"], { cwd: scratch, timeoutMs: START_TIMEOUT_MS });
   return output;
 }

@@ -57,7 +57,32 @@ export async function bundleProgram(root: string, scratch: string): Promise<Prog
   await runDeno(["bundle", ...flags, MAIN_ENTRY, WORKER_ENTRY], { cwd: root, timeoutMs: BUNDLE_TIMEOUT_MS });
   const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
   const texts = names.sort().map(async (name) => [name, await Deno.readTextFile(join(folder, name))] as const);
-  return new Map(await Promise.all(texts));
+  return loadingOnDemand(new Map(await Promise.all(texts)));
+}
+
+/**
+ * The same program, which loads at a start only what every command needs. The runtime reads, hashes and analyses also
+ * the files that are named in an `import()` before the program begins, unless the name is the result of a call. And the
+ * bundler's `require` would load the built-in modules of a package at once, even those that the package never uses.
+ */
+export function loadingOnDemand(program: Program): Program {
+  return new Map([...program].map(([name, text]) => [name, withLateFiles(withLateBuiltIns(text), program)]));
+}
+
+function withLateFiles(text: string, program: Program): string {
+  return text.replace(/\bimport\("\.\/([^"/]+)"\)/g, (found, name: string) => {
+    return program.has(name) ? `import(String("./${name}"))` : found;
+  });
+}
+
+/** The bundler's `require` of built-in modules, which needs the loader of CommonJS modules. */
+const BUNDLED_REQUIRE =
+  /import \{ createRequire as (\w+) \} from "node:module";\s*var __require = \1\(import\.meta\.url\);/;
+const LATE_REQUIRE =
+  "var __require = (name) => new Proxy({}, { get: (_, key) => globalThis.process.getBuiltinModule(name)[key] });";
+
+function withLateBuiltIns(text: string): string {
+  return text.replace(BUNDLED_REQUIRE, LATE_REQUIRE);
 }
 
 /** Writes the files of a program into a folder. */

@@ -7,6 +7,7 @@
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import process from "node:process";
 import { DEFAULT_DUMP, generateDump } from "./dump.ts";
+import { generateKind } from "./kinds.ts";
 import { generateNoise } from "./noise.ts";
 
 const DEFAULT_MEGABYTES = 100;
@@ -17,15 +18,19 @@ function parseCommandLine() {
     .description("Write a generated database dump to standard output; equal options give equal bytes.")
     .option("--megabytes <n>", "length of the first night (10^6 bytes each); noise goes on for ever without", positive)
     .addOption(
-      new Option("--content <kind>", "an SQL dump, incompressible bytes, or letters that compress to half")
-        .choices(["dump", "random", "letters"]).default("dump"),
+      new Option(
+        "--content <kind>",
+        "the SQL dump of a shop, a wide table of texts, a log, incompressible bytes, or letters that compress to half",
+      ).choices(["dump", "wide", "log", "random", "letters"]).default("dump"),
     )
     .option("--night <n>", "which night's dump", whole, DEFAULT_DUMP.night)
-    .option("--changed <share>", "share of the rows changed each night", share, DEFAULT_DUMP.changed)
-    .option("--appended <share>", "share of rows appended each night", share, DEFAULT_DUMP.appended)
+    .option("--changed <share>", "share of the rows of the shop changed each night", share, DEFAULT_DUMP.changed)
+    .option("--appended <share>", "share of rows appended to the shop each night", share, DEFAULT_DUMP.appended)
     .option("--seed <n>", "another database", whole, DEFAULT_DUMP.seed)
     .addOption(
-      new Option("--flavour <program>", "which program's dump").choices(["mysql", "mariadb"]).default("mysql"),
+      new Option("--flavour <program>", "which program's dump of the shop").choices(["mysql", "mariadb"]).default(
+        "mysql",
+      ),
     );
   return program.parse(Deno.args, { from: "user" }).opts();
 }
@@ -53,7 +58,9 @@ function share(text: string): number {
 /** The bytes that the options describe. */
 function generate(options: Options): Iterable<Uint8Array> {
   const { content, megabytes, seed, ...change } = options;
-  if (content === "dump") return generateDump({ ...change, seed, bytes: (megabytes ?? DEFAULT_MEGABYTES) * 1e6 });
+  const bytes = (megabytes ?? DEFAULT_MEGABYTES) * 1e6;
+  if (content === "dump") return generateDump({ ...change, seed, bytes });
+  if (content === "wide" || content === "log") return generateKind(content, { bytes, night: change.night, seed });
   return generateNoise(content, seed, (megabytes ?? Infinity) * 1e6);
 }
 

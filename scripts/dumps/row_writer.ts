@@ -97,6 +97,11 @@ export class RowWriter {
     for (let shift = 28; shift >= 0; shift -= 4) this.byte(HEX[(bits >>> shift) & 15]!);
   }
 
+  /** Writes the lowest four bits as one hex digit. */
+  hexDigit(bits: number): void {
+    this.byte(HEX[bits & 15]!);
+  }
+
   /** Writes one byte of a binary string, escaped as mysqldump does. */
   escaped(value: number): void {
     const letter = ESCAPES[value]!;

@@ -73,6 +73,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["write"],
     ["hooks", "import"],
   ],
+  crypto: [["scrypt"], [OTHER_FILES]],
   engine: [
     [OTHER_FILES],
     ["engine_urls.ts"],

@@ -2,7 +2,8 @@
 import type { AgentError } from "../base/errors.ts";
 import { decodeHex } from "../base/hex.ts";
 import type { BlobId, IndexId } from "../base/id.ts";
-import { listIndexes, loadIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
+import { listIndexes, unreadableIndexProblem } from "../repository/index/index_files.ts";
+import { loadPlaces } from "../repository/index/sorted/load_places.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 
 /** What a kept index needs. */
@@ -35,7 +36,7 @@ export class KeptIndex {
 
   /**
    * Makes sure that no pack which the index names was removed so far: whoever removes packs removes the index files that
-   * list them, too. Under a lock that stays so. Throws what `loadIndex` throws.
+   * list them, too. Under a lock that stays so. Throws what `loadPlaces` throws.
    */
   async refresh(): Promise<void> {
     const { signal } = this.#options;
@@ -45,14 +46,14 @@ export class KeptIndex {
     if (![...files].every((id) => there.has(id))) await this.#next(loading);
   }
 
-  /** The repository with an index that knows a tree, if any index file does. Throws what `loadIndex` throws. */
+  /** The repository with an index that knows a tree, if any index file does. Throws what `loadPlaces` throws. */
   async knowing(tree: BlobId): Promise<IndexedRepository> {
     const loading = this.#current();
     const { repository } = await loading;
     return repository.index.has("tree", decodeHex(tree)) ? repository : (await this.#next(loading)).repository;
   }
 
-  /** The repository with all that the index files list as of now. Throws what `loadIndex` throws. */
+  /** The repository with all that the index files list as of now. Throws what `loadPlaces` throws. */
   async newest(): Promise<IndexedRepository> {
     return (await this.#load()).repository;
   }
@@ -79,7 +80,7 @@ export class KeptIndex {
   async #read(): Promise<LoadedIndex> {
     const { signal, onUnreadable, onLoaded } = this.#options;
     let files: readonly IndexId[] = [];
-    const index = await loadIndex(this.#repository.files, {
+    const index = await loadPlaces(this.#repository, {
       signal,
       onListed: (ids) => files = ids,
       onUnreadable: (unreadable) => onUnreadable(unreadableIndexProblem(unreadable)),

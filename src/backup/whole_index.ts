@@ -1,15 +1,11 @@
 /** Loads the index of a whole repository, at once or when it is first needed. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
-import type { LoadableIndex } from "../repository/index/blob_index.ts";
-import {
-  loadIndex,
-  loadIndexInto,
-  type UnreadableIndex,
-  unreadableIndexProblem,
-} from "../repository/index/index_files.ts";
+import { type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
+import { loadIndexInto, type UnreadableIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
 import type { RandomBytes } from "../crypto/random.ts";
 import { type LoadedExistence, loadExistenceAhead } from "../repository/index/sorted/load_existence.ts";
+import { loadPlaces } from "../repository/index/sorted/load_places.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 
 /** How a whole index is loaded. */
@@ -27,17 +23,33 @@ interface ProblemTeller {
   readonly onProblem?: (problem: AgentError) => void;
 }
 
-/** The repository with the places of all blobs. Throws what `loadIndex` throws, and the signal's reason. */
+/**
+ * The repository with the places of all blobs, which are looked up on disk if there is an index on disk. Throws what
+ * `loadIndex` throws, and the signal's reason.
+ */
 export async function loadWholeIndex(
   repository: Repository,
   { signal, onUnreadable }: WholeIndexOptions = {},
 ): Promise<IndexedRepository> {
-  const index = await loadIndex(repository.files, { signal, onUnreadable: tellOf(onUnreadable) });
-  return { ...repository, index };
+  const loading = { signal, onUnreadable: tellOf(onUnreadable) };
+  return { ...repository, index: await loadPlaces(repository, loading) };
 }
 
 /**
- * The same as `loadWholeIndex`, but on demand. The index is large, so it is loaded only once and then stays in memory.
+ * The repository with the places of all trees and of the data blobs `names`; it may know no others. Treats unreadable
+ * index files like `loadWholeIndex`.
+ */
+export async function loadNamedIndex(
+  repository: Repository,
+  names: readonly Uint8Array[],
+  { signal, onUnreadable }: WholeIndexOptions,
+): Promise<IndexedRepository> {
+  const loading = { signal, onUnreadable: tellOf(onUnreadable), make: () => new NamedIndex(names) };
+  return { ...repository, index: await loadPlaces(repository, loading) };
+}
+
+/**
+ * The same as `loadWholeIndex`, but on demand. The index may be large, so it is loaded only once and then stays.
  */
 export function wholeIndexOnDemand(repository: Repository, options: WholeIndexOptions = {}): OpenIndex {
   let opened: ReturnType<OpenIndex> | undefined;

@@ -25,6 +25,7 @@ interface ArchiveRunOptions {
   /** The file to write; standard output if absent. */
   readonly output?: string;
   readonly overwrite?: boolean;
+  readonly md5?: boolean;
   readonly lock?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -51,7 +52,7 @@ export async function runArchive(
   if (options.output === undefined && stdout.isTerminal) {
     throw new UsageError("Refusing to write an archive to a terminal: use -o FILE, or a pipe");
   }
-  const request = { selector, format, file: options.file, noLock: options.lock === false };
+  const request = { selector, format, file: options.file, md5: options.md5, noLock: options.lock === false };
   return await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const result = await intoOutput(options, context, (sink) =>
       archive(access, request, sink, {
@@ -109,7 +110,7 @@ async function report(
     formatDuration(seconds * 1000)
   }, ${formatRate(contentBytes, seconds)}`;
   const checked = compared > 0
-    ? `MD5 and SHA-256 of ${formatCount(compared, "stream")} as in the manifest`
+    ? `${options.md5 ? "MD5 and SHA-256" : "SHA-256"} of ${formatCount(compared, "stream")} as in the manifest`
     : "every blob matches its id";
   await writeLine(stderr, `${what}; ${checked}`);
 }

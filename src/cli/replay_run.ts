@@ -18,7 +18,12 @@ const MOST_PROBLEMS = 20;
 
 /** How a run is done and reported. */
 interface ReplayRun {
-  readonly options: { readonly overwrite?: boolean; readonly json?: boolean; readonly quiet?: boolean };
+  readonly options: {
+    readonly overwrite?: boolean;
+    readonly md5?: boolean;
+    readonly json?: boolean;
+    readonly quiet?: boolean;
+  };
   readonly progress: Progress;
   readonly session: string;
 }
@@ -27,13 +32,14 @@ interface ReplayRun {
 export async function runReplay(
   open: OpenBackup,
   target: Driven<EngineTarget>,
-  { options: { overwrite = false, json = false, quiet = false }, progress, session }: ReplayRun,
+  { options: { overwrite = false, md5 = false, json = false, quiet = false }, progress, session }: ReplayRun,
   { stdout, stderr, terminal }: CliContext,
 ): Promise<void> {
   const { backup } = open;
   const shown = quiet || json ? undefined : terminal;
   const result = await open.replay(target, {
     overwrite,
+    md5,
     onStderr: shown && ((bytes) => shown.write(bytes)),
     onRestored: (stream) =>
       json && !target.engine.hasEntries ? writeJson(stdout, restoredJson(stream, backup, session)) : undefined,
@@ -42,7 +48,7 @@ export async function runReplay(
   if (json) await writeJson(stdout, replayedJson(result, open, session));
   else if (!quiet) {
     for (const note of result.notes) await writeNote(note, stderr);
-    for (const line of summary(open, target, result, progress.seconds)) {
+    for (const line of summary(open, target, result, { seconds: progress.seconds, md5 })) {
       await writeLine(stderr, line);
     }
   }
@@ -53,7 +59,7 @@ function summary(
   { backup }: OpenBackup,
   { name, engine }: Driven<EngineTarget>,
   { level, items, size }: ReplayResult,
-  seconds: number,
+  { seconds, md5 }: { readonly seconds: number; readonly md5: boolean },
 ): string[] {
   const levels = !engine.replays ? "" : level === 0 ? "level 0, " : `level 0 to ${level}, `;
   const entries = items === 1 ? "1 entry" : `${items} entries`;
@@ -61,7 +67,7 @@ function summary(
   const rate = `${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${formatRate(size, seconds)}`;
   return [
     restoredBackupLine(backup),
-    `Replayed by ${name}: ${levels}${counted}, ${rate}; MD5 and SHA-256 as in the manifest`,
+    `Replayed by ${name}: ${levels}${counted}, ${rate}; ${md5 ? "MD5 and SHA-256" : "SHA-256"} as in the manifest`,
   ];
 }
 

@@ -21,24 +21,29 @@ export function md5Hex(bytes: Uint8Array): string {
 
 /** The digests of a stream as lower-case hex, as `md5sum` and `sha256sum` print them. */
 interface StreamDigests {
-  readonly md5: string;
+  /** Null if it was not wanted. */
+  readonly md5: string | null;
   readonly sha256: string;
 }
 
-/** MD5 and SHA-256 of one stream that arrives in pieces. */
+/** SHA-256 and, if wanted, MD5 of one stream that arrives in pieces. */
 export class StreamDigest {
-  readonly #md5 = createHash("md5");
+  readonly #md5: Hash | null;
   readonly #sha256 = createHash("sha256");
+
+  constructor({ md5 }: { readonly md5: boolean }) {
+    this.#md5 = md5 ? createHash("md5") : null;
+  }
 
   /** Takes in the next bytes (shared memory is allowed); they may change as soon as the call returns. */
   update(bytes: Uint8Array): void {
-    this.#md5.update(bytes);
+    this.#md5?.update(bytes);
     this.#sha256.update(bytes);
   }
 
   /** The digests of all bytes taken in. Ends the stream: no method may be called afterwards. */
   digest(): StreamDigests {
-    return { md5: this.#md5.digest("hex"), sha256: this.#sha256.digest("hex") };
+    return { md5: this.#md5?.digest("hex") ?? null, sha256: this.#sha256.digest("hex") };
   }
 }
 

@@ -1,6 +1,9 @@
 /** Keys derived from passwords (scrypt, as restic's key files require) and from the master key (HKDF). */
-import { hkdfSync, scrypt } from "node:crypto";
+import { hkdfSync, pbkdf2 } from "node:crypto";
+import { setImmediate } from "node:timers";
+import { promisify } from "node:util";
 import { IntegrityError, UsageError } from "../base/errors.ts";
+import { romix } from "./scrypt/romix.ts";
 import type { SealingKeys } from "./seal.ts";
 
 /** The cost of deriving a key in work and memory: RFC 7914's N (cost), r (block size) and p (parallelism). */
@@ -54,6 +57,13 @@ export function scryptWork({ N, r, p }: ScryptParameters): number {
   return 128 * N * r * p;
 }
 
+/** Derives the key of a password, as `deriveKey` does. */
+export type DeriveKey = (
+  password: Uint8Array,
+  salt: Uint8Array,
+  parameters: ScryptParameters,
+) => Promise<SealingKeys>;
+
 /**
  * The key of a password. The parameters and the salt come from a key file, which anybody may have written, so a file
  * that asks for more than 256 MiB of memory or some seconds of time is refused. Throws `IntegrityError` for parameters
@@ -73,22 +83,23 @@ export async function deriveKey(
 }
 
 /**
- * `length` bytes of scrypt (RFC 7914), computed off this thread. Throws `IntegrityError` if scrypt refuses the
- * parameters.
+ * `length` bytes of scrypt (RFC 7914). The mixing works in this thread and lets others have their turn (`romix`). The
+ * parameters are those that `assertParameters` accepts.
  */
-export function scryptBytes(
+export async function scryptBytes(
   password: Uint8Array,
   salt: Uint8Array,
   { N, r, p }: ScryptParameters,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const maxmem = 128 * r * (N + p + 2) + 2 ** 20;
-  return new Promise((resolve, reject) => {
-    scrypt(password, salt, length, { N, r, p, maxmem }, (error, key) => {
-      if (error) reject(new IntegrityError(`Cannot derive a key with scrypt: ${error.message}`, { cause: error }));
-      else resolve(new Uint8Array(key));
-    });
-  });
+  const blocks = await pbkdf2Once(password, salt, 128 * r * p);
+  await romix(blocks, { N, r }, () => new Promise((resolve) => setImmediate(resolve)));
+  return await pbkdf2Once(password, blocks, length);
+}
+
+/** PBKDF2 with HMAC-SHA-256 and one iteration, with which scrypt begins and ends. */
+async function pbkdf2Once(password: Uint8Array, salt: Uint8Array, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await promisify(pbkdf2)(password, salt, 1, length, "sha256"));
 }
 
 /**

@@ -77,6 +77,34 @@ export function encryptValues(secret: Uint8Array, values: Uint32Array, keys: Uin
   return encryptBlocks(secret, new Uint8Array(values.map((word, i) => word ^ keys[i]!).buffer));
 }
 
+/** Decrypts values one at a time. Disposal ends its cipher. */
+export class ValueDecryption implements Disposable {
+  readonly #secret: Uint8Array;
+  #cipher: Decipheriv | undefined;
+  readonly #words = new Uint32Array(BLOCK_WORDS);
+  readonly #bytes = new Uint8Array(this.#words.buffer);
+
+  /** `secret`: 32 bytes. */
+  constructor(secret: Uint8Array) {
+    this.#secret = secret.slice();
+  }
+
+  /** The value at word `at` of `values`, whose key is at word `keyAt` of `keys`; valid until the next call. */
+  of(values: Uint32Array, at: number, keys: Uint32Array, keyAt = 0): Uint32Array {
+    this.#cipher ??= unpadded(createDecipheriv("aes-256-ecb", this.#secret, null));
+    for (let i = 0; i < BLOCK_WORDS; i++) this.#words[i] = values[at + i]!;
+    this.#bytes.set(this.#cipher.update(this.#bytes));
+    for (let i = 0; i < BLOCK_WORDS; i++) this.#words[i]! ^= keys[keyAt + i]!;
+    return this.#words;
+  }
+
+  [Symbol.dispose](): void {
+    this.#cipher?.final();
+    this.#cipher = undefined;
+    this.#words.fill(0);
+  }
+}
+
 /** Decrypts what `encryptValues` returned for the same keys. */
 export function decryptValues(secret: Uint8Array, values: Uint32Array, keys: Uint32Array): Uint32Array {
   const cipher = unpadded(createDecipheriv("aes-256-ecb", secret, null));

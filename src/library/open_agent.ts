@@ -1,5 +1,6 @@
 /** Opens an agent, with defaults for everything that a program does not say. */
 import type { Password } from "../crypto/kdf.ts";
+import { KeptKeys } from "../crypto/kept_keys.ts";
 import { builtInEngines } from "../engine/built_in.ts";
 import { EngineRegistry } from "../engine/engine_urls.ts";
 import { uuid4 } from "../base/uuid.ts";
@@ -38,7 +39,12 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
   const stores = options.stores === undefined ? builtInStores() : new StoreRegistry(options.stores);
   const given = accessOf(configured, { world, stores, environment });
   let changed: Password | undefined;
-  const access = { ...given, password: async () => changed ?? await given.password() };
+  const keptKeys = new KeptKeys();
+  const access = {
+    ...given,
+    password: async () => changed ?? await given.password(),
+    deriveKey: keptKeys.derive,
+  };
   const cache = cacheDirectoryOf(configured, { environment });
   const machine = { environment: withoutSecrets(environment, configured.selection) };
   const engines = options.engines === undefined ? builtInEngines(machine) : new EngineRegistry(options.engines);
@@ -69,6 +75,7 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
   };
   const calls = new AgentCalls(parts);
   const hooks = hooksOf(configured, parts);
+  calls.atEnd(() => keptKeys.forget());
   calls.atEnd(async () => await catalogue?.[Symbol.asyncDispose]());
   calls.atEnd(() => plugins.deactivate());
   calls.atEnd(async () => await hooks[Symbol.asyncDispose]());

@@ -6,10 +6,11 @@ import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/
 import type { MemoryBudget } from "../base/memory_budget.ts";
 import { interruptible, unlessAborted } from "../base/abort.ts";
 import type { Argon2Parameters } from "../crypto/argon2.ts";
-import type { Password } from "../crypto/kdf.ts";
+import type { DeriveKey, Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
+import { SortedTables } from "../repository/index/sorted/sorted_tables.ts";
 import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
 import {
   type LockedRepository,
@@ -92,6 +93,12 @@ export interface RepositoryAccess {
    * remembered.
    */
   readonly keyMemory?: (location: string) => KeyMemory | undefined;
+  /**
+   * Derives the keys of passwords, for those who open the repository many times and keep what was derived; absent if each
+   * use case derives anew.
+   * @internal
+   */
+  readonly deriveKey?: DeriveKey;
 }
 
 /** The cache of this machine. */
@@ -167,7 +174,8 @@ export async function openAccess(
     await refuseMissingFolders(store, ["snapshot"]);
     signal?.throwIfAborted();
     const cache = await access.cache?.();
-    const withIndex = { ...repository, sortedIndex: sortedPlace(repository, await access.listCache?.(), world) };
+    const sortedIndex = sortedPlace(repository, await access.listCache?.(), world);
+    const withIndex = { ...repository, sortedIndex, sortedTables: sortedIndex && new SortedTables(sortedIndex) };
     return opened(cache === undefined ? withIndex : cached(withIndex, cache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
@@ -194,13 +202,21 @@ export async function readingUseCase<T>(
 }
 
 function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
+  const { store, sortedIndex, sortedTables } = repository;
   return {
-    ...readingFrom(repository, repository.store),
-    sortedIndex: repository.sortedIndex,
+    ...readingFrom(repository, store),
+    sortedIndex,
+    sortedTables,
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
     removeLocks: (options) => removeLocks(repository.files, world, options),
-    close: () => repository.store.close(),
-    [Symbol.asyncDispose]: () => closeStore(repository.store, world),
+    async close() {
+      await sortedTables?.[Symbol.asyncDispose]();
+      await store.close();
+    },
+    async [Symbol.asyncDispose]() {
+      await sortedTables?.[Symbol.asyncDispose]();
+      await closeStore(store, world);
+    },
   };
 }
 
@@ -235,6 +251,7 @@ async function openWithPassword(
         password,
         randomBytes: world.randomBytes,
         keyMemory: access.keyMemory?.(store.location),
+        deriveKey: access.deriveKey,
         onProblem: world.onProblem,
         observe: world.observe,
       });

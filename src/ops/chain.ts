@@ -8,11 +8,10 @@ import { LENIENT, loadBackups } from "../backup/load_backups.ts";
 import type { OpenIndex } from "../backup/rewritten.ts";
 import { parseSelector, selectBackup } from "../backup/naming/selector.ts";
 import { haveSameSeriesAndHost } from "../policy/series_and_host.ts";
-import { NamedIndex } from "../repository/index/blob_index.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { DamagedSnapshot } from "../repository/snapshots.ts";
 import { openAccess, type RepositoryAccess, useCase, type UseCaseOptions, type World } from "./access.ts";
-import { indexPassingOver, passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
+import { loadNamedIndex, passingOver, wholeIndexOnDemand } from "../backup/whole_index.ts";
 
 /**
  * A member of a chain, its place in the drawing, and the result of its check: its manifest was read, and its streams
@@ -82,8 +81,8 @@ async function checkPlaced(
 ): Promise<MemberCheck[]> {
   const members = placed.map(({ tree }) => tree);
   const manifests = members.flatMap(({ backup }) => backup?.info ? [decodeHex(backup.info.manifest)] : []);
-  const index = await indexPassingOver(() => new NamedIndex(manifests), repository, passingOver(world));
-  const checks: MemberCheck[] = await checkMembers({ ...repository, index }, backups, members);
+  const indexed = await loadNamedIndex(repository, manifests, passingOver(world));
+  const checks: MemberCheck[] = await checkMembers(indexed, backups, members);
   const doubtful = [...checks.keys()].filter((i) => checks[i]!.problem !== null);
   if (doubtful.length === 0) return checks;
   const again = await checkMembers(await openIndex(), backups, doubtful.map((i) => members[i]!));

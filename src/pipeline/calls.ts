@@ -80,18 +80,30 @@ export interface OpenRequest {
   readonly segment: SharedArrayBuffer;
 }
 
-/** The digests of a whole stream, in lower-case hex, and its guard's verdict. */
-export interface StreamSummary {
+/** What is known of a whole stream that was read: its digests, in lower-case hex, and its guard's verdict. */
+export interface ReadSummary {
   /** Bytes. */
   readonly size: number;
-  /** Of the whole stream. */
-  readonly md5: string;
+  /** Of the whole stream; null if it was not asked for. */
+  readonly md5: string | null;
   /** Of the whole stream. */
   readonly sha256: string;
   /** What its guard says. */
   readonly verdict: Verdict;
   /** The tables in it; absent unless it is a whole dump that has some. */
   readonly tables?: StreamTables;
+}
+
+/** What is known of a stream with all its digests. */
+export interface StreamSummary extends ReadSummary {
+  /** Of the whole stream. */
+  readonly md5: string;
+}
+
+/** Which digests of a stream are computed besides its SHA-256. */
+export interface WantedDigests {
+  /** Whether its MD5 is. It takes more time than everything else that a thread does to read a stream. */
+  readonly md5: boolean;
 }
 
 /** Calls of a thread that seals and opens blobs. */
@@ -108,10 +120,10 @@ export type BlobCalls = {
 
 /** Calls of a thread that digests streams; each stream has a unique number. */
 export type DigestCalls = {
-  begin: { request: { stream: number; guard: BuiltInGuardChoice }; response: null };
+  begin: { request: { stream: number; guard: BuiltInGuardChoice } & WantedDigests; response: null };
   /** Bytes `start` to `end` of a segment come next; the answer means that the segment is no longer needed. */
   update: { request: { stream: number; segment: SharedArrayBuffer; start: number; end: number }; response: null };
-  finish: { request: { stream: number }; response: StreamSummary };
+  finish: { request: { stream: number }; response: ReadSummary };
   /** Gives the stream up. */
   drop: { request: { stream: number }; response: null };
 };

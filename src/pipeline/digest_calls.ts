@@ -1,10 +1,10 @@
-/** Runs in a thread: MD5, SHA-256 and the guard of every stream under way. */
+/** Runs in a thread: SHA-256, MD5 if it is wanted, and the guard of every stream under way. */
 import { invariant } from "../base/errors.ts";
 import { Turn } from "../base/limits.ts";
 import { StreamDigest } from "../crypto/digest.ts";
 import type { BuiltInGuardChoice } from "../guard/guard.ts";
 import { createGuard } from "../guard/formats.ts";
-import type { DigestCalls } from "./calls.ts";
+import type { DigestCalls, WantedDigests } from "./calls.ts";
 import type { Handlers } from "../base/thread.ts";
 import { TableCollector } from "./stream_tables.ts";
 
@@ -17,9 +17,9 @@ export function digestCalls(): Handlers<DigestCalls> {
     return digested;
   };
   return {
-    begin({ stream, guard }) {
+    begin({ stream, guard, md5 }) {
       invariant(!streams.has(stream), "A stream began twice");
-      streams.set(stream, new DigestedStream(guard));
+      streams.set(stream, new DigestedStream(guard, { md5 }));
       return { response: null };
     },
     async update({ stream, segment, start, end }) {
@@ -44,14 +44,15 @@ export function digestCalls(): Handlers<DigestCalls> {
  * still receives its bytes in order.
  */
 class DigestedStream {
-  readonly #digest = new StreamDigest();
+  readonly #digest: StreamDigest;
   readonly #tables = new TableCollector();
   readonly #guard;
   /** After a piece that could not be judged, no other piece is judged. */
   readonly #judging = new Turn({ endsAtFailure: true });
   #size = 0;
 
-  constructor(guard: BuiltInGuardChoice) {
+  constructor(guard: BuiltInGuardChoice, wanted: WantedDigests) {
+    this.#digest = new StreamDigest(wanted);
     this.#guard = createGuard(guard, this.#tables);
   }
 

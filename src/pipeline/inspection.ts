@@ -11,19 +11,19 @@ import {
   requireGuardName,
   type Verdict,
 } from "../guard/guard.ts";
-import type { DigestCalls, StreamSummary } from "./calls.ts";
+import type { DigestCalls, ReadSummary, StreamSummary, WantedDigests } from "./calls.ts";
 import type { FilledSegment } from "./feed.ts";
 import type { Caller } from "../base/thread.ts";
 
 /**
- * The digests and the guard of one stream. Call `take` for every piece in order, then `finish`. To give up before the
+ * The digests and the guard of one stream, all of them unless the summary is a `ReadSummary`. Call `take` for every piece in order, then `finish`. To give up before the
  * end, call `drop` instead.
  */
-export interface StreamInspection {
+export interface StreamInspection<Summary extends ReadSummary = StreamSummary> {
   /** Takes the next piece, which begins at `start`, 0 by default. Owns: the segment is released in the end. */
   take(filled: FilledSegment, start?: number): void;
   /** The digests and the verdict of the whole stream. Throws if it could not be digested or judged. */
-  finish(): Promise<StreamSummary>;
+  finish(): Promise<Summary>;
   /** Gives the stream up. May be called more than once, and after `finish`. */
   drop(): void;
 }
@@ -42,20 +42,22 @@ export interface DigestPlace {
  * An inspection in the digesting thread; in this thread if the stream ends with its first piece and the other has not
  * been started by then.
  */
-export class Inspection implements StreamInspection {
+export class Inspection<Summary extends ReadSummary> implements StreamInspection<Summary> {
   readonly #place: DigestPlace;
   readonly #stream: number;
   readonly #guard: BuiltInGuardChoice;
+  readonly #wanted: WantedDigests;
   /** Who digests this stream, once that is known. */
   #digester: Caller<DigestCalls> | undefined;
   /** The first piece, until it is known who digests it. */
   #held: FilledSegment & { readonly start: number } | undefined;
 
   /** `stream` is its number in the place; no other stream there may ever have the same. */
-  constructor(place: DigestPlace, stream: number, guard: BuiltInGuardChoice) {
+  constructor(place: DigestPlace, stream: number, guard: BuiltInGuardChoice, wanted: WantedDigests) {
     this.#place = place;
     this.#stream = stream;
     this.#guard = guard;
+    this.#wanted = wanted;
     if (place.worker !== undefined) this.#beginIn(place.worker);
   }
 
@@ -71,9 +73,10 @@ export class Inspection implements StreamInspection {
   }
 
   /** The digests and the verdict of everything taken. Throws if `take` or the constructor failed in the thread. */
-  async finish(): Promise<StreamSummary> {
+  async finish(): Promise<Summary> {
     const digester = this.#digester ?? this.#beginIn(this.#place.worker ?? this.#place.here);
-    return await digester.call("finish", { stream: this.#stream });
+    // It has an MD5 if that was wanted: `DigestThread.inspect` pairs the two.
+    return await digester.call("finish", { stream: this.#stream }) as Summary;
   }
 
   /** Gives the stream up and disposes of its guard. */
@@ -87,7 +90,7 @@ export class Inspection implements StreamInspection {
 
   #beginIn(digester: Caller<DigestCalls>): Caller<DigestCalls> {
     this.#digester = digester;
-    quiet(digester.call("begin", { stream: this.#stream, guard: this.#guard }));
+    quiet(digester.call("begin", { stream: this.#stream, guard: this.#guard, ...this.#wanted }));
     if (this.#held !== undefined) this.#send(digester, this.#held);
     this.#held = undefined;
     return digester;
@@ -103,8 +106,8 @@ export class Inspection implements StreamInspection {
  * Lets a custom guard judge in this thread what another one digests, since the guard is an object of this thread. A
  * guard that throws, or that gives no verdict, makes `finish` throw `SourceError`: half a stream must never count.
  */
-export class CustomInspection implements StreamInspection {
-  readonly #digests: StreamInspection;
+export class CustomInspection<Summary extends ReadSummary> implements StreamInspection<Summary> {
+  readonly #digests: StreamInspection<Summary>;
   readonly #name: string;
   /** After a piece that could not be judged, no other piece is judged. */
   readonly #judging = new Turn({ endsAtFailure: true });
@@ -112,7 +115,7 @@ export class CustomInspection implements StreamInspection {
   #isOver = false;
 
   /** `digests` digests the stream and judges nothing. */
-  constructor(digests: StreamInspection, guard: CustomGuard) {
+  constructor(digests: StreamInspection<Summary>, guard: CustomGuard) {
     this.#digests = digests;
     this.#name = guard.name;
     this.#quietly(() => {
@@ -127,7 +130,7 @@ export class CustomInspection implements StreamInspection {
     this.#digests.take({ segment, length }, start);
   }
 
-  async finish(): Promise<StreamSummary> {
+  async finish(): Promise<Summary> {
     const judged = this.#judging.take(async () => this.#verdictOf(await this.#judge!.finish()));
     judged.catch(() => {}); // It is thrown below, once all pieces are released.
     const summary = await this.#digests.finish();

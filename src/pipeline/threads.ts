@@ -4,7 +4,15 @@ import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import { CarryPool } from "./cutting/carry_pool.ts";
-import type { BlobCalls, DigestCalls, OpenRequest, SealedBatch, SealRequest } from "./calls.ts";
+import type {
+  BlobCalls,
+  DigestCalls,
+  OpenRequest,
+  ReadSummary,
+  SealedBatch,
+  SealRequest,
+  WantedDigests,
+} from "./calls.ts";
 import { CustomInspection, type DigestPlace, Inspection, type StreamInspection } from "./inspection.ts";
 import type { KnownChunks } from "./known/known_chunks.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
@@ -62,11 +70,13 @@ export class DigestThread implements DigestPlace, Disposable {
     return this.#worker ??= new Thread(startWorker("digest"));
   }
 
-  /** Begins to digest a stream. */
-  inspect(guard: GuardChoice): StreamInspection {
+  /** Begins to digest a stream: with all digests, or with those that are wanted. */
+  inspect(guard: GuardChoice): StreamInspection;
+  inspect(guard: GuardChoice, wanted: WantedDigests): StreamInspection<ReadSummary>;
+  inspect(guard: GuardChoice, wanted: WantedDigests = { md5: true }): StreamInspection<ReadSummary> {
     const stream = this.#streams++;
-    if (typeof guard === "string") return new Inspection(this, stream, guard);
-    return new CustomInspection(new Inspection(this, stream, "none"), guard);
+    if (typeof guard === "string") return new Inspection(this, stream, guard, wanted);
+    return new CustomInspection(new Inspection(this, stream, "none", wanted), guard);
   }
 
   [Symbol.dispose](): void {
@@ -120,10 +130,12 @@ export class PipelineThreads {
     }
   }
 
-  /** Begins to digest a stream; any number of streams may be under way. */
-  inspect(guard: GuardChoice): StreamInspection {
+  /** Begins to digest a stream, as `DigestThread.inspect`; any number of streams may be under way. */
+  inspect(guard: GuardChoice): StreamInspection;
+  inspect(guard: GuardChoice, wanted: WantedDigests): StreamInspection<ReadSummary>;
+  inspect(guard: GuardChoice, wanted: WantedDigests = { md5: true }): StreamInspection<ReadSummary> {
     this.#digest ??= new DigestThread({ startsLate: this.#startsLate });
-    return this.#digest.inspect(guard);
+    return this.#digest.inspect(guard, wanted);
   }
 
   /** Starts all threads, with pauses, since each start holds this thread up for ten milliseconds. */

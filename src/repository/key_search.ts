@@ -2,7 +2,7 @@
 import { mapConcurrently } from "../base/concurrency.ts";
 import { type AgentError, IntegrityError, NoRepositoryError, WrongPasswordError } from "../base/errors.ts";
 import { type KeyId, shortId } from "../base/id.ts";
-import { deriveKey, type Password, passwordBytes, scryptWork } from "../crypto/kdf.ts";
+import { type DeriveKey, deriveKey, type Password, passwordBytes, scryptWork } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import { decodeMasterKey, type KeyFile } from "../format/key_file.ts";
 import type { StoreReader } from "../store/store.ts";
@@ -29,6 +29,8 @@ interface UnlockOptions {
   /** Whether a master key is the repository's own; a key file with another master key counts as damaged. */
   readonly accepts?: (keys: SealingKeys) => boolean;
   readonly memory?: KeyMemory | undefined;
+  /** Derives the keys of passwords; `deriveKey` by default. */
+  readonly derive?: DeriveKey | undefined;
   /** Called for key files that were skipped because they are damaged or cannot be read. */
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
 }
@@ -61,7 +63,7 @@ export async function unlockMasterKey(
     );
   }
   const last = ids.length > 1 ? await options.memory?.recall() : undefined;
-  const search = new KeySearch(store, password, options.accepts ?? (() => true));
+  const search = new KeySearch(store, password, options);
   const unlocked = await search.run(ids, last);
   if (search.unreadable.length > 0 && unlocked !== undefined) options.onProblem?.(passedOver(search.unreadable));
   if (unlocked === undefined) throw search.failure();
@@ -75,16 +77,22 @@ class KeySearch {
   readonly #store: StoreReader;
   readonly #password: Password;
   readonly #accepts: (keys: SealingKeys) => boolean;
+  readonly #derive: DeriveKey;
   /** Opened with the password, but holds another master key: the last resort if the config is damaged. */
   #strange: UnlockedKey | undefined;
   #refused = 0;
   #untried = 0;
   #workBytes = 0;
 
-  constructor(store: StoreReader, password: Password, accepts: (keys: SealingKeys) => boolean) {
+  constructor(
+    store: StoreReader,
+    password: Password,
+    { accepts = () => true, derive = deriveKey }: Pick<UnlockOptions, "accepts" | "derive">,
+  ) {
     this.#store = store;
     this.#password = password;
     this.#accepts = accepts;
+    this.#derive = derive;
   }
 
   /** Returns the first key file that opens; undefined if none does. Tries `last` before the others are even read. */
@@ -151,7 +159,7 @@ class KeySearch {
       return undefined;
     }
     this.#workBytes += workBytes;
-    const sealer = createSealer(await deriveKey(passwordBytes(this.#password), salt, keyFile), noRandom);
+    const sealer = createSealer(await this.#derive(passwordBytes(this.#password), salt, keyFile), noRandom);
     const keys = unwrap(keyFile, sealer, `key ${id}`);
     if (keys === undefined) {
       this.#refused++;

@@ -9,7 +9,7 @@ import {
 } from "../base/errors.ts";
 import { encodeHex } from "../base/hex.ts";
 import type { KeyId } from "../base/id.ts";
-import type { Password } from "../crypto/kdf.ts";
+import type { DeriveKey, Password } from "../crypto/kdf.ts";
 import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import type { BlobType } from "../format/blob.ts";
 import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/config.ts";
@@ -17,6 +17,7 @@ import { MOST_SMALL_FILE_BYTES } from "../format/bounds.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
 import { type BlobStore, CONFIG_FILE, type StoreReader } from "../store/store.ts";
 import type { BlobIndex } from "./index/blob_index.ts";
+import type { SortedTables } from "./index/sorted/sorted_tables.ts";
 import type { SortedPlace } from "./index/sorted/open_sorted.ts";
 import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
 import { addKey, type KeyTools, type UnlockedKey } from "./key_files.ts";
@@ -36,6 +37,8 @@ export interface Repository {
   readonly files: SealedFiles;
   /** Where a sorted form of all index files may be kept on this machine; undefined, or absent, if nowhere. */
   readonly sortedIndex?: SortedPlace | undefined;
+  /** What is open of it for readers. */
+  readonly sortedTables?: SortedTables | undefined;
 }
 
 /**
@@ -70,6 +73,8 @@ interface OpenOptions {
   readonly randomBytes: (count: number) => Uint8Array<ArrayBuffer>;
   /** Remembers which key file opened; left out if nothing is to be remembered. */
   readonly keyMemory?: KeyMemory | undefined;
+  /** Derives the keys of passwords; `deriveKey` by default. */
+  readonly deriveKey?: DeriveKey | undefined;
   /** Called for key files that were skipped because they cannot be read. */
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
   /** Begins to observe it; left out if nobody does. */
@@ -85,6 +90,7 @@ export async function openRepository(store: BlobStore, options: OpenOptions): Pr
   const unlocked = await unlockMasterKey(store, options.password, {
     accepts: (keys) => opensConfig(keys, sealedConfig, options),
     memory: options.keyMemory,
+    derive: options.deriveKey,
     onProblem: options.onProblem,
   });
   const sealer = createSealer(unlocked.keys, options.randomBytes);

@@ -25,7 +25,7 @@ Deno.test("the result is the caller's own memory", () => {
 });
 
 Deno.test("a stream's digests do not depend on its pieces nor on later changes of the buffer", () => {
-  const digest = new StreamDigest();
+  const digest = new StreamDigest({ md5: true });
   const buffer = new Uint8Array(new SharedArrayBuffer(1));
   for (const byte of ABC) {
     buffer[0] = byte;
@@ -34,4 +34,10 @@ Deno.test("a stream's digests do not depend on its pieces nor on later changes o
   }
   digest.update(new Uint8Array(0));
   assert.deepEqual(digest.digest(), { md5: MD5_OF_ABC, sha256: SHA256_OF_ABC });
+});
+
+Deno.test("a stream has no MD5 unless that was wanted", () => {
+  const digest = new StreamDigest({ md5: false });
+  digest.update(ABC);
+  assert.deepEqual(digest.digest(), { md5: null, sha256: SHA256_OF_ABC });
 });

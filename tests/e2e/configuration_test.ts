@@ -1,7 +1,10 @@
 /** The configuration file and the executable: where it is found, whom it is taken from, and what commands do with it. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { systemRandomBytes } from "../../src/crypto/random.ts";
+import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
+import { cheapenKey } from "../helpers/rest_servers.ts";
 import { rootTest } from "../helpers/as_root.ts";
 import { TrustedDirectory, trustedTest } from "../helpers/trusted_directory.ts";
 
@@ -50,6 +53,12 @@ async function configured(box: Sandbox, directory: TrustedDirectory): Promise<Re
   const env = variables(directory);
   await box.ok(["init", "-q"], { env });
   await box.ok(["init", "-q", "-r", "away"], { env });
+  // Every further command opens one of them.
+  for (const name of ["main", "away"]) {
+    const store = openLocalStore(directory.at(name), { random: systemRandomBytes });
+    await cheapenKey(store, `secret of ${name}`);
+    await store.close();
+  }
   return env;
 }
 

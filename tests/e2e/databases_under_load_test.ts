@@ -1,6 +1,6 @@
 /** Databases that are written to while they are dumped: what comes back is what one moment held, wherever it goes. */
 import assert from "node:assert/strict";
-import { type Sandbox, sandbox } from "../helpers/executable.ts";
+import { eventually, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../helpers/postgres.ts";
 import { programTest } from "../helpers/programs.ts";
@@ -69,6 +69,8 @@ async function dumpAndDestroy(server: Server, box: Sandbox, url: (database: stri
   await server.query(TABLES, "shop");
   const writing = load(server, "shop");
   const before = writing.total();
+  // Each writer begins its next turns when it has done the ones before.
+  await eventually("turns that are done", () => writing.total() > 2 * before);
   await box.ok(["put", "shop", url("shop"), "-q"]);
   const after = writing.total();
   await writing.end();

@@ -112,7 +112,8 @@ hooksTest(
     );
     await assert.rejects(Deno.stat(`/proc/${await pid()}/exe`), Deno.errors.NotFound);
 
-    await Deno.remove(box.join("pid"));
+    // On a busy machine the second may be over before the hook has written it.
+    await Deno.remove(box.join("pid")).catch(() => {});
     hooks(`[[hooks]]\nname = "slow"\nevent = "beforeBackup"\n${hanging}`);
     await using running = box.start(["put", "s", "--guard", "none"], { env });
     await running.write("x");

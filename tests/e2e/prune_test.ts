@@ -43,13 +43,17 @@ Deno.test("a dry run tells the plan and changes nothing; prune carries it out; t
   const text = await box.ok(["prune", "--dry-run", "--max-unused", "0"]);
   assert.match(text, /^TO DO .*BECAUSE .*PACKS .*SIZE .*FREES$/m);
   assert.match(text, /^copy +part of it is not needed +1 /m);
-  assert.match(text, /^Would free 5\d\d KiB of .*; 0 B of waste would stay; nothing was changed$/m);
+  // With it go the chunks from where it ends to where the same stream is cut alike again.
+  assert.match(text, /^Would free [56]\d\d KiB of .*; 0 B of waste would stay; nothing was changed$/m);
   const planned = await box.json(["prune", "-n", "--max-unused", "0"]);
   assert.deepEqual(await box.packs(), packs);
 
   const { exitCode, stdout, stderr } = await box.agent(["prune", "--max-unused", "0"]);
   assert.deepEqual([exitCode, stdout], [ExitCode.done, ""]);
-  assert.match(stderr, /^Freed 5\d\d KiB: \d packs? removed, \d packs? copied to \d \(.*\); 0 B of waste stay; .*\n$/);
+  assert.match(
+    stderr,
+    /^Freed [56]\d\d KiB: \d packs? removed, \d packs? copied to \d \(.*\); 0 B of waste stay; .*\n$/,
+  );
   const summary = planned.at(-1)!;
   assert.deepEqual([summary.message_type, summary.dryRun], ["summary", true]);
   const repacked = packRows(planned).filter(({ action }) => action === "repack");

@@ -19,7 +19,7 @@ ln -s plain a/sym; ln -s a folderlink
 if [ "$2" = restic ]; then ln -s /nowhere a/dangling; else ln -s $'/nowhere/\xff' a/dangling; fi # Old ones lose bytes.
 mkfifo c/fifo; printf '#!' > c/suid
 truncate -s 4G c/sparse; printf end >> c/sparse
-head -c 12000000 /dev/urandom > c/big
+{ head -c 5000000 /dev/urandom; printf O; head -c 7000000 /dev/urandom; } > c/big
 setfattr -n user.note -v binary a/plain; setfattr -n user.folder -v f a/b
 # Access control lists, as the kernel keeps them: user 1000 may read and write.
 list=01000600ffffffff02000600e803000004000400ffffffff10000600ffffffff20000400ffffffff

@@ -156,7 +156,7 @@ programTest({
     await terminal.type(PASSWORD);
     assert.match(
       await terminal.says(/manifest\n>$/),
-      /^Password of the repository:\nfirst\nsecond\nlast\nBackup \w{8} of .*\ns\/data: 17 B in .*; MD5 and SHA-256 as in the manifest\n>$/,
+      /^Password of the repository:\nfirst\nsecond\nlast\nBackup \w{8} of .*\ns\/data: 17 B in .*; SHA-256 as in the manifest\n>$/,
     );
   },
 });

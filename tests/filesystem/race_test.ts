@@ -62,16 +62,16 @@ for (const [label, open] of Object.entries(WAYS)) {
     const inodeOf = (place: string) => lstatSync(join(path, place), { bigint: true }).ino;
     const [inside, outside] = [inodeOf("target/a/deep/file"), inodeOf("outside/deep/file")];
     const seen = new Map<bigint | string, number>();
+    const hasSeenBoth = () => seen.has(inside) && (seen.has("ENOTDIR") || seen.has("ELOOP"));
     using target = folder.openFolder(bytes("target"));
     await whileSwapped(path, () => {
-      for (let i = 0; i < ATTEMPTS; i++) {
+      // How often the other thread gets its turn meanwhile is the machine's matter.
+      for (let i = 0; i < ATTEMPTS || !hasSeenBoth(); i++) {
         const outcome = attemptOnce(target, i);
         seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
       }
     });
     assert.equal(seen.get(outside), undefined, "nothing outside was opened");
-    assert.ok((seen.get(inside) ?? 0) > 0, "sometimes the folder was there");
-    assert.ok((seen.get("ENOTDIR") ?? 0) + (seen.get("ELOOP") ?? 0) > 0, "sometimes the link was");
     const others = [...seen.keys()].filter((outcome) =>
       outcome !== inside && !["ENOTDIR", "ELOOP", "ENOENT"].includes(String(outcome))
     );

@@ -10,7 +10,7 @@ import { asksForJson, runCommandLine } from "../../src/cli/program.ts";
 import { writeWarning } from "../../src/cli/report/warning.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import type { World } from "../../src/ops/access.ts";
-import type { Outcome } from "./executable.ts";
+import { type Outcome, withoutProgressObjects } from "./executable.ts";
 import { CHEAP_KDF, fakeWorld } from "./world.ts";
 
 /** What a command finds around it. */
@@ -41,7 +41,7 @@ interface InProcessOutcome extends Outcome {
   readonly questions: readonly string[];
 }
 
-/** Runs a command line to its end; warnings are on standard error, as the program writes them. */
+/** Runs a command line to its end; standard error has warnings as the program writes them, but no progress objects. */
 export async function runInProcess(args: readonly string[], around: Surroundings = {}): Promise<InProcessOutcome> {
   const [stdout, stderr] = [new Collected(around.terminal), new Collected(around.terminal)];
   const questions: string[] = [];
@@ -79,7 +79,7 @@ export async function runInProcess(args: readonly string[], around: Surroundings
       },
     },
   });
-  return { exitCode, stdout: stdout.text, stderr: stderr.text, questions };
+  return { exitCode, stdout: stdout.text, stderr: withoutProgressObjects(stderr.text), questions };
 }
 
 function inputOf(bytes: Uint8Array): Input {

@@ -109,7 +109,7 @@ export class Running implements AsyncDisposable {
     const [stdout, stderr] = await Promise.all([this.#stdout.whole(), this.#stderr.whole()]);
     clearTimeout(tooLong);
     assert.ok(!this.#isGivenUp, `the process, or what it started, did not end: ${stderr}`);
-    return { exitCode: code, stdout, stderr: stderr.replace(PROGRESS_OBJECTS, "") };
+    return { exitCode: code, stdout, stderr: withoutProgressObjects(stderr) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,7 +125,10 @@ export class Running implements AsyncDisposable {
   }
 }
 
-const PROGRESS_OBJECTS = /^\{"message_type":"progress".*\n/gm;
+/** Standard error without progress objects: how many there are depends on how busy the machine is. */
+export function withoutProgressObjects(stderr: string): string {
+  return stderr.replace(/^\{"message_type":"progress".*\n/gm, "");
+}
 
 /** Collects the text of a stream as it comes in. */
 class CollectedStream {

@@ -93,10 +93,10 @@ export async function cheapenServedRepository(box: Sandbox, ...names: string[]):
   await cheapenKey(localStore(box, names));
 }
 
-/** Replaces the only key of a repository by one with a cheap derivation. */
-export async function cheapenKey(store: BlobStore): Promise<void> {
-  const { keys, keyId } = await openRepository(store, { password: PASSWORD, randomBytes: systemRandomBytes });
-  const added = await addKey(store, keys, PASSWORD, TOOLS);
+/** Replaces the only key of a repository by one for the same password with a cheap derivation. */
+export async function cheapenKey(store: BlobStore, password = PASSWORD): Promise<void> {
+  const { keys, keyId } = await openRepository(store, { password, randomBytes: systemRandomBytes });
+  const added = await addKey(store, keys, password, TOOLS);
   await removeKey(store, keyId, added);
 }
 

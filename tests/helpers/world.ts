@@ -110,9 +110,10 @@ export const IDENTITY: Identity = {
   process: { table: "db1", started: 1 },
 };
 
-/** A world with its own clock. Only the given processes are alive. */
+/** A world with its own clock, in which keys are cheap to derive. Only the given processes are alive. */
 export interface FakeWorld extends World {
   readonly clock: FakeClock;
+  readonly kdf: typeof CHEAP_KDF;
 }
 
 export function fakeWorld(seed = "world", alive: readonly number[] = [IDENTITY.pid]): FakeWorld {
@@ -123,6 +124,7 @@ export function fakeWorld(seed = "world", alive: readonly number[] = [IDENTITY.p
     randomBytes: seededRandom(seed),
     blobThreads: 1,
     programVersion: "agent test",
+    kdf: CHEAP_KDF,
     valueKdf: CHEAP_VALUE_KDF,
   };
 }

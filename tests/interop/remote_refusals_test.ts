@@ -35,9 +35,8 @@ async function assertRefused(client: Sandbox, exitCode: ExitCode, message: RegEx
 
 Deno.test("a host that does not exist, and a port where nobody listens", async () => {
   await using box = await clientSandbox();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
+  // The system gives this one to nobody: one that was free a moment ago may be that of another test.
+  const port = 1;
   await Promise.all([
     assertRefused(
       new RemoteSandbox(box, "rest:http://alice:opensesame@no-such-host.invalid/"),

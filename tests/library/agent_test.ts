@@ -283,3 +283,34 @@ Deno.test("an agent shows its registries, to which a program adds its own", asyn
   assert.equal(stores.schemes.includes("memory"), false);
   assert.notEqual(agent.engines.get("mysql"), undefined);
 });
+
+Deno.test("a call after the password was changed, or its key removed, by others opens nothing with it", async () => {
+  const { agent: opened, store } = await openTestAgent();
+  await using agent = opened;
+  await using other = (await openTestAgent({ store, init: false })).agent;
+  await other.ls();
+  await agent.keys.change("another password");
+  await assert.rejects(other.ls(), WrongPasswordError);
+  assert.deepEqual(await agent.ls(), []);
+  const keyId = await agent.keys.add("a third one");
+  await using third = (await openTestAgent({ store, init: false, password: "a third one" })).agent;
+  await third.ls();
+  await agent.keys.remove(keyId);
+  await assert.rejects(third.ls(), WrongPasswordError);
+  assert.deepEqual(await agent.ls(), []);
+});
+
+Deno.test("a password file and the key files are read for every call", async () => {
+  await using directory = new TestDirectory();
+  directory.write("password", "one");
+  const passwordFile = directory.at("password");
+  const { agent: opened, store } = await openTestAgent({ passwordFile });
+  await using agent = opened;
+  await agent.keys.add("two");
+  directory.write("password", "wrong");
+  await assert.rejects(agent.ls(), WrongPasswordError);
+  directory.write("password", "two");
+  assert.deepEqual(await agent.ls(), []);
+  for await (const { name } of store.list("key")) await store.remove({ kind: "key", name });
+  await assert.rejects(agent.ls(), /no key file/);
+});

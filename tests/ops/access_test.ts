@@ -1,6 +1,8 @@
 /** How use cases get at a repository and let it go. */
 import assert from "node:assert/strict";
-import { InterruptedError, StoreFullError } from "../../src/base/errors.ts";
+import { InterruptedError, NoRepositoryError, StoreFullError } from "../../src/base/errors.ts";
+import { deriveKey } from "../../src/crypto/kdf.ts";
+import { KeptKeys } from "../../src/crypto/kept_keys.ts";
 import { openAccess, type RepositoryAccess } from "../../src/ops/access.ts";
 import { type FaultPlan, withFaults } from "../helpers/fault_store.ts";
 import type { BlobStore, FileKind } from "../../src/store/store.ts";
@@ -104,4 +106,18 @@ Deno.test("a lock that cannot be removed does not change what came of the work, 
     assert.match(message, /^The lock could not be removed: stuck; .*"agent unlock"/);
   }
   assert.deepEqual((await underLock(() => Promise.resolve(8), failing)).outcome, { status: "fulfilled", value: 8 });
+});
+
+Deno.test("whoever keeps derived keys derives once for many openings, and needs the key file for each", async () => {
+  const { store } = await memoryRepository(world);
+  let derived = 0;
+  const kept = new KeptKeys((...given) => {
+    derived++;
+    return deriveKey(...given);
+  });
+  const access = { ...accessTo(store), deriveKey: kept.derive };
+  for (let i = 0; i < 3; i++) await (await openAccess(access, { world })).close();
+  assert.equal(derived, 1);
+  for (const name of await namesOf(store, "key")) await store.remove({ kind: "key", name });
+  await assert.rejects(openAccess(access, { world }), NoRepositoryError);
 });

@@ -1,6 +1,11 @@
 /** The benchmark of databases: its report and targets follow from the samples. */
 import assert from "node:assert/strict";
-import { DATABASE_STEPS, type DatabaseSample, formatDatabases, judgeDatabases } from "../../scripts/bench/databases.ts";
+import {
+  DATABASE_STEPS,
+  type DatabaseSample,
+  formatDatabases,
+  judgeDatabases,
+} from "../../scripts/bench/parts/databases.ts";
 
 Deno.test("dumps of databases are reported with a column a tool, and judged beside restic and a whole restore", () => {
   const sample = (kind: DatabaseSample["kind"], wallSeconds: number): DatabaseSample[] =>

@@ -1,8 +1,8 @@
 /** The benchmark of files: its trees are what their shapes say, and its report and targets follow from the samples. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type FileGroup, FileTree } from "../../scripts/bench/file_trees.ts";
-import { FILES_STEPS, type FilesSample, formatFiles, judgeFiles } from "../../scripts/bench/files.ts";
+import { type FileGroup, FileTree } from "../../scripts/bench/made/file_trees.ts";
+import { FILES_STEPS, type FilesSample, formatFiles, judgeFiles } from "../../scripts/bench/parts/files.ts";
 import { directorySize } from "../../scripts/directory_size.ts";
 import { emptySandbox } from "../helpers/executable.ts";
 

@@ -1,6 +1,6 @@
 /** The benchmark of guards: its dumps are whole, and its report and targets follow from the samples. */
 import assert from "node:assert/strict";
-import { formatGuards, type GuardSample, judgeGuards, measureGuards } from "../../scripts/bench/guard.ts";
+import { formatGuards, type GuardSample, judgeGuards, measureGuards } from "../../scripts/bench/parts/guard.ts";
 
 Deno.test("the dumps that guards are measured on are whole, and each kind is measured so many times", async () => {
   const samples = await measureGuards(2, 100_000);

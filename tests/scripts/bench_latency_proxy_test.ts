@@ -1,6 +1,6 @@
 /** The latency proxy of the benchmark: all bytes, in their order, and late. */
 import assert from "node:assert/strict";
-import { parseAddress, startLatencyProxy, type TcpAddress } from "../../scripts/bench/latency_proxy.ts";
+import { parseAddress, startLatencyProxy, type TcpAddress } from "../../scripts/bench/tools/latency_proxy.ts";
 import { noise } from "../helpers/world.ts";
 
 /** A server that answers to each connection with what it got, once it got all of it. */

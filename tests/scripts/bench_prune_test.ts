@@ -1,8 +1,8 @@
 /** The benchmark of prunes: what it makes is a sound repository, and its report and targets follow from the samples. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { formatPrunes, judgePrunes, PRUNE_STEPS, type PruneSample } from "../../scripts/bench/prune.ts";
-import { makePrunable } from "../../scripts/bench/prune_repository.ts";
+import { formatPrunes, judgePrunes, PRUNE_STEPS, type PruneSample } from "../../scripts/bench/parts/prune.ts";
+import { makePrunable } from "../../scripts/bench/made/prune_repository.ts";
 import { check } from "../../src/ops/check.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";

@@ -1,10 +1,10 @@
 /** What the benchmark makes of measurements on servers: verdicts, percentiles, load, and what a tool is told. */
 import assert from "node:assert/strict";
-import { formatLoad, judgeLoad, type LoadResult, percentile } from "../../scripts/bench/load.ts";
-import { Medians, type PeerName } from "../../scripts/bench/medians.ts";
-import { resticPeer } from "../../scripts/bench/peers.ts";
-import { judgeRemote } from "../../scripts/bench/targets.ts";
-import { type Sample, STEPS } from "../../scripts/bench/trial.ts";
+import { formatLoad, judgeLoad, type LoadResult, percentile } from "../../scripts/bench/parts/load.ts";
+import { Medians, type PeerName } from "../../scripts/bench/result/medians.ts";
+import { resticPeer } from "../../scripts/bench/tools/peers.ts";
+import { judgeRemote } from "../../scripts/bench/result/targets.ts";
+import { type Sample, STEPS } from "../../scripts/bench/tools/trial.ts";
 import { programTest } from "../helpers/programs.ts";
 
 const LOCAL: PeerName = { kind: "agent", name: "agent local" };
@@ -31,13 +31,25 @@ Deno.test("judgeRemote() compares with restic at every distance, and next door w
   const verdicts = judgeRemote(medians([AGENT, 2], [RESTIC, 1.9]), medians([LOCAL, 1.72]), 0);
   assert.deepEqual(verdicts.map(({ target, measured, met }) => [target, measured, met]), [
     ["first put at 85 % of the local speed or more", "86 %", true],
-    ["first put no slower than restic at 0 ms", "0.95x", false],
-    ["second put no slower than restic at 0 ms", "0.95x", false],
-    ["get no slower than restic at 0 ms", "0.95x", false],
+    ["first put: as fast as restic at 0 ms", "0.95 (CPU 1.00)", false],
+    ["second put: as fast as restic at 0 ms", "0.95 (CPU 1.00)", false],
+    ["get: as fast as restic at 0 ms", "0.95 (CPU 1.00)", false],
+    ["peak memory, MB (at most)", "0", true],
   ]);
   assert.equal(judgeRemote(medians([AGENT, 2], [RESTIC, 1.9]), medians([LOCAL, 1.6]), 0)[0]!.met, false);
-  assert.equal(judgeRemote(medians([AGENT, 2], [RESTIC, 2]), medians([LOCAL, 1]), 20).every(({ met }) => met), true);
   assert.deepEqual(judgeRemote(medians([RESTIC, 2]), medians(), 0), []);
+});
+
+Deno.test("judgeRemote() asks for more the more a far server costs: puts, least for a get", () => {
+  const met = (seconds: number) => {
+    return judgeRemote(medians([AGENT, 2], [RESTIC, seconds]), medians([LOCAL, 1]), 20).map(({ met }) => met);
+  };
+  assert.deepEqual([met(1.9), met(2), met(2.5), met(4)], [
+    [false, false, false, true],
+    [false, false, true, true],
+    [true, false, true, true],
+    [true, true, true, true],
+  ]);
 });
 
 Deno.test("percentile() is the least value that so many do not exceed", () => {

@@ -1,6 +1,6 @@
 /** The benchmark of several streams: its report and targets follow from the samples. */
 import assert from "node:assert/strict";
-import { formatStreams, judgeStreams, PRODUCERS, type StreamsSample, WAYS } from "../../scripts/bench/streams.ts";
+import { formatStreams, judgeStreams, PRODUCERS, type StreamsSample, WAYS } from "../../scripts/bench/parts/streams.ts";
 
 Deno.test("puts of several streams are compared with four puts, by medians", () => {
   const seconds = { "four puts": 8, "--jobs 1": 8, "--jobs 2": 5, "--jobs 4": 4 };

@@ -1,8 +1,10 @@
 /** The self-extracting form: its header, its build info, and what is told of a failure. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { complaintOf } from "../../scripts/build/deno_process.ts";
-import { type BuildInfo, withBuildInfo } from "../../scripts/build/program.ts";
+import { type BuildInfo, loadingOnDemand, withBuildInfo, writeProgram } from "../../scripts/build/program.ts";
 import { renderFront } from "../../scripts/build/self_extracting.ts";
 
 const BLOCK_BYTES = 4096;
@@ -75,6 +77,31 @@ Deno.test("build info stands before everything else in the program", () => {
   assert.deepEqual(scope.AGENT_BUILD, info);
   assert.ok(main.endsWith("use(AGENT_BUILD);"));
   assert.equal(program.get("worker.js"), "work();");
+});
+
+Deno.test("the runtime cannot tell which files the program loads on demand, and no package loads what it does not use", async () => {
+  const bundled = [
+    'import { createRequire as __deno_internal_createRequire } from "node:module";',
+    "var __require = __deno_internal_createRequire(import.meta.url);",
+    'var path = __require("node:path");',
+    'var absent = __require("node:no_such_module");',
+    'export const joined = path.join("a", "b");',
+    'export const late = () => import("./late.js");',
+    "export const shown = 'import(\"./other.js\")';",
+  ].join("\n");
+  const program = loadingOnDemand(new Map([["main.js", bundled], ["late.js", "export const value = 1;"]]));
+  const text = program.get("main.js")!;
+  assert.doesNotMatch(text, /import\("\.\/late\.js"\)|node:module/);
+  const folder = await Deno.makeTempDir();
+  try {
+    await writeProgram(program, folder);
+    const loaded = await import(pathToFileURL(join(folder, "main.js")).href);
+    assert.equal(loaded.joined, "a/b");
+    assert.equal((await loaded.late()).value, 1);
+    assert.equal(loaded.shown, 'import("./other.js")');
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("one line is picked out of Deno's error report", () => {

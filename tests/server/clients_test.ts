@@ -87,7 +87,7 @@ Deno.test("a body that stalls gets 408 and leaves nothing", async () => {
 });
 
 Deno.test("headers that do not end, and a connection that says nothing, are ended", async () => {
-  await using box = await withRepository({ patience: { headersMs: 120 } });
+  await using box = await withRepository({ patience: { headersMs: 500 } });
   using silent = await box.dial();
   using slow = await box.dial();
   slow.send("GET /healthz HTTP/1.1\r\nHost");
@@ -96,7 +96,7 @@ Deno.test("headers that do not end, and a connection that says nothing, are ende
 });
 
 Deno.test("a kept connection without requests is ended", async () => {
-  await using box = await withRepository({ patience: { idleMs: 50 } });
+  await using box = await withRepository({ patience: { idleMs: 500 } });
   using raw = await box.dial();
   raw.send(head("GET", "/healthz"));
   assert.match(await raw.closed(), /200 OK[^]*ok\n$/);

@@ -150,6 +150,31 @@ Deno.test("a put that cannot flush the name fails, with the whole file in place"
   assert.deepEqual(await store.get(pack(1)), bytesOf(10));
 });
 
+for (const code of ["ENOENT", "ESTALE"]) {
+  Deno.test(`an index file is not listed that a network mount remembers, and that opening does not find (${code})`, async () => {
+    const [kept, removed] = [1, 2].map((number) => ({ ...pack(number), kind: "index" as const }));
+    const open: FileSystem["open"] = (path, options) => {
+      if (options?.read && String(path).endsWith(removed!.name)) return Promise.reject(osError(code));
+      return Deno.open(path, options);
+    };
+    await using fixture = await localFixture({ open });
+    for (const file of [kept!, removed!]) await fixture.store.put(file, [bytesOf(10)]);
+    assert.deepEqual([...await listing(fixture.store, "index")], [[kept!.name, 10]]);
+  });
+}
+
+Deno.test("an index file that cannot be opened is listed", async () => {
+  const index = { ...pack(1), kind: "index" } as const;
+  const open: FileSystem["open"] = (path, options) => {
+    return options?.read ? Promise.reject(osError("EACCES")) : Deno.open(path, options);
+  };
+  const files = { ...fileSystem(), open };
+  await using fixture = await localFixture();
+  await fixture.store.put(index, [bytesOf(10)]);
+  const store = openLocalStore(fixture.root, { random: countingRandom(), files });
+  assert.deepEqual([...await listing(store, "index")], [[index.name, 10]]);
+});
+
 Deno.test("filesystems that cannot flush folders or set modes will do", async () => {
   const files = {
     ...withOpened((file, path) => !path.includes("-tmp-") && (file.sync = failing("EINVAL"))),

@@ -87,6 +87,7 @@ class EntryQueue<Entry extends ReadableEntry> {
       this.#joinedEntries++;
       let left = sizeOf(entry);
       for await (const content of entry.contents?.() ?? []) {
+        await this.#options.repository.index.lookUp?.(content);
         left -= this.#measure(content, entry);
         if (left < 0) throw wrongSize(entry, "longer");
         this.#join(content);

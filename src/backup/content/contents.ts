@@ -10,6 +10,7 @@ import type { Node } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import { digestListPath, sidecarPath, tableListPath } from "../../format/manifest/series.ts";
 import { readBlob } from "../../repository/pack/pack_reader.ts";
+import { withRenewal } from "../../repository/index/blob_index.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
 import { walkFiles } from "../../repository/tree/file_walk.ts";
 import { findNode, readTree, subtreeOf } from "../../repository/tree/trees.ts";
@@ -88,7 +89,8 @@ function splitPath(path: string): readonly [directory: string | null, name: stri
 /** Reads the sidecar's bytes without decoding them; null if the node is not a file. Throws `IntegrityError`. */
 export async function readSidecar(repository: IndexedRepository, node: Node | undefined): Promise<Uint8Array | null> {
   if (node?.type !== "file" || node.content === null) return null;
-  return await readWhole(repository, node.content);
+  const { content } = node;
+  return await withRenewal(repository.index, () => readWhole(repository, content));
 }
 
 /**

@@ -64,7 +64,7 @@ async function* decodedPieces<T>(
 
 /** Digests a list while it is read, to be compared with what its manifest says. */
 export class ListDigest {
-  readonly #hash = new StreamDigest();
+  readonly #hash = new StreamDigest({ md5: true });
   #size = 0;
 
   /** Takes the next bytes of the list. */

@@ -126,6 +126,7 @@ class ChunkWalk {
     for await (const content of this.#file.contents()) {
       let ids: number[] = [];
       chunks += content.length / ID_BYTES;
+      await index.lookUp?.(content);
       for (let at = 0; at < content.length; at += ID_BYTES) {
         const end = offset + plaintextLength(placeOf(index, "data", content, at, MOST_CHUNK_BYTES));
         while (range < this.#ranges.length && this.#ranges[range]!.end <= offset) range++;

@@ -3,6 +3,7 @@
  * the plaintext in order.
  */
 import { mapConcurrently } from "../../base/concurrency.ts";
+import { IntegrityError } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import type { Permit, Semaphore } from "../../base/limits.ts";
 import { openTable } from "../../pipeline/calls.ts";
@@ -88,18 +89,25 @@ async function* plans(
   contents: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: ReadStreamOptions,
 ) {
-  const { repository: { index }, mostWaste = Infinity } = options;
+  const { repository: { index } } = options;
   for await (const content of contents) {
+    await index.lookUp?.(content);
     let from = 0;
     do {
-      const planWith = (gapBytes: number) =>
-        planRead(index, content, from, { batchBytes: batchBytes(options), gapBytes });
-      let plan = planWith(GAPS[0]!);
-      for (let i = 1; i < GAPS.length && wasteOf(plan) > mostWaste; i++) plan = planWith(GAPS[i]!);
+      const plan = planFrom(content, from, options);
       yield { plan, content, from };
       from += plan.count;
     } while (from * ID_BYTES < content.length);
   }
+}
+
+/** Plans the batch that begins with id number `from` of a content list. */
+function planFrom(content: Uint8Array, from: number, options: ReadStreamOptions): ReadPlan {
+  const { repository: { index }, mostWaste = Infinity } = options;
+  const planWith = (gapBytes: number) => planRead(index, content, from, { batchBytes: batchBytes(options), gapBytes });
+  let plan = planWith(GAPS[0]!);
+  for (let i = 1; i < GAPS.length && wasteOf(plan) > mostWaste; i++) plan = planWith(GAPS[i]!);
+  return plan;
 }
 
 /** What a plan reads besides the wanted blobs, as a share of them. */
@@ -115,8 +123,25 @@ interface Batch {
   readonly ids: Uint8Array;
 }
 
-/** Reads, opens and verifies a batch. Owns: the caller releases the segment. Throws as `readStream` does. */
+/**
+ * Reads, opens and verifies a batch; if that fails with an index on disk, once more with the index of the store. Owns: the
+ * caller releases the segment. Throws as `readStream` does.
+ */
 async function readBatch(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
+  const { repository: { index: { renew } } } = options;
+  try {
+    return await readPlanned(batch, pool, options);
+  } catch (error) {
+    if (renew === undefined || !(error instanceof IntegrityError)) throw error;
+    await renew();
+    const ids = batch.ids.subarray(0, batch.plan.count * ID_BYTES);
+    const plan = planFrom(ids, 0, options);
+    if (plan.bytes !== batch.plan.bytes) throw error;
+    return await readPlanned({ plan, ids }, pool, options);
+  }
+}
+
+async function readPlanned(batch: Batch, pool: SegmentPool, options: ReadStreamOptions): Promise<FilledSegment> {
   const { plan } = batch;
   const segment = await pool.acquire(plan.bytes);
   try {

@@ -50,12 +50,12 @@ export async function treeProblem(
   let missing = 0;
   const countFiles = async (tree: BlobId) => {
     const nodes = await reader.read(tree);
-    missing += nodes.reduce((sum, node) => sum + missingBlobs(node, repository), 0);
+    for (const node of nodes) missing += await missingBlobs(node, repository);
     return nodes.reduce((sum, node) => addFile(sum, node), { bytes: 0, blobs: 0 });
   };
   for (const expected of manifest.files) {
     const path = `${manifest.series}/${expected.path}`;
-    missing = missingBlobs(await reader.find(path), repository);
+    missing = await missingBlobs(await reader.find(path), repository);
     const problem = problemOfFile(expected, await contentsAt(reader, path, countFiles));
     if (problem !== null) return `its manifest says that ${quoteByteString(path)} ${problem}`;
     if (missing > 0) return `${missing} blobs of ${quoteByteString(path)} are in no index`;
@@ -107,8 +107,9 @@ function addFile({ bytes, blobs }: FileCounts, { type, size, content }: Node): F
   return { bytes: bytes + size, blobs: blobs + content.length / ID_BYTES };
 }
 
-function missingBlobs(node: Node | undefined, { index }: IndexedRepository): number {
+async function missingBlobs(node: Node | undefined, { index }: IndexedRepository): Promise<number> {
   const content = node?.type === "file" ? node.content : null;
+  if (content !== null) await index.lookUp?.(content);
   let missing = 0;
   for (let at = 0; at < (content?.length ?? 0); at += ID_BYTES) if (!index.has("data", content!, at)) missing++;
   return missing;

@@ -57,8 +57,10 @@ const EXAMPLES: HelpNotes = {
     "--table, --skip-table, --schema-only and --data-only make a dump of some tables out of one of mysqldump, " +
     "mariadb-dump or pg_dump, and read only their chunks. Of a backup of tables:, --table and --skip-table choose what " +
     "--into loads. agent show --tables lists the tables.",
-    "Every chunk and the whole stream are verified. A file given with -o gets its name only if all of it was " +
-    "right. With standard output, look at the exit code: 4 means that the output must not be used.",
+    "Every chunk is compared with its SHA-256 before it goes out, and each whole stream with SHA-256 and length in the " +
+    "manifest; --md5 compares the MD5, too, as verify and check --read-data always do. A file given with -o gets its " +
+    "name only if all of it was right. With standard output, look at the exit code: 4 means that the output must not " +
+    "be used.",
   ],
   examples: [
     ["agent get prod/shop | mysql shop", "the latest"],
@@ -97,12 +99,16 @@ function specification() {
     .option("--raw", "with --target, write the streams of an engine as files, those of all levels")
     .addOption(new Option("--archive <format>", "write the whole backup as an archive").choices(ARCHIVE_FORMATS))
     .option("--overwrite", "replace existing files, or what the target holds")
+    .option("--md5", "compare the MD5 of each stream with the manifest, too, which takes a fifth more CPU")
     .option("--no-lock", "take no lock: for stores that cannot be written to")
     .addHelpText("after", helpNotes(EXAMPLES));
   return withRepositoryOptions(withOptions(withOptions(withMatchOption(command), TABLE_OPTIONS), RESTORE_OPTIONS));
 }
 
 type GetOptions = OptionsOf<typeof specification>;
+
+const NO_MD5 =
+  "--md5 is for whole streams: leave it out; agent verify compares the MD5 of each file of a backup of files";
 
 /** The command, to be run in `context`. */
 export function getCommand(context: CliContext): CommandUnknownOpts {
@@ -117,6 +123,7 @@ export function getCommand(context: CliContext): CommandUnknownOpts {
 async function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {
   const tables = tableChoice(options);
   refuseTogether(options, tables !== null);
+  if (options.md5 && tables !== null) throw new UsageError(NO_MD5);
   const choices = restoreChoices(paths, options);
   const { output, ...others } = options;
   const hasPlace = options.target !== undefined || options.into !== undefined;
@@ -175,6 +182,7 @@ async function restoreBackup(
       }
       const directory = treeTarget(found, options);
       if (directory !== null) {
+        if (options.md5) throw new UsageError(NO_MD5);
         await runRestore(found, { ...choices, directory }, run, context);
         return found.backup;
       }
@@ -250,17 +258,17 @@ async function restore(
   context: CliContext,
   progress: Progress,
 ): Promise<VerifiedStream[]> {
-  const { target, overwrite = false } = options;
+  const { target, overwrite = false, md5 } = options;
   if (target === undefined) {
     const file = files[0]!;
-    if (options.output === undefined) return [await open.read(file, standardOutput(context, progress))];
-    return [await intoFile(options.output, { overwrite, mayBeDevice: true }, (sink) => open.read(file, sink))];
+    if (options.output === undefined) return [await open.read(file, standardOutput(context, progress), { md5 })];
+    return [await intoFile(options.output, { overwrite, mayBeDevice: true }, (sink) => open.read(file, sink, { md5 }))];
   }
   const restored: VerifiedStream[] = [];
   for (const file of files) {
     const path = join(target, writablePath(file.path));
     await makeFolders(dirname(path));
-    restored.push(await intoFile(path, { overwrite }, (sink) => open.read(file, sink)));
+    restored.push(await intoFile(path, { overwrite }, (sink) => open.read(file, sink, { md5 })));
   }
   return restored;
 }
@@ -320,11 +328,11 @@ async function report(
   const toStdout = options.output === undefined && options.target === undefined;
   if (!options.json && !options.quiet) await writeLine(stderr, restoredBackupLine(backup));
   for (const stream of restored) {
-    const { file, summary: { size } } = stream;
+    const { file, summary: { size, md5 } } = stream;
     if (options.json) await writeJson(toStdout ? stderr : stdout, restoredJson(stream, backup, session));
     else if (!options.quiet) {
       const checked = file.expected
-        ? "MD5 and SHA-256 as in the manifest"
+        ? `${md5 === null ? "SHA-256" : "MD5 and SHA-256"} as in the manifest`
         : "every blob matches its id, no manifest to compare with";
       const what = `${file.path}: ${formatSize(size)} in ${formatDuration(seconds * 1000)}, ${
         formatRate(size, seconds)

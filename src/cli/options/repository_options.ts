@@ -70,6 +70,7 @@ export function repositoryAccess(
   const prefix = wording === MAIN_REPOSITORY ? "" : wording.placeOption.slice("--".length);
   const { options, context, storeEnvironment } = openingOf(given, around, prefix);
   let reading: Promise<string> | undefined;
+  const told = new Set<string>();
   const url = () => reading ??= repositoryUrl(options, context, wording);
   const stores = context.stores ?? (() => Promise.resolve(builtInStores()));
   const passwords = passwordAccess(options, context, wording);
@@ -83,8 +84,8 @@ export function repositoryAccess(
       await refuseUnknownName(given, around);
       return await passwords.password();
     },
-    cache: async () => (await stores()).isRemote(await url()) ? cacheOf(options, context) : undefined,
-    listCache: () => Promise.resolve(cacheOf(options, context)),
+    cache: async () => (await stores()).isRemote(await url()) ? cacheOf(options, context, told) : undefined,
+    listCache: () => Promise.resolve(cacheOf(options, context, told)),
     keyMemory: (location) => keyMemory(location, options, context),
     retryLockMs: options.retryLock === undefined ? 0 : parseSpan(options.retryLock),
   };
@@ -96,12 +97,15 @@ export function passwordForNew(given: RepositoryOptions, around: CliContext): Pr
   return firstPassword(options, context);
 }
 
-/** The cache of this machine; undefined if nothing is to be kept. */
-function cacheOf(options: RepositoryOptions, context: CliContext): CacheAccess | undefined {
+/** The cache of this machine; undefined if nothing is to be kept. `told` has the warnings that came already. */
+function cacheOf(options: RepositoryOptions, context: CliContext, told: Set<string>): CacheAccess | undefined {
   if (options.noCache) return undefined;
   const directory = cacheDirectory(options.cacheDir, context.env);
   if (directory === undefined) return undefined;
-  const onProblem = ({ message }: Error) => void writeWarning(message, options, context.stderr);
+  const onProblem = ({ message }: Error) => {
+    if (!told.has(message)) void writeWarning(message, options, context.stderr);
+    told.add(message);
+  };
   return { directory, limitBytes: cacheLimit(context.env), ...options.quiet ? {} : { onProblem } };
 }
 

@@ -177,6 +177,7 @@ export const OPTION_NAMES: readonly string[] = [
   "max-repack-size",
   "max-size",
   "max-unused",
+  "md5",
   "md5sums",
   "metadata",
   "min-of-parent",

@@ -18,8 +18,8 @@ const FIRST_BEYOND_C0 = " ";
 const FIRST_BYTE = 0xdc00;
 const LAST_BYTE = 0xdcff;
 
-/** Most text: each character takes one cell. */
-const PLAIN = /^[\x20-\x7e]*$/;
+/** Most text, and the lines of drawings: each character takes one cell. */
+const PLAIN = /^[\x20-\x7e\u2500-\u257f]*$/;
 
 /** More than any honest character takes in UTF-16: a letter can carry any number of marks and still take one cell. */
 const MOST_UNITS_PER_CELL = 16;

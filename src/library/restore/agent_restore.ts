@@ -59,6 +59,11 @@ export interface RestoreOptions extends AtOptions, ReadingOptions {
   readonly ifExists?: IfExists;
   /** Whether files are deleted that the backup does not have. */
   readonly deletes?: boolean;
+  /**
+   * Of streams: whether the MD5 of each is compared with the manifest, too, besides its SHA-256 and length. A backup of
+   * files and chosen tables have none; `verify` compares those of files.
+   */
+  readonly md5?: boolean;
   /** Called with everything that could not be restored. */
   readonly onProblem?: (problem: Problem) => void;
   /** Receives what the programs of an engine write to standard error, piece by piece. */
@@ -118,6 +123,9 @@ async function restoreFound(
     const open = () => openFound(found, request, reading);
     const target = targetOf(found, options, engines);
     const isWhole = options.tables === undefined || isOfTables(found) && target !== null;
+    if (options.md5 && (!isWhole || holdsTree(found) && file === undefined)) {
+      throw new UsageError("Only whole streams have an MD5 to compare: leave `md5` out, or use `verify`");
+    }
     if (!isWhole) return await chosenTables(found, target, options, parts);
     if (target !== null) return await replay(await open(), target, options);
     if (typeof to !== "string") return await intoStream(await open(), to as OutputDestination, options);
@@ -177,19 +185,19 @@ async function chosenTables(
 async function intoStream(
   open: OpenBackup,
   to: OutputDestination,
-  { file }: RestoreOptions,
+  { file, md5 }: RestoreOptions,
 ): Promise<RestoredBackup> {
   const chosen = await open.find(file);
-  const stream = await intoOutput(to, {}, (sink) => open.read(chosen, sink));
+  const stream = await intoOutput(to, {}, (sink) => open.read(chosen, sink, { md5 }));
   return { ...NOTHING, backup: open.backup, streams: [stream] };
 }
 
 async function replay(
   open: OpenBackup,
   target: Driven<EngineTarget>,
-  { overwrite = false, onStderr, onProblem }: RestoreOptions,
+  { overwrite = false, md5, onStderr, onProblem }: RestoreOptions,
 ): Promise<RestoredBackup> {
-  const replayed = await open.replay(target, { overwrite, onStderr });
+  const replayed = await open.replay(target, { overwrite, md5, onStderr });
   for (const message of replayed.problems) onProblem?.({ path: "", message });
   refusePart(replayed.problems.length, replayed.problems[0]);
   return { ...NOTHING, backup: open.backup, replayed };
@@ -235,13 +243,13 @@ function refusePart(problems: number, first: string | undefined): void {
 async function intoFiles(
   open: OpenBackup,
   directory: string,
-  { file, overwrite = false }: RestoreOptions,
+  { file, overwrite = false, md5 }: RestoreOptions,
 ): Promise<RestoredBackup> {
   const streams: VerifiedStream[] = [];
   for (const chosen of file === undefined ? open.files : [await open.find(file)]) {
     const path = join(directory, writablePath(chosen.path));
     await makeFolders(dirname(path));
-    streams.push(await intoOutput(path, { overwrite, mayBeDevice: false }, (sink) => open.read(chosen, sink)));
+    streams.push(await intoOutput(path, { overwrite, mayBeDevice: false }, (sink) => open.read(chosen, sink, { md5 })));
   }
   return { ...NOTHING, backup: open.backup, streams };
 }

@@ -10,17 +10,19 @@ import { type AtOptions, selectorOf, type WhichBackup } from "./which_backup.ts"
 export interface ReadStreamOptions extends AtOptions, ReadingOptions {
   /** The stream or file, by its path or the end of it; the only one by default. */
   readonly file?: string;
+  /** Whether its MD5 is compared with the manifest, too, besides its SHA-256 and length. */
+  readonly md5?: boolean;
   /** Called as the work proceeds. */
   readonly onProgress?: (progress: GetProgress) => void;
 }
 
 /**
  * A stream of what a backup holds. `around` runs the work that reads it, as an action or without one. The stream fails
- * if the work does: its end is the proof that every digest matched.
+ * if the work does: its end is the proof that the digests matched.
  */
 export function streamOfBackup(
   which: WhichBackup,
-  { at, file, noLock = false, signal: given, onProgress }: ReadStreamOptions,
+  { at, file, md5, noLock = false, signal: given, onProgress }: ReadStreamOptions,
   around: (signal: AbortSignal, work: (tools: ActionTools) => Promise<Backup>) => Promise<unknown>,
 ): ReadableStream<Uint8Array> {
   const request = { selector: selectorOf(which, at), noLock, file };
@@ -32,7 +34,7 @@ export function streamOfBackup(
         return await withFoundBackup(access, request, reading, async (found) => {
           const open = await openFound(found, request, reading);
           const chosen = await open.find(file);
-          await open.read(chosen, sink);
+          await open.read(chosen, sink, { md5 });
           return open.backup;
         });
       }),

@@ -55,7 +55,11 @@ export class TreeCopier {
       met,
       load: (tree) => this.#load(tree),
       read: async (nodes) => {
-        for (const { type, content } of nodes) if (type !== "dir" && content !== null) wanted.add(content);
+        for (const { type, content } of nodes) {
+          if (type === "dir" || content === null) continue;
+          await source.index.lookUp?.(content);
+          wanted.add(content);
+        }
         if (wanted.isFull) await wanted.copy(this.#turn);
         return subtreesOf(nodes);
       },

@@ -92,6 +92,7 @@ export class ContentComparer {
   async #forEach(lists: ContentLists, visit: (list: Uint8Array, at: number) => void): Promise<void> {
     for await (const list of lists()) {
       this.#signal.throwIfAborted();
+      await this.#index.lookUp?.(list);
       for (let at = 0; at < list.length; at += ID_BYTES) visit(list, at);
     }
   }

@@ -67,7 +67,7 @@ function fileContent({ backup, reading }: ReadableBackup, file: BackupFile): Ser
     bytes: size,
     digests: expected,
     tag: expected?.sha256 ?? tagOf([backup.snapshotId, "stream", path, size]),
-    write: async (sink) => void await readVerified({ ...reading, file, sink, guard: "none" }),
+    write: async (sink) => void await readVerified({ ...reading, file, sink, guard: "none", md5: false }),
     writeRange: (range, sink) => writeRange(file, range, reading, sink),
   };
 }

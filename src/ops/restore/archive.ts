@@ -8,6 +8,7 @@ import { ZipArchive } from "../../backup/archive/zip_archive.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
 import type { StreamSink } from "../../base/byte_source.ts";
 import { assertExpected } from "../../backup/content/read_verified.ts";
+import type { ReadSummary } from "../../pipeline/calls.ts";
 import type { StreamInspection } from "../../pipeline/inspection.ts";
 import type { PipelineThreads } from "../../pipeline/threads.ts";
 import type { GatedOptions, RepositoryAccess } from "../access.ts";
@@ -31,6 +32,8 @@ export interface ArchiveRequest extends OpenRequest {
   readonly format: ArchiveFormat;
   /** The only file that is wanted, by its path or the end of it; undefined for everything. */
   readonly file?: string | undefined;
+  /** Whether the MD5 of each stream is compared, too; false by default. */
+  readonly md5?: boolean | undefined;
 }
 
 /** How far an archive is. */
@@ -73,14 +76,14 @@ export interface ArchiveResult {
   readonly bytes: number;
   /** SHA-256 of the archive in lower-case hex. */
   readonly sha256: string;
-  /** How many of the files were compared with MD5 and SHA-256 of a manifest. */
+  /** How many of the files were compared with a manifest: length, SHA-256 and, if asked for, MD5. */
   readonly compared: number;
   /** How many entries the archive does not hold, because its format cannot; `onLeftOut` was called for each. */
   readonly leftOut: number;
 }
 
 /**
- * Writes a backup to a sink as an archive. Resolves when all of it was written and every digest matches. Otherwise
+ * Writes a backup to a sink as an archive. Resolves when all of it was written and the digests match. Otherwise
  * rejects, with `IntegrityError` for damage; what the sink received by then is no whole archive. Equal backups make
  * equal archives, byte for byte.
  */
@@ -93,8 +96,8 @@ export async function archive(
   const { onProgress } = options;
   const onIndexes = () => onProgress?.({ phase: "indexes", bytesWritten: 0, bytesTotal: null });
   return await withFoundBackup(access, request, { ...options, onProgress: onIndexes }, async (found) => {
-    const { file, format } = request;
-    const result = await writeArchive(found, { format, only: await chosenPath(found, request) }, sink, {
+    const { file, format, md5 } = request;
+    const result = await writeArchive(found, { format, only: await chosenPath(found, request), md5 }, sink, {
       onLeftOut: options.onLeftOut,
       onProgress: (bytesWritten) => {
         const bytesTotal = file === undefined ? sizeOf(found.backup) : null;
@@ -111,6 +114,8 @@ interface ArchiveContent {
   readonly format: ArchiveFormat;
   /** The path of the only file that is wanted; null for everything. */
   readonly only: string | null;
+  /** See `ArchiveRequest`. */
+  readonly md5?: boolean | undefined;
 }
 
 /** Who hears of an archive while it is written. */
@@ -123,13 +128,13 @@ interface ArchiveListener {
 /** Writes a backup that was found to a sink as an archive. Resolves and rejects as `archive` does. */
 export async function writeArchive(
   { backup, manifest, reading }: ReadableBackup,
-  { format, only }: ArchiveContent,
+  { format, only, md5 = false }: ArchiveContent,
   sink: StreamSink,
   { onLeftOut, onProgress }: ArchiveListener = {},
 ): Promise<ArchiveResult> {
   const output = new ArchiveOutput(sink);
   const writer = format === "tar" ? new TarArchive(output) : new ZipArchive(output);
-  const visitor = new ArchiveVisitor(writer, reading.threads, (bytesWritten) => {
+  const visitor = new ArchiveVisitor(writer, { threads: reading.threads, md5 }, (bytesWritten) => {
     reading.signal.throwIfAborted();
     onProgress?.(bytesWritten);
   });
@@ -178,6 +183,12 @@ class HeldEntries {
   }
 }
 
+/** What digests streams, and how. */
+interface Digesting {
+  readonly threads: PipelineThreads;
+  readonly md5: boolean;
+}
+
 /** Writes entries to an archive, and compares the streams of a manifest with it. */
 class ArchiveVisitor implements EntryVisitor {
   members = 0;
@@ -185,20 +196,23 @@ class ArchiveVisitor implements EntryVisitor {
   compared = 0;
   contentBytes = 0;
   readonly #writer: ArchiveWriter;
-  readonly #threads: PipelineThreads;
+  readonly #digesting: Digesting;
   readonly #onProgress: (bytesWritten: number) => void;
-  #inspection: StreamInspection | null = null;
+  #inspection: StreamInspection<ReadSummary> | null = null;
 
-  constructor(writer: ArchiveWriter, threads: PipelineThreads, onProgress: (bytesWritten: number) => void) {
+  constructor(writer: ArchiveWriter, digesting: Digesting, onProgress: (bytesWritten: number) => void) {
     this.#writer = writer;
-    this.#threads = threads;
+    this.#digesting = digesting;
     this.#onProgress = onProgress;
   }
 
   begin({ member, expected }: ArchiveEntry): void | Promise<void> {
     this.members++;
     if (member.node.type === "file") this.files++;
-    if (expected !== null) this.#inspection = this.#threads.inspect("none");
+    if (expected !== null) {
+      const { threads, md5 } = this.#digesting;
+      this.#inspection = threads.inspect("none", { md5 });
+    }
     return this.#writer.begin(member);
   }
 

@@ -72,6 +72,14 @@ export interface ReadOptions extends GatedOptions {
   readonly onProgress?: (progress: GetProgress) => void;
 }
 
+/** How a stream or file is read. */
+export interface HowToRead {
+  /** What judges it besides; nothing by default. */
+  readonly guard?: GuardChoice;
+  /** Whether its MD5 is compared, too, which costs a fifth of the CPU of a restore; false by default. */
+  readonly md5?: boolean | undefined;
+}
+
 /** A backup that is open for reading. */
 export interface OpenBackup {
   /** The backup. */
@@ -98,10 +106,10 @@ export interface OpenBackup {
    */
   verifyTables(): Promise<void>;
   /**
-   * Writes a file to a sink. Resolves when all of it was written and every digest matches. Otherwise rejects with
-   * `IntegrityError`; the sink may have received part of the file by then.
+   * Writes a file to a sink. Resolves when all of it was written, every chunk had its SHA-256, and length and digests of
+   * the whole match. Otherwise rejects with `IntegrityError`; the sink may have received part of the file by then.
    */
-  read(file: BackupFile, sink: StreamSink, guard?: GuardChoice): Promise<VerifiedStream>;
+  read(file: BackupFile, sink: StreamSink, how?: HowToRead): Promise<VerifiedStream>;
   /**
    * Brings the backup into a target of the engine that made it: all levels of its chain in order, or its tree. Throws
    * `UsageError` if another engine made it, and `IntegrityError` for damage, if possible before the target is touched.
@@ -160,8 +168,8 @@ export async function openFound(
       return files;
     },
     verifyTables: async () => void await readTableList(found, reading),
-    async read(file, sink, guard = "none") {
-      const stream = await readVerified({ ...reading, onProgress, file, sink, guard });
+    async read(file, sink, { guard = "none", md5 = false } = {}) {
+      const stream = await readVerified({ ...reading, onProgress, file, sink, guard, md5 });
       verified.addStream(stream);
       return stream;
     },

@@ -22,7 +22,9 @@ import { ReplayTarget } from "./replay_target.ts";
 
 /** How a backup is replayed. */
 export interface ReplayOptions extends Pick<TargetRequest, "overwrite" | "onStderr"> {
-  /** Called with each stream, or file of a tree, that the target took and that matched every digest. */
+  /** Whether the MD5 of each is compared, too; false by default. */
+  readonly md5?: boolean | undefined;
+  /** Called with each stream, or file of a tree, that the target took and that matched its digests. */
   readonly onRestored?: (stream: VerifiedStream) => void | Promise<void>;
 }
 
@@ -55,7 +57,7 @@ interface ReplaySource {
 }
 
 /**
- * Replays a backup. Resolves when the target took all of it and every digest matched. Throws `UsageError` if another
+ * Replays a backup. Resolves when the target took all of it and the digests matched. Throws `UsageError` if another
  * engine made the backup, or if the target refuses it, and `IntegrityError` for damage. Once the target was opened,
  * errors say that it holds a part.
  */
@@ -191,11 +193,13 @@ class Replay {
   /** Bytes of those items. */
   size = 0;
   readonly #parts: ReplayParts;
+  readonly #md5: boolean;
   readonly #onRestored: ReplayOptions["onRestored"];
   readonly #bytesTotal: number;
 
-  constructor(parts: ReplayParts, { onRestored }: ReplayOptions) {
+  constructor(parts: ReplayParts, { onRestored, md5 = false }: ReplayOptions) {
     this.#parts = parts;
+    this.#md5 = md5;
     this.#onRestored = onRestored;
     this.#bytesTotal = parts.levels.flatMap(({ files }) => files).reduce((sum, { size }) => sum + size, 0);
     this.#tell(0);
@@ -236,7 +240,7 @@ class Replay {
     const { repository, threads, signal, bufferBytes } = this.#parts.source;
     const onProgress = ({ bytesWritten }: StreamProgress) => this.#tell(bytesWritten);
     const reading = { repository, threads, signal, bufferBytes, onProgress };
-    const verified = await readVerified({ ...reading, file, sink: stream, guard: "none" });
+    const verified = await readVerified({ ...reading, file, sink: stream, guard: "none", md5: this.#md5 });
     await stream.end();
     this.items++;
     this.size += file.size;

@@ -40,7 +40,7 @@ export async function verifyBackup(open: OpenBackup, options: VerifyBackupOption
   refuseEmpty(open);
   const streams: VerifiedStream[] = [];
   for (const file of chainOnly ? [] : open.files) {
-    const verified = await open.read(file, { write: () => Promise.resolve() }, "auto");
+    const verified = await open.read(file, { write: () => Promise.resolve() }, { guard: "auto", md5: true });
     assertSameVerdict(verified);
     streams.push(verified);
     await onStream?.(verified);

@@ -226,7 +226,7 @@ async function restoreInto(
   try {
     const target = decompressing(telling, (path) => compressions.get(path) ?? null);
     // A server that was just made has nothing to lose, and a dump of all databases has that of the server.
-    const { problems } = await replay(target, { overwrite: isNew });
+    const { problems } = await replay(target, { overwrite: isNew, md5: true });
     if (problems.length > 0) throw new AgentError(problems.slice(0, 5).join("; "));
     return null;
   } catch (error) {

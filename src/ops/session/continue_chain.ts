@@ -137,7 +137,7 @@ function sourceParent(
       const files = await listFiles(repository, parent, manifest);
       const file = files.find((candidate) => candidate.path === path);
       if (file === undefined) throw new IntegrityError("it holds no metadata for the next level");
-      await readVerified({ repository, threads, signal, bufferBytes, file, sink, guard: "none" });
+      await readVerified({ repository, threads, signal, bufferBytes, file, sink, guard: "none", md5: false });
     },
   };
 }

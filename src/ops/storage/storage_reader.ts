@@ -73,7 +73,7 @@ export class Reader {
     return streamOf([signal, this.#stop.signal], (sink, signal) => {
       const { bufferBytes } = this.#parts.world;
       const tools = { repository, threads, bufferBytes };
-      return this.use(signal, () => readVerified({ ...tools, signal, file, sink, guard: "none" }));
+      return this.use(signal, () => readVerified({ ...tools, signal, file, sink, guard: "none", md5: false }));
     });
   }
 

@@ -216,6 +216,6 @@ async function readFile(
     return piece;
   });
   const content = concatBytes(pieces);
-  assertExpected(file, { size: content.length, md5: md5Hex(content), sha256: sha256Hex(content) });
+  assertExpected(file, { size: content.length, md5: null, sha256: sha256Hex(content) });
   return content;
 }

@@ -14,7 +14,7 @@ import type { BlobType, PackedBlob } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/bounds.ts";
 import { decodePackHeader, decodePackTrailer, PACK_TRAILER_BYTES } from "../../format/pack_header.ts";
 import type { GetOptions, StoreReader } from "../../store/store.ts";
-import type { BlobIndex, BlobPlace } from "../index/blob_index.ts";
+import { type BlobIndex, type BlobPlace, withRenewal } from "../index/blob_index.ts";
 import type { IndexedRepository, Repository } from "../repository.ts";
 import type { PackRange } from "./pack_ranges.ts";
 
@@ -64,9 +64,10 @@ function nameOf(type: BlobType, id: Uint8Array, offset: number): string {
 }
 
 /**
- * The verified plaintext of the blob whose id is in `id` at `offset`. With `fresh` no cache is asked. If it does not open, it is read once more from
- * the store itself, because a copy in a cache may be damaged; then further copies of a tree are tried. Throws
- * `IntegrityError` if the blob is not in the index, its pack is gone, or its content does not match its id.
+ * The verified plaintext of the blob whose id is in `id` at `offset`. With `fresh` no cache is asked. If it does not
+ * open, it is read once more from the store itself, because a copy in a cache may be damaged; then further copies of a
+ * tree are tried, and at last an index on disk is loaded from the store. Throws `IntegrityError` if the blob is not in
+ * the index, its pack is gone, or its content does not match its id.
  */
 export async function readBlob<Type extends BlobType>(
   repository: IndexedRepository<Type>,
@@ -74,6 +75,15 @@ export async function readBlob<Type extends BlobType>(
   id: Uint8Array,
   offset = 0,
   options: Pick<GetOptions, "fresh"> = {},
+): Promise<Uint8Array> {
+  return await withRenewal(repository.index, () => readListed(repository, type, { id, offset }, options));
+}
+
+async function readListed<Type extends BlobType>(
+  repository: IndexedRepository<Type>,
+  type: Type,
+  { id, offset }: Pick<BlobCopy<Type>, "id" | "offset">,
+  options: Pick<GetOptions, "fresh">,
 ): Promise<Uint8Array> {
   const { index } = repository;
   try {

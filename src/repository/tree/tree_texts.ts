@@ -36,8 +36,8 @@ export class TreeTexts {
   async read(tree: BlobId): Promise<Uint8Array> {
     const id = decodeHex(tree);
     const { index, sealer } = this.#repository;
-    const place = placeOf(index, "tree", id, 0);
     try {
+      const place = placeOf(index, "tree", id, 0);
       const expected = { digest: tree, uncompressedLength: place.uncompressedLength };
       return openSealed(sealer, expected, await this.#sealed(place), `tree ${tree}`);
     } catch (error) {

@@ -27,7 +27,8 @@ export function planEviction(files: readonly CachedFile[], limitBytes: number, n
   const isLeftover = (file: CachedFile) => file.isBeingWritten && nowMs - file.lastUsedMs > LEFTOVER_MS;
   const evicted = files.filter(isLeftover);
   let totalBytes = totalOf(files) - totalOf(evicted);
-  const removable = files.filter(({ isBeingWritten }) => !isBeingWritten).sort(byUse);
+  // An empty file makes no room; it may be one that a process has locked.
+  const removable = files.filter(({ isBeingWritten, bytes }) => !isBeingWritten && bytes > 0).sort(byUse);
   for (const file of removable) {
     if (totalBytes <= limitBytes) break;
     evicted.push(file);

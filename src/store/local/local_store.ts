@@ -147,7 +147,7 @@ class FolderStore implements LocalStore {
       for (const [i, folder] of folders.entries()) {
         const prefix = kind === "pack" ? folder.slice(-2) : "";
         const names = listings[i]!.filter((name) => isNameOfKind(kind, name) && name.startsWith(prefix));
-        for (const batch of batches(names)) yield* await this.#withSizes(folder, batch, signal);
+        for (const batch of batches(names)) yield* await this.#withSizes(folder, batch, signal, kind === "index");
       }
     }
   }
@@ -211,12 +211,36 @@ class FolderStore implements LocalStore {
   }
 
   /** The sizes of those names that are files. Files that were removed since the listing are skipped. */
-  async #withSizes(folder: string, names: string[], signal: AbortSignal | undefined): Promise<ListedFile[]> {
+  async #withSizes(
+    folder: string,
+    names: string[],
+    signal: AbortSignal | undefined,
+    mustBeThere = false,
+  ): Promise<ListedFile[]> {
     const path = this.#path(folder);
     const infos = await attempt("list", path, signal, () => {
-      return Promise.all(names.map((name) => found(this.#files.stat(`${path}/${name}`))));
+      return Promise.all(names.map((name) => {
+        return mustBeThere ? this.#statOpened(`${path}/${name}`) : found(this.#files.stat(`${path}/${name}`));
+      }));
     });
     return names.flatMap((name, i) => infos[i]?.isFile ? [{ name, size: infos[i].size }] : []);
+  }
+
+  /**
+   * What opening a file tells of it; undefined if it is missing. An NFS client may answer `stat` for a minute from what
+   * it remembers, and only asks the server when a file is opened (nfs(5), close-to-open). A backup must not rely on an
+   * index file that another machine has removed together with packs.
+   */
+  async #statOpened(path: string): Promise<Deno.FileInfo | undefined> {
+    const remembered = await found(this.#files.stat(path));
+    if (!remembered?.isFile) return undefined;
+    try {
+      using file = await this.#files.open(path, { read: true });
+      return await file.stat();
+    } catch (thrown) {
+      // Whoever may not read it is told so when it is read.
+      return osCode(thrown) === "ENOENT" || osCode(thrown) === "ESTALE" ? undefined : remembered;
+    }
   }
 
   /** Creates a folder inside the repository and its missing parents below the root. The root must exist. */

@@ -16,7 +16,7 @@ export async function mergeRuns(
   using cursors = new DisposableStack();
   const heap = new CursorHeap();
   for (const [rank, run] of runs.entries()) {
-    const cursor = cursors.use(await RunCursor.open(run));
+    const cursor = cursors.use(RunCursor.open(run));
     if (cursor.mustRead) await cursor.read();
     if (cursor.advance()) heap.push({ cursor, rank });
   }

@@ -1,7 +1,8 @@
 /** Reads a run from its first row to its last, for merges. */
 import { BLOCK_BYTES, blocksOf, ROW_WORDS, ROWS_PER_BLOCK } from "./row_layout.ts";
-import { damagedRun, type DigestedBlock, RunDigest } from "./run_file.ts";
+import { damagedTableFile, type DigestedBlock, RunDigest } from "./run_file.ts";
 import type { RunPlace } from "./run_reader.ts";
+import { openTableFile } from "./table_file.ts";
 
 /** How many blocks are read at a time. */
 const BLOCKS_AT_ONCE = 16;
@@ -18,9 +19,9 @@ export class RunCursor implements Disposable {
   #row = -1;
   #left: number;
 
-  /** Opens the run; `advance` comes first. Throws the filesystem's own errors. */
-  static async open(place: RunPlace): Promise<RunCursor> {
-    return new RunCursor(place, await Deno.open(place.path, { read: true }));
+  /** Opens the run; `advance` comes first. Throws `IntegrityError` if it is no file, and the filesystem's own errors. */
+  static open(place: RunPlace): RunCursor {
+    return new RunCursor(place, openTableFile(place.path));
   }
 
   private constructor(place: RunPlace, file: Deno.FsFile) {
@@ -51,7 +52,7 @@ export class RunCursor implements Disposable {
     const target = this.#blocks.subarray(0, count * BLOCK_BYTES);
     for (let at = 0; at < target.length;) {
       const bytes = await this.#file.read(target.subarray(at));
-      if (bytes === null) throw damagedRun(this.#place.path);
+      if (bytes === null) throw damagedTableFile(this.#place.path);
       at += bytes;
     }
     this.#readBlocks += count;
@@ -72,7 +73,7 @@ export class RunCursor implements Disposable {
     const number = this.#readBlocks - this.#heldBlocks + this.#nextHeld;
     this.#block.bytes.set(this.#blocks.subarray(this.#nextHeld * BLOCK_BYTES, (this.#nextHeld + 1) * BLOCK_BYTES));
     this.#nextHeld++;
-    if (!this.#block.isIntact(number)) throw damagedRun(this.#place.path);
+    if (!this.#block.isIntact(number)) throw damagedTableFile(this.#place.path);
   }
 
   [Symbol.dispose](): void {

@@ -25,8 +25,8 @@ export interface RunDescription {
   readonly rows: number;
 }
 
-/** The error for a run that is not what was written. */
-export function damagedRun(path: string): IntegrityError {
+/** The error for a file of a table that is not what was written. */
+export function damagedTableFile(path: string): IntegrityError {
   return new IntegrityError(`"${path}" is damaged; it is made again when it is needed next`);
 }
 

@@ -4,7 +4,8 @@
  * the system, and a trip to another thread would take ten times as long.
  */
 import { BLOCK_BYTES, blocksOf, compareKeys, DIGEST_BYTES, ROW_WORDS, ROWS_PER_BLOCK } from "./row_layout.ts";
-import { damagedRun, type DigestedBlock, runBytes, type RunDescription, RunDigest } from "./run_file.ts";
+import { damagedTableFile, type DigestedBlock, runBytes, type RunDescription, RunDigest } from "./run_file.ts";
+import { openTableFile } from "./table_file.ts";
 
 /** A run that other threads can open, too; can be sent by `postMessage`. */
 export interface RunView extends RunDescription {
@@ -31,7 +32,7 @@ export class RunReader implements Disposable {
 
   /** Opens the run. Throws `IntegrityError` if it is not whole, and the filesystem's own errors. */
   static open(place: RunPlace): RunReader {
-    const file = Deno.openSync(place.path, { read: true });
+    const file = openTableFile(place.path);
     try {
       return new RunReader(file, { ...place, firstWords: readFirstWords(file, place) });
     } catch (error) {
@@ -40,9 +41,9 @@ export class RunReader implements Disposable {
     }
   }
 
-  /** Opens the run of another thread. Throws the filesystem's own errors. */
+  /** Opens the run of another thread. Throws `IntegrityError` if it is no file, and the filesystem's own errors. */
   static openView(view: RunView): RunReader {
-    return new RunReader(Deno.openSync(view.path, { read: true }), view);
+    return new RunReader(openTableFile(view.path), view);
   }
 
   private constructor(file: Deno.FsFile, view: RunView) {
@@ -79,7 +80,9 @@ export class RunReader implements Disposable {
     if (this.#loaded === block) return;
     this.#loaded = -1;
     this.#file.seekSync(block * BLOCK_BYTES, Deno.SeekMode.Start);
-    if (!fillSync(this.#file, this.#block.bytes) || !this.#block.isIntact(block)) throw damagedRun(this.view.path);
+    if (!fillSync(this.#file, this.#block.bytes) || !this.#block.isIntact(block)) {
+      throw damagedTableFile(this.view.path);
+    }
     this.#loaded = block;
   }
 
@@ -92,10 +95,10 @@ function readFirstWords(file: Deno.FsFile, { path, name, secret, rows }: RunPlac
   const blocks = blocksOf(rows);
   const words = new Uint8Array(blocks * 4);
   const digest = new Uint8Array(DIGEST_BYTES);
-  if (file.statSync().size !== runBytes(rows)) throw damagedRun(path);
+  if (file.statSync().size !== runBytes(rows)) throw damagedTableFile(path);
   file.seekSync(blocks * BLOCK_BYTES, Deno.SeekMode.Start);
-  if (!fillSync(file, words) || !fillSync(file, digest)) throw damagedRun(path);
-  if (new RunDigest(secret, name).ofWords(words) !== digest.toHex()) throw damagedRun(path);
+  if (!fillSync(file, words) || !fillSync(file, digest)) throw damagedTableFile(path);
+  if (new RunDigest(secret, name).ofWords(words) !== digest.toHex()) throw damagedTableFile(path);
   const shared = new SharedArrayBuffer(words.length);
   new Uint8Array(shared).set(words);
   return shared;

@@ -9,7 +9,7 @@ import { CacheFolder, type CacheOptions } from "../cache/folder.ts";
 import { SORTED_FOLDER, SORTED_LOCK, SORTED_MANIFEST, sortedFileName, type SortedPart } from "../cache/cache_entry.ts";
 import { isForeign, ownUid } from "../cache/ownership.ts";
 import { temporaryPath } from "../layout.ts";
-import { osCode } from "../local/local_errors.ts";
+import { localError, osCode } from "../local/local_errors.ts";
 import { NewFile, writeNewFile } from "../local/local_file.ts";
 
 const KEPT = { mode: 0o600, isFlushed: false } as const;
@@ -58,16 +58,26 @@ export class TableFolder {
   }
 
   /**
-   * Changes the table, unless another process does so or the folder belongs to another user; then `work` is not called.
-   * Throws what `work` throws, and the filesystem's own errors.
+   * Changes the table, unless another process does so, or the folder belongs to another user or cannot be made; then
+   * `work` is not called. Throws what `work` throws, and the filesystem's own errors.
    */
   async change<T>(work: (change: TableChange) => Promise<T>): Promise<T | undefined> {
-    const folder = await this.#cache.makeFolder(SORTED_FOLDER);
+    const folder = await this.#makeFolder();
     if (folder === undefined) return undefined;
     // The system releases the lock when the file is closed, also if the process is killed.
     using lock = await Deno.open(`${folder}/${SORTED_LOCK}`, { read: true, write: true, create: true, mode: 0o600 });
     if (!await lock.tryLock(true)) return undefined;
     return await work(new TableChange(folder, this.#options));
+  }
+
+  async #makeFolder(): Promise<string | undefined> {
+    try {
+      return await this.#cache.makeFolder(SORTED_FOLDER);
+    } catch (thrown) {
+      const { directory, onProblem } = this.#options;
+      onProblem?.(localError(thrown, "keep a sorted index in the cache directory", directory));
+      return undefined;
+    }
   }
 }
 
@@ -127,11 +137,12 @@ export class TableChange {
     await this.removeAllBut([]);
   }
 
-  /** Removes all files but those with these names and the manifest. */
+  /** Removes all files but those with these names and the manifest. What cannot be removed does no harm. */
   async removeAllBut(names: readonly string[]): Promise<void> {
     const kept = new Set([...names, SORTED_MANIFEST, SORTED_LOCK]);
-    for await (const { name } of Deno.readDir(this.#folder)) {
-      if (!kept.has(name)) await removeIfThere(`${this.#folder}/${name}`);
+    const found = await Array.fromAsync(Deno.readDir(this.#folder), ({ name }) => name).catch((): string[] => []);
+    for (const name of found) {
+      if (!kept.has(name)) await Deno.remove(`${this.#folder}/${name}`).catch(() => {});
     }
   }
 }

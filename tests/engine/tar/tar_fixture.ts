@@ -103,8 +103,7 @@ export class TarFixture implements EngineFixture {
   }
 
   produced(): Promise<number> {
-    const written = this.processes().map(({ pid }) => /wchar: (\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/io`)));
-    return Promise.resolve(written.reduce((sum, match) => sum + Number(match?.[1] ?? 0), 0));
+    return Promise.resolve(this.processes().reduce((sum, { pid }) => sum + writtenBytes(pid), 0));
   }
 
   async failingSources() {
@@ -160,6 +159,15 @@ export class TarFixture implements EngineFixture {
     const flags = ["-aHXn", "--checksum", "--delete", "--itemize-changes", "--modify-window=-1"];
     const { stdout, stderr } = await new Deno.Command("rsync", { args: [...flags, `${copy}/`, `${target}/`] }).output();
     return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  }
+}
+
+/** How many bytes a process wrote; 0 if it has ended. */
+function writtenBytes(pid: number): number {
+  try {
+    return Number(/wchar: (\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/io`))?.[1] ?? 0);
+  } catch {
+    return 0; // It has ended meanwhile.
   }
 }
 

@@ -9,7 +9,9 @@ import { BlobSet } from "../../../src/repository/index/blob_index.ts";
 import { PackWriter } from "../../../src/repository/pack/pack_writer.ts";
 import { findNode } from "../../../src/repository/tree/trees.ts";
 import type { StreamSink } from "../../../src/base/byte_source.ts";
-import { chooseFile, withBackup } from "../../../src/ops/restore/get.ts";
+import { archive as writeArchiveOf } from "../../../src/ops/restore/archive.ts";
+import { chooseFile, type HowToRead, type OpenBackup, withBackup } from "../../../src/ops/restore/get.ts";
+import { verifyBackup } from "../../../src/ops/restore/verify_backup.ts";
 import { withFaults } from "../../helpers/fault_store.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
 import {
@@ -160,9 +162,32 @@ for (const [what, forged] of [["md5", "0".repeat(32)], ["sha256", "0".repeat(64)
       parent: undefined,
       confirm: () => Promise.resolve(),
     });
-    await assert.rejects(getBytes(access, world, "prod/shop"), { code: "integrity", message: /do not use it/ });
+    const reading = (work: (open: OpenBackup) => Promise<unknown>) =>
+      withBackup(access, { selector: "prod/shop", noLock: false }, { world }, work);
+    const isDamage = { code: "integrity", message: /do not use it/ };
+    const nowhere = { write: () => Promise.resolve() };
+    await assert.rejects(reading(({ files, read }) => read(files[0]!, nowhere, { md5: true })), isDamage);
+    await assert.rejects(reading((open) => verifyBackup(open, {})), isDamage);
+    if (what === "md5") assert.deepEqual(await getBytes(access, world, "prod/shop"), DATA);
+    else await assert.rejects(getBytes(access, world, "prod/shop"), isDamage);
+    const archive = (md5: boolean) =>
+      writeArchiveOf(access, { selector: "prod/shop", noLock: false, format: "tar", md5 }, nowhere, { world });
+    await assert.rejects(archive(true), IntegrityError);
+    if (what !== "md5") await assert.rejects(archive(false), IntegrityError);
+    else assert.equal((await archive(false)).compared, 1);
   });
 }
+
+Deno.test("the MD5 of a stream is computed only if it is asked for", async () => {
+  const md5Of = (how: HowToRead) =>
+    withBackup(access, { selector: "prod/shop", noLock: false }, { world }, async ({ files, read }) => {
+      const { summary, file } = await read(files[0]!, { write: () => Promise.resolve() }, how);
+      return [summary.md5, file.expected!.md5];
+    });
+  assert.equal((await md5Of({}))[0], null);
+  const [computed, expected] = await md5Of({ md5: true });
+  assert.equal(computed, expected);
+});
 
 Deno.test("what is not there is a wrong use, told before anything is read", async () => {
   for (const selector of ["prod/other", "@00000000", "prod/shop@2000-01-01"]) {

@@ -35,11 +35,18 @@ Deno.test("nothing goes that was used later than what stays, and nothing without
       const kept = files.filter((file) => !plan.includes(file));
       const lastEvicted = evicted.at(-1);
       if (lastEvicted === undefined) return;
-      for (const file of kept) assert.ok(file.isBeingWritten || file.lastUsedMs >= lastEvicted.lastUsedMs);
+      for (const { isBeingWritten, bytes, lastUsedMs } of kept) {
+        assert.ok(isBeingWritten || bytes === 0 || lastUsedMs >= lastEvicted.lastUsedMs);
+      }
       assert.ok(totalOf(kept) + lastEvicted.bytes > limitBytes);
     }),
     { seed: 25 },
   );
+});
+
+Deno.test("an empty file stays, however old: it may be locked, and makes no room", () => {
+  const [empty, full] = [0, 5].map((bytes) => ({ path: `${bytes}`, bytes, lastUsedMs: 0, isBeingWritten: false }));
+  assert.deepEqual(planEviction([empty!, full!], 1, NOW_MS), [full]);
 });
 
 Deno.test("a repository counts as unused after 30 days", () => {

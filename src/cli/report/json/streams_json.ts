@@ -1,5 +1,6 @@
 /** Streams that were read, and members of chains, in `--json` output. */
 import * as v from "valibot";
+import { invariant } from "../../../base/errors.ts";
 import type { Backup } from "../../../backup/backup.ts";
 import type { CheckedMember } from "../../../backup/chain/chain_check.ts";
 import { ARCHIVE_FORMATS, type ArchiveFormat, type ArchiveResult } from "../../../ops/restore/archive.ts";
@@ -12,19 +13,20 @@ import { backupFields, backupJson } from "./backup_json.ts";
 import { pathJson } from "./files/entry_json.ts";
 import { bytes, count, flag, hex, list, object, oneOf, orAbsent, orNull, session, text } from "./json_fields.ts";
 
-const readFields = {
+const readFields = <Md5 extends v.GenericSchema>(md5: Md5) => ({
   id: hex("The backup."),
   path: text("Its path in the snapshot."),
   size: bytes("Its size."),
-  md5: hex("MD5 of what was read."),
+  md5,
   sha256: hex("SHA-256 of what was read."),
-  compared: flag(
-    "Whether both digests were compared with those of a manifest; backups of other tools have none.",
-  ),
-};
+  compared: flag("Whether the digests were compared with those of a manifest; backups of other tools have none."),
+});
 
 /** A stream that was restored. */
-export const restoredMessage = v.strictObject({ ...readFields, session });
+export const restoredMessage = v.strictObject({
+  ...readFields(orNull(hex("MD5 of what was read."), "--md5 was not given")),
+  session,
+});
 
 /** Its JSON object. */
 export function restoredJson(
@@ -32,11 +34,11 @@ export function restoredJson(
   backup: Backup,
   session: string,
 ): v.InferOutput<typeof restoredMessage> {
-  return { ...readJson(stream, backup), session };
+  return { ...readJson(stream, backup, stream.summary.md5), session };
 }
 
-function readJson(stream: VerifiedStream, backup: Backup) {
-  const { file, summary: { size, md5, sha256 } } = stream;
+function readJson<Md5>(stream: VerifiedStream, backup: Backup, md5: Md5) {
+  const { file, summary: { size, sha256 } } = stream;
   return { id: backup.id, path: file.path, size, md5, sha256, compared: file.expected !== null };
 }
 
@@ -49,7 +51,7 @@ export const archiveMessage = v.strictObject({
   contentBytes: bytes("The contents of all files in it."),
   size: bytes("The archive."),
   sha256: hex("SHA-256 of the archive."),
-  compared: count("How many of the files were compared with MD5 and SHA-256 of a manifest."),
+  compared: count("How many of the files were compared with a manifest: length, SHA-256 and, with --md5, MD5."),
   leftOut: count("Entries of the backup that the format cannot hold. A warning names each; the exit code is then 6."),
   session,
 });
@@ -95,7 +97,7 @@ export function replayedJson(
 
 /** A stream that was verified. */
 export const verifiedMessage = v.strictObject({
-  ...readFields,
+  ...readFields(hex("MD5 of what was read.")),
   guard: object({
     format: text("The format that was recognised, or `none`."),
     complete: orNull(flag("Whether the stream is whole."), "it could not be judged"),
@@ -106,8 +108,9 @@ export const verifiedMessage = v.strictObject({
 
 /** Its JSON object. */
 export function verifiedJson(stream: VerifiedStream, backup: Backup): v.InferOutput<typeof verifiedMessage> {
-  const { format, complete, reason, notes } = stream.summary.verdict;
-  return { ...readJson(stream, backup), guard: { format, complete, reason, notes } };
+  const { md5, verdict: { format, complete, reason, notes } } = stream.summary;
+  invariant(md5 !== null, "A stream was verified without its MD5");
+  return { ...readJson(stream, backup, md5), guard: { format, complete, reason, notes } };
 }
 
 /** The files of a files backup that were verified. */

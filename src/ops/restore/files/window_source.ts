@@ -91,10 +91,12 @@ export class WindowReader {
   async *windows(): AsyncGenerator<Window, void, void> {
     await using reader = new TreeReader(this.#source.repository);
     const walk = new EntryWalk(reader, this.#source.root);
+    const { lookUp } = this.#source.repository.index;
     for (;;) {
       // Waiting for each of many small files would take longer than looking at it.
       const found = walk.nextBeside() ?? await this.#next(walk);
       if (found === null) break;
+      if (lookUp !== undefined && found.node.content !== null) await lookUp(found.node.content);
       this.#leaveUpTo(found.path);
       if (this.#window.isFull) yield this.#take();
       this.#visit(found, walk);

@@ -8,7 +8,7 @@ import type { BackupFile } from "../../../backup/content/contents.ts";
 import type { ContentReading } from "../../../backup/content/read_verified.ts";
 import type { ByteExtent, RangePiece } from "../../../backup/content/read_ranges.ts";
 import { decodePieces, type ListedPiece, type PieceKind } from "../../../format/table_list.ts";
-import type { StreamSummary } from "../../../pipeline/calls.ts";
+import type { ReadSummary } from "../../../pipeline/calls.ts";
 
 /** A dump of some tables, before it is read. */
 export interface Extract {
@@ -33,7 +33,7 @@ export async function writeVerified(
   { threads, signal }: ContentReading,
   sink: StreamSink,
 ): Promise<void> {
-  const inspection = threads.inspect("auto");
+  const inspection = threads.inspect("auto", { md5: false });
   let bytes = 0;
   try {
     for await (const { segment, from, to } of parts()) {
@@ -78,7 +78,7 @@ const ALIKE: ReadonlySet<PieceKind> = new Set([
   "definition",
 ]);
 
-function problemOf(summary: StreamSummary, size: number, wanted: readonly ListedPiece[]): string | null {
+function problemOf(summary: ReadSummary, size: number, wanted: readonly ListedPiece[]): string | null {
   const { verdict, tables } = summary;
   if (summary.size !== size) return `what it leads to has ${summary.size} bytes instead of ${size}`;
   if (verdict.complete !== true) return `what it leads to is not a whole dump: ${verdict.reason}`;

@@ -6,13 +6,13 @@ import type { ParentChoice, PlannedParent } from "../../../backup/chain/parent.t
 import { contentsOf, findSeriesNodes } from "../../../backup/content/contents.ts";
 import { DigestCursor, readDigestText } from "../../../backup/content/read_digests.ts";
 import { holdsAll, StoredTree } from "../../../backup/content/stored_tree.ts";
-import { indexPassingOver } from "../../../backup/whole_index.ts";
+import { loadNamedIndex } from "../../../backup/whole_index.ts";
 import type { ChunkerParameters } from "../../../chunker/parameters.ts";
 import { digestListPath } from "../../../format/manifest/series.ts";
 import { FILES_ENGINE } from "../../../format/manifest/manifest.ts";
 import type { Node } from "../../../format/tree/node.ts";
 import type { PipelineThreads } from "../../../pipeline/threads.ts";
-import { type ExistenceIndex, NamedIndex } from "../../../repository/index/blob_index.ts";
+import type { ExistenceIndex } from "../../../repository/index/blob_index.ts";
 import type { LockedRepository } from "../../../repository/repository.ts";
 import { subtreeOf } from "../../../repository/tree/trees.ts";
 import type { World } from "../../access.ts";
@@ -161,8 +161,8 @@ async function openDigests(request: EarlierRequest, backup: Backup, node: Node):
   const ids = lists.flatMap((list) =>
     Array.from({ length: list.length / ID_BYTES }, (_, i) => list.subarray(i * ID_BYTES, (i + 1) * ID_BYTES))
   );
-  const places = await indexPassingOver(() => new NamedIndex(ids), repository, { signal, onUnreadable: () => {} });
-  const reading = { repository: { ...repository, index: places }, threads, signal };
+  const indexed = await loadNamedIndex(repository, ids, { signal, onUnreadable: () => {} });
+  const reading = { repository: indexed, threads, signal };
   const what = JSON.stringify(path);
   return new DigestCursor(
     readDigestText(lists, what, reading),

@@ -10,13 +10,14 @@ import type { RowBuffer } from "../../../store/sorted/row_buffer.ts";
 import { ROW_WORDS } from "../../../store/sorted/row_layout.ts";
 import type { RunDescription } from "../../../store/sorted/run_file.ts";
 import { RunWriter } from "../../../store/sorted/run_writer.ts";
+import { readTableFile } from "../../../store/sorted/table_file.ts";
 import type { TableChange } from "../../../store/sorted/table_folder.ts";
 import { sortedFileName } from "../../../store/cache/cache_entry.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
 import { forEachIndexFile, type IndexRow, loadIndexFile } from "../index_files.ts";
 import { BlobRows } from "./blob_rows.ts";
 import { encodeManifest, type TableManifest, type TreeListDescription } from "./table_manifest.ts";
-import { TreeList } from "./tree_list.ts";
+import { TreeList, treeListBytes } from "./tree_list.ts";
 
 /** So many rows take 16 MB; a sorted piece of them is written at a time. */
 const ROWS_AT_ONCE = 1 << 19;
@@ -56,7 +57,7 @@ export async function buildTable(
     await change.publish(encodeManifest(manifest, tools.sealer), namesOf(manifest));
     return manifest;
   } catch (error) {
-    await change.removeAllBut(before === undefined ? [] : namesOf(before)).catch(() => {});
+    await change.removeAllBut(before === undefined ? [] : namesOf(before));
     throw error;
   }
 }
@@ -89,10 +90,10 @@ class Building {
     return this.#blobs.packs;
   }
 
-  /** Returns the names of the files that were added. */
-  async addFiles(rows: readonly IndexRow[]): Promise<IndexId[]> {
+  /** Returns the files that were added. */
+  async addFiles(rows: readonly IndexRow[]): Promise<IndexRow[]> {
     const { files, signal, rowsAtOnce = ROWS_AT_ONCE } = this.#tools;
-    const added: IndexId[] = [];
+    const added = new Set<IndexId>();
     await forEachIndexFile<Uint8Array<ArrayBuffer> | null>(files, {
       rows,
       signal,
@@ -105,12 +106,12 @@ class Building {
           return Promise.resolve(true);
         });
         freeBuffer(json);
-        if (isWhole) added.push(id);
+        if (isWhole) added.add(id);
         if (this.#blobs.rows.size >= rowsAtOnce) await this.#writePiece();
       },
       onProgress: () => {},
     });
-    return added;
+    return rows.filter(({ id }) => added.has(id));
   }
 
   /** Returns the runs of the table, the largest first. */
@@ -165,7 +166,7 @@ class Building {
   async #writeTrees(list: TreeList): Promise<TreeListDescription> {
     const file = await this.#change.newFile("trees");
     try {
-      await file.write(list.encode(this.#tools.sealer));
+      await file.write(list.encode(this.#tools.sealer, file.unique));
       await file.keep();
       return { name: file.unique, trees: list.size };
     } catch (error) {
@@ -182,7 +183,9 @@ export async function readTrees(
   sealer: Sealer,
 ): Promise<TreeList> {
   const all = new TreeList();
-  for (const { name, trees } of lists) all.decode(await Deno.readFile(pathOf(name)), sealer, trees);
+  for (const list of lists) {
+    all.decode(await readTableFile(pathOf(list.name), treeListBytes(list)), sealer, list);
+  }
   return all;
 }
 

@@ -32,23 +32,38 @@ export interface LoadedExistence extends AsyncDisposable {
  * is given, and what the store throws.
  */
 export async function loadExistenceAhead(confirmed: Promise<unknown>, tools: ExistenceTools): Promise<LoadedExistence> {
-  const { files, signal } = tools;
   let read: readonly IndexId[] = [];
   const { onUnreadable: _, ...silent } = tools;
-  const loading = loadExistence(silent, (ids) => read = ids).catch(() => undefined);
+  const refusal = new AbortController();
+  const signal = AbortSignal.any([tools.signal, refusal.signal]);
+  const loading = loadExistence({ ...silent, signal }, (ids) => read = ids).catch(() => undefined);
   try {
     await confirmed;
   } catch (error) {
+    // Nobody waits for an index that may take a minute to make, only to hear that the repository is locked.
+    refusal.abort(error);
     await (await loading)?.[Symbol.asyncDispose]();
     throw error;
   }
   const ahead = await loading;
-  if (ahead !== undefined) {
-    const there = new Set((await indexRows(files, signal)).map(({ id }) => id));
-    if (read.every((id) => there.has(id))) return ahead;
-    await ahead[Symbol.asyncDispose]();
-  }
+  if (ahead !== undefined && await areListed(read, tools, ahead)) return ahead;
+  await ahead?.[Symbol.asyncDispose]();
   return await loadExistence(tools, () => {});
+}
+
+/** Whether all index files are still there. Closes what was loaded if that cannot be told. */
+async function areListed(
+  ids: readonly IndexId[],
+  { files, signal }: ExistenceTools,
+  loaded: LoadedExistence,
+): Promise<boolean> {
+  try {
+    const there = new Set((await indexRows(files, signal)).map(({ id }) => id));
+    return ids.every((id) => there.has(id));
+  } catch (error) {
+    await loaded[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 async function loadExistence(

@@ -64,7 +64,7 @@ const TRIES = 3;
 class Opening {
   readonly #cache: CacheOptions;
   readonly #folder: TableFolder;
-  readonly #listed: ReadonlySet<string>;
+  readonly #sizes: ReadonlyMap<string, number>;
   readonly #rows: readonly IndexRow[];
   readonly #tools: BuildTools;
   readonly #mostMissingBytes: number;
@@ -73,7 +73,7 @@ class Opening {
     this.#cache = cache;
     this.#folder = new TableFolder(cache);
     this.#rows = rows;
-    this.#listed = new Set(rows.map(({ id }) => id));
+    this.#sizes = new Map(rows.map(({ id, size }) => [id, size]));
     this.#tools = tools;
     this.#mostMissingBytes = mostMissingBytes ?? MOST_MISSING_BYTES;
   }
@@ -119,13 +119,13 @@ class Opening {
     }
   }
 
-  /** The manifest, if it is ours and covers no file that the repository no longer lists. */
+  /** The manifest, if it is ours and covers no file that the repository no longer lists, or lists with another size. */
   async #readManifest(): Promise<TableManifest | undefined> {
     const bytes = await this.#folder.readManifest();
     if (bytes === undefined) return undefined;
     try {
       const manifest = decodeManifest(bytes, this.#tools.sealer);
-      return manifest.indexes.every((id) => this.#listed.has(id)) ? manifest : undefined;
+      return manifest.indexes.every(({ id, size }) => this.#sizes.get(id) === size) ? manifest : undefined;
     } catch (error) {
       if (error instanceof IntegrityError || error instanceof SyntaxError) return undefined;
       throw error;
@@ -133,7 +133,7 @@ class Opening {
   }
 
   #missingIn({ indexes }: TableManifest): IndexRow[] {
-    const covered = new Set<string>(indexes);
+    const covered = new Set<string>(indexes.map(({ id }) => id));
     return this.#rows.filter(({ id }) => !covered.has(id));
   }
 

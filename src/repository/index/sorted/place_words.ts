@@ -4,6 +4,9 @@ import type { BlobPlace } from "../blob_index.ts";
 /** Words of a place. */
 export const PLACE_WORDS = 4;
 
+/** Stands for the pack of a blob that is not listed. No table has so many packs. */
+export const NO_PACK = 0xffffffff;
+
 /** Writes a place to `words` at `at`. */
 export function writePlace({ pack, offset, length, uncompressedLength }: BlobPlace, words: Uint32Array, at: number) {
   words[at] = pack;

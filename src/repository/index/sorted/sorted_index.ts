@@ -1,13 +1,13 @@
 /** The index on disk while it is open: finds data blobs without holding them in memory, and knows all trees. */
-import type { IndexId, PackId } from "../../../base/id.ts";
-import { decryptValues, KeyedIds, type TableKeys, tableKeys } from "../../../crypto/table_keys.ts";
+import { ID_BYTES, type IndexId, type PackId } from "../../../base/id.ts";
+import { decryptValues, KeyedIds, type TableKeys, tableKeys, ValueDecryption } from "../../../crypto/table_keys.ts";
 import type { Sealer, SealingKeys } from "../../../crypto/seal.ts";
 import { KEY_WORDS } from "../../../store/sorted/row_layout.ts";
 import { RunReader } from "../../../store/sorted/run_reader.ts";
 import { OpenRuns, type SortedIdsView } from "../../../store/sorted/sorted_ids.ts";
 import type { BlobPlace, StoredIds } from "../blob_index.ts";
 import { readTrees } from "./build_table.ts";
-import { PLACE_WORDS, readPlace } from "./place_words.ts";
+import { NO_PACK, PLACE_WORDS, readPlace } from "./place_words.ts";
 import type { TableManifest } from "./table_manifest.ts";
 import type { TreeList } from "./tree_list.ts";
 
@@ -22,6 +22,9 @@ export class SortedIndex implements StoredIds, Disposable {
   readonly #keys: TableKeys;
   readonly #runs: OpenRuns;
   readonly #keyed: KeyedIds;
+  readonly #values: ValueDecryption;
+  /** Tells it from all other tables of the repository. */
+  readonly name: string;
   /** The index files of which it holds all blobs. */
   readonly covered: ReadonlySet<IndexId>;
   /** The packs by their numbers. */
@@ -49,14 +52,16 @@ export class SortedIndex implements StoredIds, Disposable {
   }
 
   private constructor(
-    { indexes, packs }: TableManifest,
+    { indexes, packs, runs: runsOf, trees: listsOf }: TableManifest,
     keys: TableKeys,
     { trees, runs }: { readonly trees: TreeList; readonly runs: OpenRuns },
   ) {
     this.#keys = keys;
     this.#runs = runs;
     this.#keyed = new KeyedIds(keys.ids);
-    this.covered = new Set(indexes);
+    this.#values = new ValueDecryption(keys.places);
+    this.name = [...runsOf, ...listsOf].map(({ name }) => name).concat(`${indexes.length}`).join();
+    this.covered = new Set(indexes.map(({ id }) => id));
     this.packs = packs;
     this.trees = trees;
   }
@@ -80,12 +85,34 @@ export class SortedIndex implements StoredIds, Disposable {
     const key = this.#keyed.of(id, offset);
     const found = this.#runs.find(key, 0);
     if (found === undefined) return undefined;
-    const value = found.words.subarray(found.at + KEY_WORDS, found.at + KEY_WORDS + PLACE_WORDS);
-    return readPlace(decryptValues(this.#keys.places, value, key), 0);
+    return readPlace(this.#values.of(found.words, found.at + KEY_WORDS, key), 0);
+  }
+
+  /**
+   * Where data blobs are stored, as words (place_words.ts): of all ids that lie one after the other in `ids`. The pack
+   * of one that is not listed is `NO_PACK`. Throws `IntegrityError` if that cannot be told.
+   */
+  locateAll(ids: Uint8Array): Uint32Array {
+    const keys = this.#keyed.ofAll(ids);
+    const values = new Uint32Array(ids.length / ID_BYTES * PLACE_WORDS);
+    const missing: number[] = [];
+    for (let i = 0; i * KEY_WORDS < keys.length; i++) {
+      const found = this.#runs.find(keys, i * KEY_WORDS);
+      if (found === undefined) missing.push(i);
+      else copyWords(found.words, found.at + KEY_WORDS, values, i * PLACE_WORDS);
+    }
+    const places = decryptValues(this.#keys.places, values, keys);
+    for (const i of missing) places[i * PLACE_WORDS] = NO_PACK;
+    return places;
   }
 
   [Symbol.dispose](): void {
     this.#runs[Symbol.dispose]();
+    this.#values[Symbol.dispose]();
     this.#keyed[Symbol.dispose]();
   }
+}
+
+function copyWords(from: Uint32Array, at: number, to: Uint32Array, target: number): void {
+  for (let word = 0; word < PLACE_WORDS; word++) to[target + word] = from[at + word]!;
 }

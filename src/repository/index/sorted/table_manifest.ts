@@ -1,9 +1,10 @@
 /** What a table of the index on disk consists of and covers: sealed JSON, so that only who has the keys can make one. */
 import * as v from "valibot";
-import { type IndexId, isId, type PackId } from "../../../base/id.ts";
+import { isId, type PackId } from "../../../base/id.ts";
 import { IntegrityError } from "../../../base/errors.ts";
 import type { Sealer } from "../../../crypto/seal.ts";
 import type { RunDescription } from "../../../store/sorted/run_file.ts";
+import type { IndexRow } from "../index_files.ts";
 
 /** A list of trees in a file of its own. */
 export interface TreeListDescription {
@@ -21,8 +22,8 @@ export interface TableManifest {
   readonly trees: readonly TreeListDescription[];
   /** The packs by their numbers. */
   readonly packs: readonly PackId[];
-  /** The index files of which it holds all blobs. */
-  readonly indexes: readonly IndexId[];
+  /** The index files of which it holds all blobs, with their sizes: one that was cut off since is not covered. */
+  readonly indexes: readonly IndexRow[];
 }
 
 /** Grows with every change of what the table's files look like. */
@@ -38,7 +39,7 @@ const schema = v.object({
   runs: v.array(v.object({ name: hex(16), rows: count })),
   trees: v.array(v.object({ name: hex(16), trees: count })),
   packs: v.array(id),
-  indexes: v.array(id),
+  indexes: v.array(v.object({ id, size: count })),
 });
 
 /** The sealed bytes of a manifest. */
@@ -52,5 +53,5 @@ export function decodeManifest(bytes: Uint8Array<ArrayBuffer>, sealer: Sealer): 
   const parsed = v.safeParse(schema, JSON.parse(text));
   if (!parsed.success) throw new IntegrityError("The index on disk was made by another version of this program");
   const { salt, runs, trees, packs, indexes } = parsed.output;
-  return { salt: Uint8Array.fromHex(salt), runs, trees, packs: packs as PackId[], indexes: indexes as IndexId[] };
+  return { salt: Uint8Array.fromHex(salt), runs, trees, packs: packs as PackId[], indexes: indexes as IndexRow[] };
 }

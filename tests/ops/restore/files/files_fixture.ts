@@ -8,6 +8,7 @@ import { write } from "../../check_forging.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { CacheAccess } from "../../../../src/ops/access.ts";
 import type { FileSystem } from "../../../../src/filesystem/file_system.ts";
 import { openFileSystem } from "../../../../src/filesystem/open_file_system.ts";
 import { DIR_MODE_0755, GoFileMode } from "../../../../src/format/tree/file_mode.ts";
@@ -74,6 +75,10 @@ interface RestoreSetup extends Partial<RestoreRequest> {
   readonly signal?: AbortSignal;
   /** Where the repository says that it is. */
   readonly repository?: string;
+  /** The cache of this machine; there is none by default. */
+  readonly cache?: CacheAccess;
+  /** Wraps the store. */
+  readonly through?: (store: BlobStore) => BlobStore;
 }
 
 /** A backup of these entries, as another tool makes it. */
@@ -118,7 +123,8 @@ export interface PlantedBackup {
 export async function restoreInto(
   target: string,
   { checked, id }: PlantedBackup,
-  { files = () => FILES, beforeCall, signal, repository, ...request }: RestoreSetup = {},
+  { files = () => FILES, beforeCall, signal, repository, cache, through = (store) => store, ...request }: RestoreSetup =
+    {},
 ): Promise<Restored> {
   const problems: string[] = [];
   const damages: string[] = [];
@@ -135,11 +141,12 @@ export async function restoreInto(
     },
   };
   const options = { world: fakeWorld("restore"), ...signal !== undefined && { signal } };
+  const store = through(repository === undefined ? checked.store : new PlacedStore(checked.store, repository));
   let result: RestoreResult | null = null;
   let error: unknown = null;
   try {
     result = await withFoundBackup(
-      accessTo(repository === undefined ? checked.store : new PlacedStore(checked.store, repository)),
+      { ...accessTo(store), listCache: () => Promise.resolve(cache) },
       { selector: `@${id}`, noLock: true },
       options,
       (found) => {

@@ -174,7 +174,8 @@ Deno.test("while a thread swaps a folder for a link that leads out, nothing is w
   const ended = message();
   let swaps = 0;
   try {
-    for (let i = 0; i < 8; i++) {
+    // How often the other thread gets its turn meanwhile is the machine's matter.
+    for (let i = 0; i < 8 || swaps === 0; i++) {
       const { problems } = await restoreInto(target, backup, { ifExists: "always" });
       swaps += problems.length;
     }
@@ -184,5 +185,4 @@ Deno.test("while a thread swaps a folder for a link that leads out, nothing is w
     worker.terminate();
   }
   assert.deepEqual(readdirSync(place.at("outside")), []);
-  assert.ok(swaps > 0, "no restore met a swap");
 });

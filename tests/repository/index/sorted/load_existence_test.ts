@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { IntegrityError, LockedError } from "../../../../src/base/errors.ts";
 import { SealedFiles } from "../../../../src/repository/sealed_files.ts";
 import { ForwardingStore } from "../../../../src/store/forwarding.ts";
-import type { FileKind, ListedFile, StoreCallOptions } from "../../../../src/store/store.ts";
+import type {
+  ByteRange,
+  FileKind,
+  FileName,
+  GetOptions,
+  ListedFile,
+  StoreCallOptions,
+} from "../../../../src/store/store.ts";
 import { macrotask, noise } from "../../../helpers/world.ts";
 import { blobId, packOf, SortedScene } from "./sorted_repository.ts";
 
@@ -14,6 +21,16 @@ class CountedListings extends ForwardingStore {
   override list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile> {
     if (kind === "index") this.count++;
     return this.inner.list(kind, options);
+  }
+}
+
+/** Answers nothing about the content of index files before it is told to give up. */
+class SilentIndexes extends ForwardingStore {
+  override async get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    if (file.kind !== "index") return await this.inner.get(file, range, options);
+    const { promise, reject } = Promise.withResolvers<never>();
+    options!.signal!.addEventListener("abort", ({ target }) => reject((target as AbortSignal).reason));
+    return await promise;
   }
 }
 
@@ -55,6 +72,17 @@ for (const [form, forced] of [["in memory", { place: undefined }], ["on disk", {
     assert.ok(loaded.index.has("data", blobId(1)));
     assert.deepEqual(told, [[name]]);
     await assert.rejects(scene.load(forced), IntegrityError);
+  });
+
+  Deno.test(`a lock that is refused does not wait for an index ${form}`, async () => {
+    await using scene = await SortedScene.make();
+    await scene.save([packOf(1, [1])]);
+    const { store, sealer } = scene.repository;
+    const { promise: confirmed, reject } = Promise.withResolvers<never>();
+    const loading = scene.load({ files: new SealedFiles(new SilentIndexes(store), sealer), confirmed, ...forced });
+    for (let turn = 0; turn < 20; turn++) await macrotask();
+    reject(new LockedError("locked by somebody"));
+    await assert.rejects(loading, LockedError);
   });
 
   Deno.test(`nothing is loaded for a lock that does not hold, with an index ${form}`, async () => {

@@ -162,6 +162,37 @@ Deno.test("whatever file is damaged, cut off or missing, the index is right and 
   assert.deepEqual(scene.problems, []);
 });
 
+/** Puts something else in the place of a file. */
+const IMPOSTORS: Readonly<Record<string, (path: string) => unknown>> = {
+  "a pipe": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+  "a folder": (path) => Deno.mkdir(path),
+  "a folder with a file": async (path) => {
+    await Deno.mkdir(path);
+    await Deno.writeTextFile(`${path}/file`, "");
+  },
+  "a link to a pipe": async (path) => {
+    await new Deno.Command("mkfifo", { args: [`${path}.pipe`] }).output();
+    await Deno.symlink(`${path}.pipe`, path);
+  },
+  "a link into nowhere": (path) => Deno.symlink(`${path}.missing`, path),
+};
+
+for (const [impostor, put] of Object.entries(IMPOSTORS)) {
+  Deno.test(`the index is right with ${impostor} in the place of a file of the table`, async () => {
+    await using scene = await SortedScene.make();
+    await scene.save([packOf(1, range(0, 100))]);
+    for (const part of ["rows", "trees"]) {
+      await look(scene, 10);
+      const path = `${scene.folder}/${scene.names.find((name) => name.startsWith(part))}`;
+      await Deno.remove(path);
+      await put(path);
+      const found = await look(scene, 110);
+      assert.deepEqual([found.known, found.stored], [range(0, 100), data(range(0, 100))], part);
+    }
+    assert.deepEqual(scene.problems, []);
+  });
+}
+
 Deno.test("an older table that was put back is not taken for the current one", async () => {
   await using scene = await SortedScene.make();
   const first = await scene.save([packOf(1, range(0, 100))]);
@@ -174,6 +205,35 @@ Deno.test("an older table that was put back is not taken for the current one", a
   await look(scene, 10);
   for (const { name, bytes } of older) await Deno.writeFile(`${scene.folder}/${name}`, bytes);
   assert.deepEqual((await look(scene, 300)).known, range(100, 200));
+});
+
+Deno.test("a list of trees of an older table is not taken for that of the current one", async () => {
+  await using scene = await SortedScene.make();
+  const first = await scene.save([packOf(1, range(0, 100))]);
+  await look(scene, 10);
+  const listOfTrees = () => `${scene.folder}/${scene.names.find((name) => name.startsWith("trees-"))}`;
+  const older = await Deno.readFile(listOfTrees());
+  await scene.save([packOf(2, range(100, 200))]);
+  await scene.repository.files.remove("index", first);
+  await look(scene, 10);
+  await Deno.writeFile(listOfTrees(), older);
+  for (const _ of [1, 2]) assert.deepEqual((await look(scene, 300)).known, range(100, 200));
+});
+
+Deno.test("an index file that was cut off in the repository is told of, and nothing counts that only it listed", async () => {
+  await using scene = await SortedScene.make();
+  const { store } = scene.repository;
+  const name = await scene.save([packOf(1, range(0, 100))]);
+  await scene.save([packOf(2, range(100, 200))]);
+  await look(scene, 10);
+  for (const bytes of [100, 0]) {
+    const whole = await store.get({ kind: "index", name });
+    await store.remove({ kind: "index", name });
+    await store.put({ kind: "index", name }, [whole.subarray(0, bytes)]);
+    const told: string[] = [];
+    const found = await look(scene, 300, { onUnreadable: (files) => files.forEach(({ id }) => told.push(id)) });
+    assert.deepEqual([told, found.known], [[name], range(100, 200)]);
+  }
 });
 
 Deno.test("a table of another repository's keys is not read", async () => {
@@ -226,6 +286,47 @@ Deno.test("what a killed process left behind is removed by the next change", asy
   assert.deepEqual(scene.names.filter((name) => /0000|1111|2222/.test(name)), []);
 });
 
+Deno.test("what cannot be removed from its folder does not keep the table from being used", async () => {
+  await using scene = await SortedScene.make();
+  await scene.save([packOf(1, range(0, 100))]);
+  await Deno.mkdir(`${scene.folder}/rows-${"0".repeat(32)}/folder`, { recursive: true });
+  for (const _ of [1, 2]) assert.deepEqual((await look(scene, 110)).stored, data(range(0, 100)));
+  assert.deepEqual(scene.problems, []);
+});
+
+Deno.test("a table without data blobs, or with a few, knows these and no others", async () => {
+  await using scene = await SortedScene.make();
+  const all: number[] = [];
+  for (const [number, blobs] of [[], [10], [1], [1, 2], [20, 3]].entries()) {
+    await scene.save(blobs.length === 0 ? [] : [packOf(number, blobs)]);
+    all.push(...blobs);
+    const found = await look(scene, 30);
+    assert.deepEqual(new Set(found.known), new Set(all));
+    assert.deepEqual([found.isSorted, new Set(found.stored)], [true, new Set(data(all))]);
+  }
+});
+
+Deno.test("ids that differ in one byte only, and one id of a tree and of data, are told apart", async () => {
+  await using scene = await SortedScene.make();
+  const filled = (value: number, at = 0, other = value) => new Uint8Array(32).fill(value).fill(other, at, at + 1);
+  const likeIds = [0, 0xff, 7].flatMap((value) => [...Array(32).keys()].map((at) => filled(value, at, value ^ 1)));
+  const ids = [filled(0), filled(0xff), ...likeIds];
+  const [listed, unlisted] = [ids.filter((_, i) => i % 2 === 0), ids.filter((_, i) => i % 2 === 1)];
+  const both = noise(32, "an id of a tree and of data");
+  const blobOf = (id: Uint8Array, type: "data" | "tree") => {
+    return { type, id, offset: 0, length: 100, uncompressedLength: 0 } as const;
+  };
+  await scene.save([{ id: noise(32, "a pack"), blobs: listed.map((id) => blobOf(id, "data")) }]);
+  await scene.save([{ id: noise(32, "a pack of trees"), blobs: [blobOf(both, "tree"), blobOf(unlisted[0]!, "tree")] }]);
+  await scene.save([{ id: noise(32, "another pack"), blobs: [blobOf(both, "data"), blobOf(listed[0]!, "data")] }]);
+  await using loaded = await scene.load();
+  const { index } = loaded;
+  assert.ok(listed.every((id) => index.stored!.has(id)));
+  assert.deepEqual(unlisted.filter((id) => index.has("data", id)), []);
+  assert.deepEqual([index.has("tree", both), index.has("data", both)], [true, true]);
+  assert.deepEqual([index.has("tree", unlisted[0]!), index.has("tree", listed[0]!)], [true, false]);
+});
+
 Deno.test("a damaged index file is told of and never covered", async () => {
   await using scene = await SortedScene.make();
   await scene.save([packOf(1, range(0, 100))]);
@@ -260,11 +361,17 @@ Deno.test("a cache directory that is no folder, or too small, leaves the index i
   await using scene = await SortedScene.make();
   await scene.save([packOf(1, range(0, 100))]);
   scene.directory.write("file", "");
-  const caches = [{ ...scene.cache, directory: scene.directory.at("file") }, { ...scene.cache, limitBytes: 100 }];
-  for (const cache of caches) {
+  const noFolder = /Cannot keep copies in the cache directory ".*\/file": it is not a folder; name another one/;
+  const caches = [
+    [{ ...scene.cache, directory: scene.directory.at("file") }, noFolder],
+    [{ ...scene.cache, limitBytes: 100 }, /^$/],
+  ] as const;
+  for (const [cache, told] of caches) {
+    scene.problems.length = 0;
     await using loaded = await scene.load({ place: { cache, worthBytes: 0 } });
     assert.equal(loaded.index.stored, undefined);
     assert.deepEqual(known(loaded.index, 200), range(0, 100));
+    assert.match(scene.problems.map(({ message }) => message).join(), told);
   }
 });
 

@@ -1,0 +1,42 @@
+/** Keeps the tables of a repository open that its readers use, until it is closed. */
+import type { IndexRow } from "../index_files.ts";
+import type { BuildTools } from "./build_table.ts";
+import { dropSorted, openSorted, type SortedPlace } from "./open_sorted.ts";
+import type { SortedIndex } from "./sorted_index.ts";
+
+/** Mostly one table; a further one after it was extended. */
+export class SortedTables implements AsyncDisposable {
+  readonly #place: SortedPlace;
+  readonly #tables = new Map<string, SortedIndex>();
+  #isClosed = false;
+
+  constructor(place: SortedPlace) {
+    this.#place = place;
+  }
+
+  /** As `openSorted`; whoever gets the same table shares it. */
+  async open(
+    listed: readonly IndexRow[],
+    tools: Omit<BuildTools, "random">,
+  ): Promise<SortedIndex | undefined> {
+    const opened = await openSorted(this.#place, listed, { ...tools, random: this.#place.cache.random });
+    if (opened === undefined) return undefined;
+    const before = this.#tables.get(opened.name);
+    if (this.#isClosed || before?.isDamaged === false) {
+      opened[Symbol.dispose]();
+      return before;
+    }
+    before?.[Symbol.dispose]();
+    this.#tables.set(opened.name, opened);
+    return opened;
+  }
+
+  /** Closes all tables, and empties the folder of one that turned out to be damaged. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    const tables = [...this.#tables.values()];
+    this.#tables.clear();
+    for (const table of tables) table[Symbol.dispose]();
+    if (tables.some(({ isDamaged }) => isDamaged)) await dropSorted(this.#place);
+  }
+}
