@@ -24,12 +24,12 @@ export function checkBufferBytes({ bufferBytes = Infinity }: MemoryBudget): numb
   return Math.max(LEAST_CHECK_BYTES, Math.min(MOST_CHECK_BYTES, bufferBytes / 2));
 }
 
-const MOST_SEGMENTS = 16;
-const LEAST_SEGMENTS = 6;
+const MOST_SEGMENTS = 8;
+const LEAST_SEGMENTS = 4;
 /** The segments' share of the buffers. It includes, for each segment in flight, a sealed batch of the same size. */
 const SHARE_OF_SEGMENTS = 1 / 4;
 /** The size of a segment, in bytes. */
-export const SEGMENT_BYTES = 512 * 1024;
+export const SEGMENT_BYTES = MIB;
 
 /** How many segments the streams of a backup share. */
 export function segmentCount({ bufferBytes = Infinity }: MemoryBudget): number {

@@ -24,7 +24,7 @@ Deno.test("with plenty of memory everything is as large as makes it fast", () =>
         batchesAhead(limits),
         pruneReads(limits),
       ],
-      [16, 16 * MIB, 16 * MIB, 6, 4],
+      [8, 16 * MIB, 16 * MIB, 6, 4],
     );
     assert.deepEqual([checkBufferBytes(limits), checkThreads({ blobThreads: 8 })], [16 * MIB, 4]);
   }

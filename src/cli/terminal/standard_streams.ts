@@ -2,19 +2,30 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import { writeAll } from "../../base/bytes.ts";
+import { enlargePipe, USUAL_PIPE_BYTES } from "../../filesystem/pipe.ts";
 import type { Input, Output } from "./input_output.ts";
 
 const USUAL_COLUMNS = 80;
 const ACCESS_MODE = 0o3;
 const READ_AND_WRITE = 0o2;
+const STANDARD_INPUT = 0;
 
-/** Standard input. If it is closed, reading fails, because a missing stream is not an empty one. */
+/**
+ * Standard input. If it is closed, reading fails, because a missing stream is not an empty one. A pipe that was full
+ * once is enlarged.
+ */
 export function standardInput({ isClosed }: { readonly isClosed: boolean }): Input {
+  let mayBeUsualPipe = true;
   return {
     isTerminal: Deno.stdin.isTerminal(),
-    read(target) {
-      if (isClosed) return Promise.reject(new UsageError("Standard input is closed: there is nothing to read from it"));
-      return Deno.stdin.read(target);
+    async read(target) {
+      if (isClosed) throw new UsageError("Standard input is closed: there is nothing to read from it");
+      const count = await Deno.stdin.read(target);
+      if (mayBeUsualPipe && count === USUAL_PIPE_BYTES) {
+        mayBeUsualPipe = false;
+        enlargePipe(STANDARD_INPUT);
+      }
+      return count;
     },
   };
 }
