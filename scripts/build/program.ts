@@ -24,8 +24,6 @@ export type Program = ReadonlyMap<string, string>;
 
 /** The file from which a program starts. */
 export const MAIN_FILE = "main.js";
-/** The file from which the threads of a program start. */
-export const WORKER_FILE = "worker.js";
 
 /**
  * Flags of the JavaScript engine: smaller heaps, of which every thread has one, for more collections. A put of 410 MB

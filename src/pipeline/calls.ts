@@ -80,6 +80,15 @@ export interface OpenRequest {
   readonly segment: SharedArrayBuffer;
 }
 
+/** How many bytes of plaintext a request opens, or somewhat more. */
+export function plaintextBytes({ table }: OpenRequest): number {
+  let bytes = 0;
+  for (let at = 0; at < table.length; at += OPEN_FIELDS.count) {
+    bytes += Math.max(table[at + OPEN_FIELDS.length]!, table[at + OPEN_FIELDS.uncompressedLength]!);
+  }
+  return bytes;
+}
+
 /** What is known of a whole stream that was read: its digests, in lower-case hex, and its guard's verdict. */
 export interface ReadSummary {
   /** Bytes. */

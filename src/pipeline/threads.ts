@@ -4,14 +4,15 @@ import type { SealingKeys } from "../crypto/seal.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { GuardChoice } from "../guard/guard.ts";
 import { CarryPool } from "./cutting/carry_pool.ts";
-import type {
-  BlobCalls,
-  DigestCalls,
-  OpenRequest,
-  ReadSummary,
-  SealedBatch,
-  SealRequest,
-  WantedDigests,
+import {
+  type BlobCalls,
+  type DigestCalls,
+  type OpenRequest,
+  plaintextBytes,
+  type ReadSummary,
+  type SealedBatch,
+  type SealRequest,
+  type WantedDigests,
 } from "./calls.ts";
 import { CustomInspection, type DigestPlace, Inspection, type StreamInspection } from "./inspection.ts";
 import type { KnownChunks } from "./known/known_chunks.ts";
@@ -228,7 +229,7 @@ export class PipelineThreads {
    * transferred.
    */
   async open(request: OpenRequest): Promise<void> {
-    await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts]);
+    await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts], plaintextBytes(request));
   }
 
   /** Verifies a run of blobs. Owns: all buffers of the request are transferred. */

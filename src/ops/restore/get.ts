@@ -6,7 +6,8 @@ import { quoteByteString } from "../../format/byte_string.ts";
 import { timestampToDate } from "../../format/time.ts";
 import { AgentError, IntegrityError, UsageError } from "../../base/errors.ts";
 import { shortId } from "../../base/id.ts";
-import { type Backup, compareAge, replaysLevels, startedMsOf } from "../../backup/backup.ts";
+import { type Backup, compareAge, replaysLevels, sizeOf, startedMsOf } from "../../backup/backup.ts";
+import { SEGMENT_BYTES } from "../../backup/buffers.ts";
 import { checkChain, type CheckedMember } from "../../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, readManifest, treeOfFiles } from "../../backup/content/contents.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
@@ -229,14 +230,19 @@ export async function withFoundBackup<T>(
 ): Promise<T> {
   const selector = { selector: parseSelector(request.selector), text: request.selector };
   return await useCase(options, async (signal) => {
-    using starting = startThreads(options.world.blobThreads, { digest: request.judgesStreams ?? true });
+    const muchToDo = Promise.withResolvers<void>();
+    const needed = muchToDo.promise;
+    using starting = startThreads(options.world.blobThreads, { digest: request.judgesStreams ?? true, needed });
+    const onFound = (backup: Backup) => {
+      if ((sizeOf(backup) ?? Infinity) > SEGMENT_BYTES) muchToDo.resolve();
+    };
     await using repository = await openAccess(access, options);
     await using lock = request.noLock
       ? undefined
       : await repository.lock({ exclusive: false, canDoWithout: true, signal });
     const [threads, { indexed, ...found }] = await Promise.all([
       starting.configure(repository.keys, "off"),
-      findWithIndex(repository, selector, { ...options, signal }),
+      findWithIndex(repository, selector, { ...options, signal, onFound }),
     ]);
     await lock?.confirmed;
     await passGate(options, signal);
@@ -257,7 +263,7 @@ interface IndexedBackup extends Omit<FoundBackup, "reading" | "verified"> {
 async function findWithIndex(
   repository: Repository,
   request: SelectorRequest,
-  { world, signal, onProgress }: ReadOptions,
+  { world, signal, onProgress, onFound }: ReadOptions & { readonly onFound: (backup: Backup) => void },
 ): Promise<IndexedBackup> {
   const list = await loadBackups(repository.files, { ...LENIENT, rewritten: "unread", signal });
   let opened: Promise<IndexedRepository> | undefined;
@@ -266,6 +272,7 @@ async function findWithIndex(
     return opened ??= loadWholeIndex(repository, passingOver(world, signal));
   };
   const backup = await findBackup(list, request, openIndex);
+  onFound(backup);
   if (request.selector.pick.kind === "latest") tellOfFuture(backup, world);
   tellOfOlderChain(newestOnOlderChain(list.all, backup, request), backup, world);
   const indexed = await openIndex();
