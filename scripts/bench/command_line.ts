@@ -45,7 +45,7 @@ export function parseCommandLine(args: readonly string[]) {
     .option("--directory <dir>", "where dumps and repositories are put while it runs")
     .option("--json", "write all measurements to .bench/")
     .option("--strict", "end with exit code 1 if a target is missed")
-    .option("--blobs <millions>", "how many other blobs the part blobs makes; 50 need 25 GB and much time", positive, 5)
+    .option("--blobs <millions>", "how many other blobs the part blobs makes; 50 take hours and much room", positive, 5)
     .option("--nights <n>", "how many nights the part space has", positive, 30)
     .option("--long <gigabytes>", "instead: one put of that length, to see how much memory it takes", positive)
     .addOption(

@@ -9,6 +9,7 @@ import { invariant } from "../base/errors.ts";
 import { ID_BYTES } from "../base/id.ts";
 import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "./blob.ts";
 import { damaged } from "./damage.ts";
+import type { PackBlobs } from "./pack_blobs.ts";
 
 /** Bytes that sealing adds to any plaintext: a nonce before and a tag after it, 16 bytes each. */
 export const SEAL_OVERHEAD_BYTES = 32;
@@ -29,7 +30,11 @@ type Entry = Pick<PackedBlob, "type" | "id" | "length" | "uncompressedLength">;
 
 /** Bytes that one blob takes in a header's plaintext. */
 export function packEntrySize(blob: Pick<PackedBlob, "uncompressedLength">): number {
-  return blob.uncompressedLength > 0 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
+  return entryBytes(blob.uncompressedLength);
+}
+
+function entryBytes(uncompressedLength: number): number {
+  return uncompressedLength > 0 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
 }
 
 /** Bytes of a blob's plaintext. An uncompressed blob is just the sealed plaintext. */
@@ -52,24 +57,53 @@ export function packFileSize(blobs: Iterable<Pick<PackedBlob, "length" | "uncomp
  * the plaintext of a blob has 4 GiB or more.
  */
 export function encodePackHeader(blobs: readonly Entry[]): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(blobs.reduce((sum, blob) => sum + packEntrySize(blob), 0));
-  invariant(header.length > 0, "A pack holds at least one blob");
-  invariant(header.length + SEAL_OVERHEAD_BYTES <= MAX_PACK_HEADER_BYTES, "A pack header exceeds 16 MiB");
-  const view = new DataView(header.buffer);
-  let position = 0;
-  let offset = 0;
-  for (const { type, id, length, uncompressedLength } of blobs) {
-    offset += length;
-    invariant(offset <= PACK_OFFSET_LIMIT && uncompressedLength < PACK_OFFSET_LIMIT, "A pack exceeds 4 GiB");
-    invariant(id.length === ID_BYTES, "A blob's id has 32 bytes");
-    const isCompressed = uncompressedLength > 0;
-    header[position] = (type === "tree" ? TREE_BIT : 0) | (isCompressed ? COMPRESSED_BIT : 0);
-    view.setUint32(position + 1, length, true);
-    if (isCompressed) view.setUint32(position + 5, uncompressedLength, true);
-    position += isCompressed ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
-    header.set(id, position - ID_BYTES);
+  const writer = new HeaderWriter(blobs.reduce((sum, blob) => sum + packEntrySize(blob), 0));
+  for (const blob of blobs) {
+    invariant(blob.id.length === ID_BYTES, "A blob's id has 32 bytes");
+    writer.add(blob, blob.id, 0);
   }
-  return header;
+  return writer.header;
+}
+
+/** What `encodePackHeader` returns, for many blobs. Throws as it does. */
+export function headerOfBlobs(blobs: PackBlobs): Uint8Array<ArrayBuffer> {
+  const { count, ids } = blobs;
+  let bytes = 0;
+  for (let i = 0; i < count; i++) bytes += entryBytes(blobs.uncompressedLengthOf(i));
+  const writer = new HeaderWriter(bytes);
+  for (let i = 0; i < count; i++) {
+    const [length, uncompressedLength] = [blobs.lengthOf(i), blobs.uncompressedLengthOf(i)];
+    writer.add({ type: blobs.typeOf(i), length, uncompressedLength }, ids, i * ID_BYTES);
+  }
+  return writer.header;
+}
+
+class HeaderWriter {
+  readonly header: Uint8Array<ArrayBuffer>;
+  #position = 0;
+  #packBytes = 0;
+
+  constructor(bytes: number) {
+    invariant(bytes > 0, "A pack holds at least one blob");
+    invariant(bytes + SEAL_OVERHEAD_BYTES <= MAX_PACK_HEADER_BYTES, "A pack header exceeds 16 MiB");
+    this.header = new Uint8Array(bytes);
+  }
+
+  /** Adds a blob whose id is in `ids` at `at`. */
+  add({ type, length, uncompressedLength }: Omit<Entry, "id">, ids: Uint8Array, at: number): void {
+    this.#packBytes += length;
+    const isPossible = this.#packBytes <= PACK_OFFSET_LIMIT && uncompressedLength < PACK_OFFSET_LIMIT;
+    invariant(isPossible, "A pack exceeds 4 GiB");
+    const isCompressed = uncompressedLength > 0;
+    this.header[this.#position++] = (type === "tree" ? TREE_BIT : 0) | (isCompressed ? COMPRESSED_BIT : 0);
+    this.#writeUint32(length);
+    if (isCompressed) this.#writeUint32(uncompressedLength);
+    for (let i = 0; i < ID_BYTES; i++) this.header[this.#position++] = ids[at + i]!;
+  }
+
+  #writeUint32(value: number): void {
+    for (let shift = 0; shift < 32; shift += 8) this.header[this.#position++] = value >>> shift;
+  }
 }
 
 /**

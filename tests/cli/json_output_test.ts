@@ -340,7 +340,7 @@ async function packsBelow(folder: string): Promise<{ path: string; size: number 
   return packs;
 }
 
-Deno.test("every command's JSON has the fields that it is to have", async () => {
+Deno.test("every command's JSON has the fields that it is to have", { timeout: 600_000 }, async () => {
   const directory = await Deno.makeTempDir({ prefix: "agent-json-" });
   try {
     const world: FakeWorld & { readonly kdf: typeof CHEAP_KDF } = { ...fakeWorld("json"), kdf: CHEAP_KDF };

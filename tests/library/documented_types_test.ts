@@ -30,7 +30,9 @@ async function documentedFiles(): Promise<Record<string, string>> {
   ]);
 }
 
-Deno.test("all documented programs and plugins type-check in a folder with the plainest settings", async () => {
+const NAME = "all documented programs and plugins type-check in a folder with the plainest settings";
+
+Deno.test(NAME, { timeout: 600_000 }, async () => {
   await using folder = new ForeignFolder();
   folder.write("deno.json", (await engineProject())["deno.json"]);
   const files = await documentedFiles();

@@ -34,6 +34,7 @@ Deno.test("judgeRemote() compares with restic at every distance, and next door w
     ["first put: as fast as restic at 0 ms", "0.95 (CPU 1.00)", false],
     ["second put: as fast as restic at 0 ms", "0.95 (CPU 1.00)", false],
     ["get: as fast as restic at 0 ms", "0.95 (CPU 1.00)", false],
+    ["peak memory, MB (at most)", "0", true],
   ]);
   assert.equal(judgeRemote(medians([AGENT, 2], [RESTIC, 1.9]), medians([LOCAL, 1.6]), 0)[0]!.met, false);
   assert.deepEqual(judgeRemote(medians([RESTIC, 2]), medians(), 0), []);
@@ -44,10 +45,10 @@ Deno.test("judgeRemote() asks for more the more a far server costs: puts, least 
     return judgeRemote(medians([AGENT, 2], [RESTIC, seconds]), medians([LOCAL, 1]), 20).map(({ met }) => met);
   };
   assert.deepEqual([met(1.9), met(2), met(2.5), met(4)], [
-    [false, false, false],
-    [false, false, true],
-    [true, false, true],
-    [true, true, true],
+    [false, false, false, true],
+    [false, false, true, true],
+    [true, false, true, true],
+    [true, true, true, true],
   ]);
 });
 

@@ -62,7 +62,11 @@ export function judge(medians: Medians): Verdict[] {
     const [ours, theirs] = [medians.of(agent, step, "bytesAdded"), medians.of(other, step, "bytesAdded")];
     return judgeAtMost(`${step}: bytes added / ${other.name}`, { ratio: ours / theirs, bounds });
   });
-  return [...speeds, ...bytes, judgePeak(Math.max(...STEPS.map((step) => medians.of(agent, step, "peakBytes"))))];
+  return [...speeds, ...bytes, judgePeakOf(medians, agent)];
+}
+
+function judgePeakOf(medians: Medians, agent: PeerName): Verdict {
+  return judgePeak(Math.max(...STEPS.map((step) => medians.of(agent, step, "peakBytes"))));
 }
 
 function judgeSpeeds(medians: Medians, { step, against, bounds }: SpeedTarget, agent: PeerName): Verdict[] {
@@ -88,14 +92,15 @@ export function judgeRemote(remote: Medians, local: Medians, roundTripMs: number
   const speeds = REMOTE_SPEED_TARGETS.flatMap((target) => {
     return judgeSpeeds(remote, isNear ? { ...target, bounds: NO_SLOWER } : target, agent);
   });
-  if (!isNear) return speeds;
+  const peak = judgePeakOf(remote, agent);
+  if (!isNear) return [...speeds, peak];
   const share = local.of(local.agent, "first put", "wallSeconds") / remote.of(agent, "first put", "wallSeconds");
   const ofLocal = {
     target: `first put at ${LEAST_OF_LOCAL * 100} % of the local speed or more`,
     measured: `${(share * 100).toFixed(0)} %`,
     met: share >= LEAST_OF_LOCAL,
   };
-  return [ofLocal, ...speeds];
+  return [ofLocal, ...speeds, peak];
 }
 
 /** A ratio of medians, and the same of processor time, which says more if the machine is busy. */

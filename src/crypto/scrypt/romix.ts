@@ -2,7 +2,7 @@
  * The mixing of scrypt (RFC 7914, section 5), by the WebAssembly module of `romix.wat`: it uses vectors, which the
  * runtime's own does not, and takes half the time.
  */
-import { invariant } from "../../base/errors.ts";
+import { AgentError, invariant } from "../../base/errors.ts";
 import { ROMIX_WASM_BASE64 } from "./romix_wasm.ts";
 
 /** The module's exports; addresses and lengths are in bytes. `romix.wat` describes each. */
@@ -28,7 +28,7 @@ interface RomixParameters {
 
 /**
  * Mixes each piece of `blocks` in its place. It works in this thread, and calls `turn` every few milliseconds, which
- * lets others work until it resolves.
+ * lets others work until it resolves. Throws `AgentError` if the system has not the memory.
  */
 export async function romix(
   blocks: Uint8Array<ArrayBuffer>,
@@ -39,7 +39,7 @@ export async function romix(
   invariant(blocks.length % bytes === 0, "scrypt mixes whole pieces");
   const module = instantiate();
   const { memory } = module;
-  memory.grow(Math.ceil((N + 3) * bytes / PAGE_BYTES) - memory.buffer.byteLength / PAGE_BYTES);
+  growTo(memory, (N + 3) * bytes);
   const first = 2 * bytes;
   const last = first + N * bytes;
   const atOnce = Math.max(2, 2 ** Math.floor(Math.log2(TURN_BYTES / bytes)));
@@ -57,6 +57,17 @@ export async function romix(
     moveWords(new Uint8Array(memory.buffer, last, bytes), piece, STRAIGHT);
   }
   new Uint8Array(memory.buffer).fill(0, 0, first);
+}
+
+function growTo(memory: WebAssembly.Memory, bytes: number): void {
+  try {
+    memory.grow(Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES));
+  } catch (error) {
+    const size = `${Math.ceil(bytes / 2 ** 20)} MiB`;
+    throw new AgentError(`Cannot derive a key: there is no memory for the ${size} that its key file asks for`, {
+      cause: error,
+    });
+  }
 }
 
 /** Which word of a block goes to each place of the order by diagonals. */

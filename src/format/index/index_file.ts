@@ -6,6 +6,8 @@ import { invariant } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "../blob.ts";
 import { ByteWriter } from "../json/byte_writer.ts";
+import { expected } from "../json/expected_text.ts";
+import { CLOSE_OBJECT } from "../json/json_bytes.ts";
 import { skimBlobs } from "./index_skim.ts";
 import { JsonScanner } from "../json/json_scanner.ts";
 import { KnownWords } from "../json/known_words.ts";
@@ -83,17 +85,12 @@ const WORDS = new KnownWords([
 
 /** The parts of a blob's usual text before, between and after its values. */
 const USUAL = {
-  id: ascii('{"id":'),
-  data: ascii(',"type":"data","offset":'),
-  tree: ascii(',"type":"tree","offset":'),
-  length: ascii(',"length":'),
-  uncompressedLength: ascii(',"uncompressed_length":'),
-  end: ascii("}"),
+  id: expected('{"id":'),
+  data: expected(',"type":"data","offset":'),
+  tree: expected(',"type":"tree","offset":'),
+  length: expected(',"length":'),
+  uncompressedLength: expected(',"uncompressed_length":'),
 };
-
-function ascii(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
 
 /**
  * Reads an index and calls the visitor in the order of the text. Fields may come in any order; unknown ones are ignored
@@ -199,7 +196,8 @@ class IndexReader {
     const length = scanner.readUint(PACK_OFFSET_LIMIT - 1);
     const isCompressed = scanner.takeExactly(USUAL.uncompressedLength);
     const uncompressedLength = isCompressed ? scanner.readUint(PACK_OFFSET_LIMIT - 1) : 0;
-    if (!scanner.takeExactly(USUAL.end)) return false;
+    if (this.#bytes[scanner.position] !== CLOSE_OBJECT) return false;
+    scanner.seek(scanner.position + 1);
     this.#report(isData ? "data" : "tree", offset, length, uncompressedLength);
     return true;
   }

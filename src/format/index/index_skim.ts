@@ -3,6 +3,7 @@
  * that wants a few blobs out of a million reads hardly any others.
  */
 import { ID_BYTES } from "../../base/id.ts";
+import { expected, standsAt } from "../json/expected_text.ts";
 import { CLOSE_OBJECT, COMMA } from "../json/json_bytes.ts";
 
 /** The number of possible beginnings of ids. A beginning is the first two bytes, the first one in the higher half. */
@@ -45,32 +46,6 @@ export function skimBlobs(bytes: Uint8Array, position: number, wanted: Uint8Arra
     if (bytes[end] !== CLOSE_OBJECT || bytes[end + 1] !== COMMA) return blob;
     blob = end + 2;
   }
-}
-
-/**
- * A text of at least four characters, split into words of four bytes for comparison. The last two words may overlap.
- */
-interface ExpectedText {
-  readonly length: number;
-  readonly words: Uint32Array;
-}
-
-function expected(text: string): ExpectedText {
-  const view = new DataView(new TextEncoder().encode(text).buffer);
-  const words = Uint32Array.from(
-    { length: Math.ceil(text.length / 4) },
-    (_, i) => view.getUint32(Math.min(4 * i, text.length - 4)),
-  );
-  return { length: text.length, words };
-}
-
-function standsAt(view: DataView, position: number, { length, words }: ExpectedText): boolean {
-  if (position + length > view.byteLength) return false;
-  const last = words.length - 1;
-  for (let i = 0; i < last; i++) {
-    if (view.getUint32(position + 4 * i) !== words[i]) return false;
-  }
-  return view.getUint32(position + length - 4) === words[last];
 }
 
 function passDigits(bytes: Uint8Array, position: number): number {

@@ -12,6 +12,7 @@
  * Every method throws an `IntegrityError` that names the text if what comes next is not what the method reads.
  */
 import { damaged } from "../damage.ts";
+import { type ExpectedText, standsAt } from "./expected_text.ts";
 import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "./json_bytes.ts";
 import type { KnownWords } from "./known_words.ts";
 
@@ -38,6 +39,7 @@ const NIBBLES = Int8Array.from({ length: 256 }, (_, byte) => {
 /** Reads one JSON text from beginning to end. The file's comment shows how. */
 export class JsonScanner {
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   readonly #what: string;
   readonly #words: KnownWords;
   #position = 0;
@@ -45,6 +47,7 @@ export class JsonScanner {
   /** `bytes` must not change while they are scanned. `what` names the text in errors. */
   constructor(bytes: Uint8Array, what: string, words: KnownWords) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#what = what;
     this.#words = words;
   }
@@ -158,15 +161,10 @@ export class JsonScanner {
     return true;
   }
 
-  /** Reads exactly these bytes, without any white space, if they come next. Returns whether it did. */
-  takeExactly(expected: Uint8Array): boolean {
-    const bytes = this.#bytes;
-    const start = this.#position;
-    const length = expected.length;
-    for (let i = 0; i < length; i++) {
-      if (bytes[start + i] !== expected[i]) return false;
-    }
-    this.#position = start + length;
+  /** Reads exactly this text, without any white space, if it comes next. Returns whether it did. */
+  takeExactly(text: ExpectedText): boolean {
+    if (!standsAt(this.#view, this.#position, text)) return false;
+    this.#position += text.length;
     return true;
   }
 
@@ -209,10 +207,22 @@ export class JsonScanner {
     return this.#decode(start, this.#position);
   }
 
-  /** The number of bytes to the next `]`, or to the end of the text if there is none. For sizing a buffer ahead. */
-  bytesToArrayEnd(): number {
-    const end = this.#bytes.indexOf(CLOSE_ARRAY, this.#position);
-    return (end < 0 ? this.#bytes.length : end) - this.#position;
+  /**
+   * At most how many strings of `length` characters the array that begins here holds. For sizing a buffer ahead: exact
+   * if they are written without white space.
+   */
+  mostStrings(length: number): number {
+    const bytes = this.#bytes;
+    const step = length + 3;
+    let count = 0;
+    let position = this.#position + 1;
+    while (bytes[position] === QUOTE && bytes[position + length + 1] === QUOTE) {
+      count++;
+      if (bytes[position + length + 2] === CLOSE_ARRAY) return count;
+      position += step;
+    }
+    const end = bytes.indexOf(CLOSE_ARRAY, this.#position);
+    return Math.floor(((end < 0 ? bytes.length : end) - this.#position) / step);
   }
 
   /** Reads the end of the text: only white space may be left. */

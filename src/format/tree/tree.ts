@@ -307,8 +307,7 @@ function readBlobId(scanner: JsonScanner): BlobId {
 }
 
 function readContent(scanner: JsonScanner): Uint8Array {
-  const mostIds = Math.floor(scanner.bytesToArrayEnd() / CONTENT_ID_TEXT_BYTES);
-  const content = new Uint8Array(mostIds * ID_BYTES);
+  const content = new Uint8Array(scanner.mostStrings(2 * ID_BYTES) * ID_BYTES);
   let length = 0;
   for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
     scanner.readHexInto(content, length, ID_BYTES);

@@ -5,18 +5,13 @@
  * So a blob takes no more memory than in `PlacedIndex`, and a later read of the pack shows whether its header and the
  * index agree.
  */
+import { freeBuffer } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
-import type { IndexId, PackId } from "../../base/id.ts";
+import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
-import type { PackedBlob } from "../../format/blob.ts";
-import {
-  encodePackHeader,
-  MAX_PACK_HEADER_BYTES,
-  packEntrySize,
-  packFileSize,
-  SEAL_OVERHEAD_BYTES,
-} from "../../format/pack_header.ts";
+import type { PackBlobs } from "../../format/pack_blobs.ts";
+import { headerOfBlobs, MAX_PACK_HEADER_BYTES, PACK_TRAILER_BYTES, packFileSize } from "../../format/pack_header.ts";
 import { PlacedIndex } from "../../repository/index/blob_index.ts";
 import type { Findings, SuspectPacks } from "./findings.ts";
 import { forEachIndexFile, loadIndexFile } from "../../repository/index/index_files.ts";
@@ -68,7 +63,10 @@ export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
 }
 
 /** The text of an index file, the reason why it cannot be read, or null if another process removed it meanwhile. */
-async function load({ repository, signal }: CheckContext, id: IndexId): Promise<Uint8Array | IntegrityError | null> {
+async function load(
+  { repository, signal }: CheckContext,
+  id: IndexId,
+): Promise<Uint8Array<ArrayBuffer> | IntegrityError | null> {
   try {
     return await loadIndexFile(repository.files, id, signal);
   } catch (error) {
@@ -87,11 +85,12 @@ class IndexCheck implements CheckedIndex {
     this.#context = context;
   }
 
-  add(id: IndexId, loaded: Uint8Array | IntegrityError | null): void {
+  add(id: IndexId, loaded: Uint8Array<ArrayBuffer> | IntegrityError | null): void {
     if (loaded === null) return;
     try {
       if (loaded instanceof IntegrityError) throw loaded;
       for (const [pack, blobs] of packsOfIndex(loaded, `index ${id}`)) this.#addPack(id, pack, blobs);
+      freeBuffer(loaded);
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
       this.unreadable.push(error);
@@ -105,13 +104,24 @@ class IndexCheck implements CheckedIndex {
     }
   }
 
-  #addPack(describedBy: IndexId, id: PackId, blobs: readonly PackedBlob[]): void {
+  #addPack(describedBy: IndexId, id: PackId, blobs: PackBlobs): void {
     const number = this.index.addPack(decodeHex(id));
-    for (const blob of blobs) {
-      const { type, offset, length, uncompressedLength } = blob;
-      this.index.add(type, { pack: number, offset, length, uncompressedLength }, blob.id);
+    const { ids } = blobs;
+    for (let i = 0; i < blobs.count; i++) {
+      const [offset, length, uncompressedLength] = [
+        blobs.offsetOf(i),
+        blobs.lengthOf(i),
+        blobs.uncompressedLengthOf(i),
+      ];
+      this.index.add(blobs.typeOf(i), { pack: number, offset, length, uncompressedLength }, ids, i * ID_BYTES);
     }
-    const described = { id, number, bytes: packFileSize(blobs), headerSha256: headerDigest(blobs), describedBy };
+    const described = {
+      id,
+      number,
+      bytes: packFileSize(blobs.lengths()),
+      headerSha256: headerDigest(blobs),
+      describedBy,
+    };
     const earlier = this.packs.get(id);
     if (earlier === undefined) this.packs.set(id, described);
     this.#judge(described, earlier);
@@ -153,13 +163,12 @@ class IndexCheck implements CheckedIndex {
 const REPAIR_INDEX = `run "agent repair index", which describes such a pack by its own header`;
 
 /** SHA-256 of the header of a pack that holds exactly these blobs; null if no pack can. */
-export function headerDigest(blobs: readonly PackedBlob[]): string | null {
+export function headerDigest(blobs: PackBlobs): string | null {
   let end = 0;
-  let headerBytes = SEAL_OVERHEAD_BYTES;
-  for (const blob of blobs) {
-    if (blob.offset !== end) return null;
-    end += blob.length;
-    headerBytes += packEntrySize(blob);
+  for (let i = 0; i < blobs.count; i++) {
+    if (blobs.offsetOf(i) !== end) return null;
+    end += blobs.lengthOf(i);
   }
-  return headerBytes > MAX_PACK_HEADER_BYTES ? null : sha256Hex(encodePackHeader(blobs));
+  const headerBytes = packFileSize(blobs.lengths()) - end - PACK_TRAILER_BYTES;
+  return headerBytes > MAX_PACK_HEADER_BYTES ? null : sha256Hex(headerOfBlobs(blobs));
 }

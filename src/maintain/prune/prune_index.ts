@@ -1,18 +1,20 @@
 /**
  * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
- * Memory for each blob: 37 to 43 bytes for its id (base/id_table.ts), 12 for each copy (blob, length, uncompressed
+ * Memory for each blob: 37 to 43 bytes for its id (base/unshared_id_table.ts), 12 for each copy (blob, length, uncompressed
  * length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
  */
+import { freeBuffer } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
-import { IdTable } from "../../base/id_table.ts";
+import { UnsharedIdTable } from "../../base/unshared_id_table.ts";
 import type { BlobType, PackedBlob } from "../../format/blob.ts";
+import type { PackBlobs } from "../../format/pack_blobs.ts";
 import type { IndexedPack } from "../../format/index/index_file.ts";
 import { packFileSize } from "../../format/pack_header.ts";
 import { forEachIndexFile } from "../../repository/index/index_files.ts";
-import { packsOfIndex, sameBlobs } from "../../repository/index/index_packs.ts";
+import { packsOfIndex } from "../../repository/index/index_packs.ts";
 import type { ExpectedPack } from "../../repository/pack/stored_packs.ts";
 import type { SealedFiles } from "../../repository/sealed_files.ts";
 
@@ -39,9 +41,12 @@ export interface DescribingFile {
 /** All packs and blobs that the index files describe. Packs are numbered from 0 in the order they were added. */
 export class PruneIndex {
   /** The ids of all distinct blobs by type. An entry's number is also its position in `BlobUse`. */
-  readonly ids: Readonly<Record<BlobType, IdTable>> = { data: new IdTable(), tree: new IdTable() };
+  readonly ids: Readonly<Record<BlobType, UnsharedIdTable>> = {
+    data: new UnsharedIdTable(),
+    tree: new UnsharedIdTable(),
+  };
   readonly files: DescribingFile[] = [];
-  readonly #packs = new IdTable();
+  readonly #packs = new UnsharedIdTable();
   /** The copies of pack n are those from `#starts[n]` to `#starts[n + 1]`. */
   readonly #starts: number[] = [0];
   readonly #packBytes: number[] = [];
@@ -116,25 +121,42 @@ export class PruneIndex {
   addFile(id: IndexId, json: Uint8Array): void {
     let count = 0;
     const packs = [...packsOfIndex(json, `index ${id}`)].map(([name, blobs]) => {
-      count += blobs.length;
+      count += blobs.count;
       return this.#addPack(decodeHex(name), blobs, `pack ${name} in index ${id}`);
     });
     this.files.push({ id, packs, blobs: count });
   }
 
-  #addPack(id: Uint8Array, blobs: readonly PackedBlob[], what: string): number {
+  #addPack(id: Uint8Array, blobs: PackBlobs, what: string): number {
     refuseGaps(blobs, what);
     const known = this.#packs.find(id);
     if (known >= 0) {
-      if (!sameBlobs(this.#blobsOf(known), blobs)) throw impossible(what, "another index describes it differently");
+      if (!this.#describesAlike(known, blobs)) throw impossible(what, "another index describes it differently");
       return known;
     }
-    for (const { type, id, length, uncompressedLength } of blobs) {
-      this.#copies.push(type, this.ids[type].add(id), length, uncompressedLength);
+    const { count, ids } = blobs;
+    for (let i = 0; i < count; i++) {
+      const type = blobs.typeOf(i);
+      const entry = this.ids[type].add(ids, i * ID_BYTES);
+      this.#copies.push(type, entry, blobs.lengthOf(i), blobs.uncompressedLengthOf(i));
     }
-    this.#starts.push(this.copyCount + blobs.length);
-    this.#packBytes.push(packFileSize(blobs));
+    this.#starts.push(this.copyCount + count);
+    this.#packBytes.push(packFileSize(blobs.lengths()));
     return this.#packs.add(id);
+  }
+
+  /** Whether a pack is described by exactly these blobs, which have no gaps. */
+  #describesAlike(pack: number, blobs: PackBlobs): boolean {
+    if (this.blobsIn(pack) !== blobs.count) return false;
+    const { ids } = blobs;
+    let position = 0;
+    let isAlike = true;
+    this.forEachCopy(pack, ({ type, entry, length, uncompressedLength }) => {
+      const i = position++;
+      isAlike &&= blobs.typeOf(i) === type && blobs.lengthOf(i) === length &&
+        blobs.uncompressedLengthOf(i) === uncompressedLength && this.ids[type].find(ids, i * ID_BYTES) === entry;
+    });
+    return isAlike;
   }
 
   #idOfPack(pack: number): Uint8Array {
@@ -170,18 +192,21 @@ export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndex
   await forEachIndexFile(files, {
     signal,
     load: (id) => files.load("index", id, { signal }),
-    take: (id, json) => index.addFile(id, json),
+    take: (id, json) => {
+      index.addFile(id, json);
+      freeBuffer(json);
+    },
     onProgress,
   });
   return index;
 }
 
 /** Refuses a description with gaps: a pack has none, so the description omits something. */
-function refuseGaps(blobs: readonly PackedBlob[], what: string): void {
+function refuseGaps(blobs: PackBlobs, what: string): void {
   let end = 0;
-  for (const { offset, length } of blobs) {
-    if (offset !== end) throw impossible(what, "its blobs overlap or leave gaps");
-    end += length;
+  for (let i = 0; i < blobs.count; i++) {
+    if (blobs.offsetOf(i) !== end) throw impossible(what, "its blobs overlap or leave gaps");
+    end += blobs.lengthOf(i);
   }
 }
 

@@ -36,7 +36,7 @@ export async function exchangeIndexFiles(
   for (const id of readable) {
     signal.throwIfAborted();
     for (const [pack, blobs] of packsOfIndex(await files.load("index", id, { signal }), `index ${id}`)) {
-      if (keeps(id, pack)) await writer.add({ id: decodeHex(pack), blobs });
+      if (keeps(id, pack)) await writer.add({ id: decodeHex(pack), blobs: [...blobs] });
     }
     onProgress(++done, total);
   }

@@ -86,7 +86,7 @@ export class IndexSurvey {
       if (loaded instanceof IntegrityError) throw loaded;
       const packs = packsOfIndex(loaded, `index ${file}`);
       for (const [id, blobs] of packs) {
-        const description = { file, headerSha256: headerDigest(blobs), bytes: packFileSize(blobs) };
+        const description = { file, headerSha256: headerDigest(blobs), bytes: packFileSize(blobs.lengths()) };
         this.#pack(id).descriptions.push(description);
       }
       this.files.set(file, [...packs.keys()]);

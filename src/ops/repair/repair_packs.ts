@@ -6,7 +6,7 @@
  * repair can be read after it, even if the repair stops halfway.
  */
 import { IntegrityError, NotFoundError, StoreError, UsageError } from "../../base/errors.ts";
-import { asId, type IndexId, isId, type PackId } from "../../base/id.ts";
+import { asId, ID_BYTES, type IndexId, isId, type PackId } from "../../base/id.ts";
 import type { PackedBlob } from "../../format/blob.ts";
 import { BlobSet } from "../../repository/index/blob_index.ts";
 import { Findings, SuspectPacks } from "../../maintain/check/findings.ts";
@@ -193,7 +193,8 @@ class RepairOfPacks {
           this.#described.set(id, [...this.#described.get(id) ?? [], ...blobs]);
           this.#listedIn.set(id, (this.#listedIn.get(id) ?? new Set()).add(file));
         } else if (!this.#doubtful.has(id)) {
-          for (const blob of blobs) this.#elsewhere.note(blob.type, blob.id);
+          const { count, ids } = blobs;
+          for (let i = 0; i < count; i++) this.#elsewhere.note(blobs.typeOf(i), ids, i * ID_BYTES);
         }
       }
     }

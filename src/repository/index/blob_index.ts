@@ -4,14 +4,14 @@
  * Code that reads blobs takes a `BlobIndex` of their type. Code that stores blobs takes a `BlobRegister`, which has no
  * places. These types ensure that an index that only knows whether a blob exists is never asked where it is.
  *
- * Memory: per blob, 37 to 43 bytes for the id (see base/id_table.ts) and 16 for the place (pack number, offset, length,
- * uncompressed length), at most 59 together; 25 to 31 bytes if only existence is kept. Trees are few, so every index
- * has their places.
+ * Memory: per blob, 25 to 31 bytes for the id (see base/unshared_id_table.ts) and 16 for the place (pack number, offset,
+ * length, uncompressed length), at most 47 together. Trees are few, so every index has their places.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
+import { UnsharedIdTable } from "../../base/unshared_id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
 import type { SortedIdsView } from "../../store/sorted/sorted_ids.ts";
@@ -107,7 +107,7 @@ const NO_PLACES: readonly BlobPlace[] = [];
 /** The trees and their places; knows nothing about data blobs. */
 export class TreeIndex implements BlobIndex<"tree"> {
   readonly #packs = new IdTable();
-  readonly #trees = new PlacedIds();
+  readonly #trees = new PlacedIds(ID_BYTES);
   /**
    * By the number of a tree. A backup that finds a tree damaged stores it once more, and both copies are listed until a
    * repair or a prune removes one.
@@ -169,7 +169,7 @@ export class TreeIndex implements BlobIndex<"tree"> {
 
 /** All blobs and their places. */
 export class PlacedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
-  readonly #data = new PlacedIds();
+  readonly #data = new PlacedIds(KEPT_ID_BYTES);
 
   /** How many distinct blobs there are. */
   get blobCount(): number {
@@ -290,15 +290,21 @@ function isAdded(table: IdTable, id: Uint8Array, offset: number): boolean {
 
 /** Ids with the places of their blobs. */
 class PlacedIds {
-  readonly #ids = new IdTable();
+  readonly #ids: UnsharedIdTable;
   readonly #places = new PlaceList();
+
+  /** `idBytes`: how many bytes of each id are kept. */
+  constructor(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES) {
+    this.#ids = new UnsharedIdTable(idBytes);
+  }
 
   get size(): number {
     return this.#ids.size;
   }
 
   add(place: BlobPlace, id: Uint8Array, offset: number): boolean {
-    if (!isAdded(this.#ids, id, offset)) return false;
+    const size = this.#ids.size;
+    if (this.#ids.add(id, offset) < size) return false;
     this.#places.push(place);
     return true;
   }

@@ -38,6 +38,11 @@ Deno.test("pieces that are mixed over many turns are mixed as in one, and others
   assert.deepEqual(found, new Uint8Array(scryptSync(password, salt, 64, { ...parameters, p: 1, maxmem: 2 ** 26 })));
 });
 
+Deno.test("more memory than there can be is an error that says so", async () => {
+  const mixing = romix(new Uint8Array(1024), { N: 2 ** 26, r: 8 }, () => Promise.resolve());
+  await assert.rejects(mixing, { name: "AgentError", message: /no memory for the 65537 MiB/ });
+});
+
 Deno.test("a part of a piece is refused", async () => {
   await assert.rejects(romix(new Uint8Array(127), { N: 2, r: 1 }, () => Promise.resolve()), /whole pieces/);
 });

@@ -1,0 +1,103 @@
+/** The blobs of one pack as rows of numbers. An index describes millions of blobs, so there is no object for each. */
+import { ID_BYTES } from "../base/id.ts";
+import type { BlobType, PackedBlob } from "./blob.ts";
+
+/** Offset, length, uncompressed length, and whether it is a tree. */
+const NUMBERS = 4;
+const LEAST_ROWS = 16;
+
+/** Rows of blobs, in the order in which they were added. */
+export class PackBlobs implements Iterable<PackedBlob> {
+  #ids: Uint8Array;
+  #numbers: Uint32Array;
+  #count = 0;
+
+  /** `rows`: how many there is room for at first. */
+  constructor(rows = 0) {
+    this.#ids = new Uint8Array(Math.max(rows, LEAST_ROWS) * ID_BYTES);
+    this.#numbers = new Uint32Array(Math.max(rows, LEAST_ROWS) * NUMBERS);
+  }
+
+  /** How many blobs there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The ids of the blobs, 32 bytes each. Valid until a blob is added. */
+  get ids(): Uint8Array {
+    return this.#ids.subarray(0, this.#count * ID_BYTES);
+  }
+
+  /** Adds a blob whose id is in `id` at `at`. */
+  push({ type, offset, length, uncompressedLength }: Omit<PackedBlob, "id">, id: Uint8Array, at = 0): void {
+    if (this.#count * NUMBERS === this.#numbers.length) this.#grow();
+    const idAt = this.#count * ID_BYTES;
+    for (let i = 0; i < ID_BYTES; i++) this.#ids[idAt + i] = id[at + i]!;
+    const row = this.#count++ * NUMBERS;
+    this.#numbers[row] = offset;
+    this.#numbers[row + 1] = length;
+    this.#numbers[row + 2] = uncompressedLength;
+    this.#numbers[row + 3] = type === "tree" ? 1 : 0;
+  }
+
+  /** The type of a blob, by its position. */
+  typeOf(position: number): BlobType {
+    return this.#numbers[position * NUMBERS + 3] === 1 ? "tree" : "data";
+  }
+
+  /** Where a blob begins in the pack, in bytes. */
+  offsetOf(position: number): number {
+    return this.#numbers[position * NUMBERS]!;
+  }
+
+  /** Bytes of a blob in the pack. */
+  lengthOf(position: number): number {
+    return this.#numbers[position * NUMBERS + 1]!;
+  }
+
+  /** Bytes of a blob's plaintext if it is compressed, else 0. */
+  uncompressedLengthOf(position: number): number {
+    return this.#numbers[position * NUMBERS + 2]!;
+  }
+
+  /** The lengths of all blobs. */
+  *lengths(): Generator<Pick<PackedBlob, "length" | "uncompressedLength">, void, void> {
+    for (let position = 0; position < this.#count; position++) {
+      yield { length: this.lengthOf(position), uncompressedLength: this.uncompressedLengthOf(position) };
+    }
+  }
+
+  /** One blob as an object. Owns: its id is a view of `ids`. */
+  at(position: number): PackedBlob {
+    return {
+      type: this.typeOf(position),
+      id: this.#ids.subarray(position * ID_BYTES, (position + 1) * ID_BYTES),
+      offset: this.offsetOf(position),
+      length: this.lengthOf(position),
+      uncompressedLength: this.uncompressedLengthOf(position),
+    };
+  }
+
+  /** All blobs as objects. */
+  *[Symbol.iterator](): Generator<PackedBlob, void, void> {
+    for (let position = 0; position < this.#count; position++) yield this.at(position);
+  }
+
+  /** The blobs from `start` to `end`. Owns: shares the memory of this one, so that nothing can be added to either. */
+  slice(start: number, end: number): PackBlobs {
+    const part = new PackBlobs();
+    part.#ids = this.#ids.subarray(start * ID_BYTES, end * ID_BYTES);
+    part.#numbers = this.#numbers.subarray(start * NUMBERS, end * NUMBERS);
+    part.#count = end - start;
+    return part;
+  }
+
+  #grow(): void {
+    const ids = new Uint8Array(this.#ids.length * 2);
+    ids.set(this.#ids);
+    this.#ids = ids;
+    const numbers = new Uint32Array(this.#numbers.length * 2);
+    numbers.set(this.#numbers);
+    this.#numbers = numbers;
+  }
+}

@@ -1,0 +1,63 @@
+/** The table of digests of one thread: agrees with a Map, whatever collides, and while it grows. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ID_BYTES } from "../../src/base/id.ts";
+import { KEPT_ID_BYTES } from "../../src/base/id_table.ts";
+import { UnsharedIdTable } from "../../src/base/unshared_id_table.ts";
+import { checkProperty } from "../format/codec_checks.ts";
+import { noise } from "../helpers/world.ts";
+
+const id = fc.uint8Array({ minLength: 32, maxLength: 32 });
+/** Ids that are equal in the bytes of hash and tag but for a few, and differ in one other byte. */
+const collidingId = fc.tuple(fc.nat(2), fc.nat(2), fc.integer({ min: 8, max: 31 }), fc.nat(2)).map(
+  ([head, tag, at, value]) => {
+    const bytes = new Uint8Array(32);
+    [bytes[0], bytes[7], bytes[at]] = [head, tag, value];
+    return bytes;
+  },
+);
+
+function agreesWithMap(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES): void {
+  checkProperty(
+    fc.property(fc.array(fc.oneof(id, collidingId), { maxLength: 300 }), fc.array(id), (added, others) => {
+      const table = new UnsharedIdTable(idBytes);
+      const map = new Map<string, number>();
+      const nameOf = (bytes: Uint8Array) => bytes.subarray(0, idBytes).join();
+      for (const bytes of added) {
+        const expected = map.get(nameOf(bytes)) ?? map.size;
+        map.set(nameOf(bytes), expected);
+        assert.equal(table.add(bytes), expected);
+      }
+      assert.equal(table.size, map.size);
+      for (const bytes of [...added, ...others]) assert.equal(table.find(bytes), map.get(nameOf(bytes)) ?? -1);
+    }),
+  );
+}
+
+Deno.test("finds what a Map finds, and numbers entries in the order of adding", () => agreesWithMap(ID_BYTES));
+
+Deno.test("a table of existence tells ids apart by the bytes that it keeps", () => agreesWithMap(KEPT_ID_BYTES));
+
+Deno.test("every id keeps its number while the table grows, and is copied out again", () => {
+  const count = 40_000;
+  const ids = noise(count * ID_BYTES, "many ids");
+  const table = new UnsharedIdTable();
+  for (let i = 0; i < count; i++) assert.equal(table.add(ids, i * ID_BYTES), i);
+  const copy = new Uint8Array(ID_BYTES + 1);
+  for (let i = 0; i < count; i++) {
+    assert.equal(table.find(ids, i * ID_BYTES), i);
+    table.copyId(i, copy, 1);
+    if (copy.subarray(1).toHex() !== ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES).toHex()) assert.fail(`id ${i}`);
+  }
+  assert.equal(table.size, count);
+  assert.equal(table.find(ids, 5), -1);
+});
+
+Deno.test("an entry that is not there, or of which not all is kept, cannot be copied", () => {
+  const table = new UnsharedIdTable();
+  table.add(noise(32, "one"));
+  for (const entry of [-1, 1]) assert.throws(() => table.copyId(entry, new Uint8Array(32)), { code: "bug" });
+  const kept = new UnsharedIdTable(KEPT_ID_BYTES);
+  kept.add(noise(32, "one"));
+  assert.throws(() => kept.copyId(0, new Uint8Array(32)), { code: "bug" });
+});
