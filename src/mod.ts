@@ -343,6 +343,7 @@ export { type FilesSelection, type SelectedFiles, selectFiles } from "./ops/sele
 export {
   chooseFile,
   type GetProgress,
+  type HowToRead,
   type OpenBackup,
   type OpenRequest,
   type ReadOptions,
@@ -375,7 +376,7 @@ export {
   type ArchiveResult,
   type LeftOutEntry,
 } from "./ops/restore/archive.ts";
-export type { StreamSummary } from "./pipeline/calls.ts";
+export type { ReadSummary, StreamSummary } from "./pipeline/calls.ts";
 export type { StreamTables } from "./pipeline/stream_tables.ts";
 
 // Tables of databases, and dump files of DaCHS.
