@@ -339,7 +339,7 @@ export type { MinOfParent } from "./policy/shrinkage.ts";
 // Files and directories for put.
 export { type FilesSelection, type SelectedFiles, selectFiles } from "./ops/select_files.ts";
 
-// Get and verify: open a backup and read its streams, with every digest checked.
+// Get and verify: open a backup and read its streams, with chunks and whole checked.
 export {
   chooseFile,
   type GetProgress,
