@@ -339,10 +339,11 @@ export type { MinOfParent } from "./policy/shrinkage.ts";
 // Files and directories for put.
 export { type FilesSelection, type SelectedFiles, selectFiles } from "./ops/select_files.ts";
 
-// Get and verify: open a backup and read its streams, with every digest checked.
+// Get and verify: open a backup and read its streams, with chunks and whole checked.
 export {
   chooseFile,
   type GetProgress,
+  type HowToRead,
   type OpenBackup,
   type OpenRequest,
   type ReadOptions,
@@ -375,7 +376,7 @@ export {
   type ArchiveResult,
   type LeftOutEntry,
 } from "./ops/restore/archive.ts";
-export type { StreamSummary } from "./pipeline/calls.ts";
+export type { ReadSummary, StreamSummary } from "./pipeline/calls.ts";
 export type { StreamTables } from "./pipeline/stream_tables.ts";
 
 // Tables of databases, and dump files of DaCHS.

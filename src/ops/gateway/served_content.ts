@@ -32,7 +32,7 @@ export interface ServedContent {
   /** A digest that differs wherever the bytes do, in lower-case hex. */
   readonly tag: string;
   /**
-   * Writes all of it. Resolves when every digest matched, and otherwise rejects with `IntegrityError`; the sink may have
+   * Writes all of it. Resolves when its digests matched, and otherwise rejects with `IntegrityError`; the sink may have
    * received all of it by then.
    */
   write(sink: StreamSink): Promise<void>;
