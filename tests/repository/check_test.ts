@@ -3,6 +3,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import { encodeHex } from "../../src/base/hex.ts";
 import type { BlobId } from "../../src/base/id.ts";
+import { PackBlobs, type PackedBlob } from "../../src/format/blob.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { PlacedIndex } from "../../src/repository/index/blob_index.ts";
 import { addPath, Findings, MOST_PATHS, SuspectPacks } from "../../src/maintain/check/findings.ts";
@@ -88,10 +89,15 @@ Deno.test("a finding names so many paths and no more", () => {
 Deno.test("blobs that no header can list have none, however they lie", () => {
   const blob = { type: "data", id: noise(32, "id"), offset: 0, length: 0, uncompressedLength: 0 } as const;
   const most = Math.floor((MAX_PACK_HEADER_BYTES - 32) / 37);
-  const blobs = Array(most).fill(blob);
-  equal(typeof headerDigest(blobs), "string");
-  equal(headerDigest([...blobs, blob]), null);
-  equal(headerDigest([blob, { ...blob, offset: 1 }]), null);
+  const rows = (blobs: readonly PackedBlob[]) => {
+    const all = new PackBlobs(blobs.length);
+    for (const one of blobs) all.push(one, one.id);
+    return all;
+  };
+  const blobs: readonly PackedBlob[] = Array(most).fill(blob);
+  equal(typeof headerDigest(rows(blobs)), "string");
+  equal(headerDigest(rows([...blobs, blob])), null);
+  equal(headerDigest(rows([blob, { ...blob, offset: 1 }])), null);
 });
 
 Deno.test("the ancestry of trees is what walking down from every tree finds", () => {
