@@ -82,7 +82,7 @@ export function applyListing(step: RepositoryStep, listing: Listing, since: numb
   }
   const listed = new Set<string>([...listing.backups.map(({ snapshotId }) => snapshotId), ...listing.unreadable ?? []]);
   for (const [id, row] of known) if (!listed.has(id) && row.sequence <= since) writer.remove(row);
-  writer.finish();
+  writer.finish({ whole: listing.replacesAll });
   database.prepare("UPDATE repositories SET refreshed = ? WHERE repository = ?").run(now.toISOString(), repository);
 }
 
@@ -111,8 +111,8 @@ export function missingDetails(database: Statements, repositoryId: string): Snap
 /** Writes rows of backups, and at the end the chains that they change. */
 class BackupWriter {
   readonly #step: RepositoryStep;
-  /** The level 0 of each chain that changed. */
-  readonly #bases = new Set<string>();
+  /** What was written, by the level 0 of its chain. */
+  readonly #changed = new Map<string, Set<number>>();
 
   constructor(step: RepositoryStep) {
     this.#step = step;
@@ -135,7 +135,7 @@ class BackupWriter {
     const adds = known === undefined || !known.hasInfo && backup.info !== null;
     if (adds || known.isDeleted || backup.damage !== null && backup.damage !== known.damage) {
       const row = this.#writeRow(backup, known, adds);
-      this.#bases.add(backup.info?.base ?? backup.id);
+      this.#noteChange(backup.info?.base ?? backup.id, row);
       if (known === undefined) this.#writeTags(row, backup);
       if (details) this.#writeDetails(row, details);
       else if (backup.info !== null && !known?.hasDetails) this.#copyDetails(row, backup.id);
@@ -152,11 +152,17 @@ class BackupWriter {
         "WHERE backup = ? RETURNING base, backup_id",
     ).get(time, time, sequence, backup)!;
     for (const table of DETAIL_TABLES) this.#step.database.prepare(`DELETE FROM ${table} WHERE backup = ?`).run(backup);
-    this.#bases.add(String(base ?? backup_id));
+    this.#noteChange(String(base ?? backup_id), backup);
   }
 
-  finish(): void {
-    updateChains(this.#step.database, this.#step.repository, this.#bases);
+  /** `whole`: rows were dropped, of which other chains than those of what was written may have led through some. */
+  finish({ whole = false }: { readonly whole?: boolean | undefined } = {}): void {
+    updateChains(this.#step.database, this.#step.repository, this.#changed, { whole });
+  }
+
+  #noteChange(base: string, row: number): void {
+    const rows = this.#changed.get(base) ?? new Set();
+    this.#changed.set(base, rows.add(row));
   }
 
   #writeRow(backup: AddedBackup["backup"], known: KnownBackup | undefined, replaces: boolean): number {

@@ -8,8 +8,19 @@ interface Link {
   readonly level: number;
 }
 
-/** Writes the chains anew that begin with the backups of these ids. Members that are not known are left out. */
-export function updateChains(database: Statements, repository: number, bases: ReadonlySet<string>): void {
+/** The rows of backups that were written or marked, by the id of the level 0 of their chain. */
+type ChangedBackups = ReadonlyMap<string, ReadonlySet<number>>;
+
+/**
+ * Writes the chains anew that lead, or led, through one of these backups; with `whole`, all chains on the same level 0.
+ * So one more backup on a long chain costs one chain. Members that are not known are left out.
+ */
+export function updateChains(
+  database: Statements,
+  repository: number,
+  changedByBase: ChangedBackups,
+  { whole }: { readonly whole: boolean },
+): void {
   const members = database.prepare(
     ["backup_id", "base"].map((name) =>
       "SELECT backup, backup_id, parent, level, is_deleted FROM backups " +
@@ -17,28 +28,49 @@ export function updateChains(database: Statements, repository: number, bases: Re
     ).join(" UNION ") + " ORDER BY backup",
   );
   const clear = database.prepare("DELETE FROM chains WHERE backup = ?");
-  const insert = database.prepare("INSERT INTO chains (backup, position, member, level) VALUES (?, ?, ?, ?)");
-  for (const base of bases) {
+  const begin = database.prepare(
+    "INSERT INTO chains (backup, position, member, level) SELECT ?, position, member, level FROM chains WHERE backup = ?",
+  );
+  const end = database.prepare(
+    "INSERT INTO chains (backup, position, member, level) " +
+      "SELECT ?1, count(*), ?1, ?2 FROM chains WHERE backup = ?1",
+  );
+  for (const [base, changed] of changedByBase) {
     const rows = members.all(repository, base);
-    for (const { backup } of rows) clear.run(backup!);
     const links = rows.filter(({ is_deleted }) => is_deleted === 0).map(linkOf);
     const byId = new Map(links.toReversed().map((link) => [link.backupId, link]));
-    for (const link of links) {
-      for (const [position, { backup, level }] of chainOf(link, byId).entries()) {
-        insert.run(link.backup, position, backup, level);
-      }
+    // Levels rise along a chain, so that of whatever a backup continues is written before its own.
+    links.sort((a, b) => a.level - b.level);
+    const stale = whole
+      ? new Set(rows.map(({ backup }) => Number(backup)))
+      : staleBackups(database, changed, links, byId);
+    for (const backup of stale) clear.run(backup);
+    for (const link of links.filter(({ backup }) => stale.has(backup))) {
+      const lower = lowerOf(link, byId);
+      if (lower !== undefined) begin.run(link.backup, lower.backup);
+      end.run(link.backup, link.level);
     }
   }
 }
 
-/** From its level 0, or from the lowest level that is left. */
-function chainOf(link: Link, byId: ReadonlyMap<string, Link>): Link[] {
-  const chain: Link[] = [];
-  for (let member: Link | undefined = link; member; member = lowerOf(member, byId)) chain.unshift(member);
-  return chain;
+/** The changed backups, and all whose chains led through one of them, or do so from here on. `links` by level. */
+function staleBackups(
+  database: Statements,
+  changed: ReadonlySet<number>,
+  links: readonly Link[],
+  byId: ReadonlyMap<string, Link>,
+): ReadonlySet<number> {
+  const holders = database.prepare("SELECT backup FROM chains WHERE member = ?");
+  const stale = new Set(changed);
+  for (const member of changed) for (const { backup } of holders.all(member)) stale.add(Number(backup));
+  for (const link of links) {
+    const lower = lowerOf(link, byId);
+    if (lower !== undefined && stale.has(lower.backup)) stale.add(link.backup);
+  }
+  return stale;
 }
 
-/** Levels fall from member to member, so that what a repository says of parents cannot lead in a circle. */
+/** The next lower member of its chain, if it is known. Levels fall, so that what a repository says of parents cannot lead in a circle. */
 function lowerOf({ parent, level }: Link, byId: ReadonlyMap<string, Link>): Link | undefined {
   const lower = parent === null ? undefined : byId.get(parent);
   return lower !== undefined && lower.level < level ? lower : undefined;

@@ -87,7 +87,7 @@ export class CatalogueFile {
   /** Makes a change. All of it is done, or nothing. Throws an `AgentError` if it cannot be made. */
   write(change: (step: WriteStep) => void): Promise<void> {
     return this.#retrying(() =>
-      inTransaction(this.#connection().database, () => {
+      inTransaction(this.#connection().database, "BEGIN IMMEDIATE", () => {
         const database = this.#connection();
         const now = this.#options.clock.now();
         const { sequence, incarnation } = database.prepare(
@@ -223,12 +223,13 @@ function openPrepared(path: string): DatabaseSync {
 }
 
 function prepare(database: DatabaseSync, path: string): void {
-  const version = usableVersion(database, path);
+  // One transaction, or what another process makes between two look-ups would look like the work of another program.
+  const version = inTransaction(database, "BEGIN", () => usableVersion(database, path));
   if (version === SCHEMA_VERSION) return;
   // Readers do not wait for writers then, nor writers for them. Where that is impossible, they do.
   database.exec("PRAGMA journal_mode=WAL");
   // Another process may have been faster.
-  inTransaction(database, () => migrate(database, usableVersion(database, path)));
+  inTransaction(database, "BEGIN IMMEDIATE", () => migrate(database, usableVersion(database, path)));
 }
 
 /** The version of the schema; 0 for an empty file. */
@@ -255,11 +256,13 @@ function newerCatalogue(path: string): UnusableError {
   );
 }
 
-function inTransaction(database: DatabaseSync, work: (database: DatabaseSync) => void): void {
-  database.exec("BEGIN IMMEDIATE");
+/** What `work` returns. "BEGIN" is enough for what only reads. */
+function inTransaction<T>(database: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIATE", work: () => T): T {
+  database.exec(begin);
   try {
-    work(database);
+    const result = work();
     database.exec("COMMIT");
+    return result;
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");
     throw error;

@@ -1,5 +1,6 @@
 /** What the catalogue keeps of what it is told. */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import { backup, manifestIdOf, snapshotIdOf } from "../backup/backups.ts";
 import { CataloguePlace, SHOP } from "./opened.ts";
@@ -94,6 +95,40 @@ Deno.test("chains lead from level 0 to the backup, by its parents, however they 
   await catalogue.changeBackups(SHOP, { removed: [zero.snapshotId] });
   assert.deepEqual(await chainOf("two"), [[1, 1], [2, 2]]);
   assert.deepEqual(await chainOf("zero"), []);
+});
+
+Deno.test("chains are what the backups that are listed say, whatever was listed before", async () => {
+  const base = manifestIdOf("0");
+  const chained = (at: number, parents: readonly number[]) => {
+    let level = 0;
+    for (let i = at; i > 0; i = parents[i - 1]!) level++;
+    return level === 0 ? backup("0") : backup(`${at}`, { level, parent: manifestIdOf(`${parents[at - 1]!}`), base });
+  };
+  const listing = fc.record({ listed: fc.uniqueArray(fc.nat(6)), replacesAll: fc.boolean() });
+  const parents = fc.tuple(...Array.from({ length: 6 }, (_, i) => fc.nat(i)));
+  await fc.assert(
+    fc.asyncProperty(parents, fc.array(listing, { minLength: 1, maxLength: 6 }), async (parents, listings) => {
+      await using place = new CataloguePlace();
+      using catalogue = await place.open();
+      for (const { listed, replacesAll } of listings) {
+        const token = await catalogue.beginListing(SHOP);
+        await catalogue.applyListing(token, { backups: listed.map((at) => chained(at, parents)), replacesAll });
+        const expected = listed.flatMap((at) => {
+          const chain = [at];
+          while (chain[0]! > 0 && listed.includes(parents[chain[0]! - 1]!)) chain.unshift(parents[chain[0]! - 1]!);
+          return chain.map((member, position) => [`${at}`, position, `${member}`]);
+        });
+        const rows = await place.rows(
+          "SELECT b.snapshot_id, position, m.snapshot_id FROM chains JOIN backups b USING (backup) " +
+            "JOIN backups m ON m.backup = member",
+        );
+        const nameOf = (id: unknown) => `${[0, 1, 2, 3, 4, 5, 6].find((at) => snapshotIdOf(`${at}`) === id)}`;
+        const found = rows.map(([of, position, member]) => [nameOf(of), position, nameOf(member)]);
+        assert.deepEqual(found.map(String).sort(), expected.map(String).sort());
+      }
+    }),
+    { numRuns: 40 },
+  );
 });
 
 Deno.test("a parent that leads in a circle ends nothing", async () => {
