@@ -108,8 +108,9 @@ class KeySearch {
     const { location } = this.#store;
     const [first, ...others] = this.unreadable;
     if (this.#refused === 0 && this.#untried === 0 && first !== undefined) {
-      if (others.length === 0 || !(first.error instanceof IntegrityError)) return first.error;
-      const none = `none of the ${this.unreadable.length} key files in ${location} can be read: ${first.error.message}`;
+      const damage = withWayOn(first.error);
+      if (others.length === 0 || !(damage instanceof IntegrityError)) return damage;
+      const none = `none of the ${this.unreadable.length} key files in ${location} can be read: ${damage.message}`;
       return new IntegrityError(`Cannot open the repository: ${none}`, { cause: first.error });
     }
     const unread = first === undefined ? "" : `; ${unreadableText(this.unreadable)}`;
@@ -178,6 +179,12 @@ function unreadableText(unreadable: readonly UnreadableKey[]): string {
   const more = unreadable.length > NAMED_KEYS ? ` and ${unreadable.length - NAMED_KEYS} more` : "";
   const what = unreadable.length === 1 ? "a key file that cannot be read" : "key files that cannot be read";
   return `passing over ${what}, ${ids}${more}: ${unreadable[0]!.error.message}`;
+}
+
+/** Without a key file that opens, no check of the repository can say what helps. */
+function withWayOn(error: AgentError): AgentError {
+  if (!(error instanceof IntegrityError) || error.message.includes("; ")) return error;
+  return new IntegrityError(`${error.message}; bring the file back from a copy of the store`, { cause: error });
 }
 
 function passedOver(unreadable: readonly UnreadableKey[]): AgentError {

@@ -26,10 +26,18 @@ Deno.test("get refuses --md5 where there is no whole stream", { sanitizeResource
   await Desk.with(async (desk) => {
     await desk.put("shop", "abc");
     await desk.run(["put", "files", join(desk.directory, "password")], { files: localFiles() });
-    for (const what of [["shop", "--table", "orders"], ["files", "--target", join(desk.directory, "restored")]]) {
+    const refusal = async (...what: string[]) => {
       const { exitCode, stderr } = await desk.run(["get", ...what, "--md5"]);
       equal(exitCode, ExitCode.usage);
-      match(stderr, /--md5 is for whole streams/);
-    }
+      return stderr;
+    };
+    match(
+      await refusal("shop", "--table", "orders"),
+      /--md5 is for whole streams, not for tables of one: leave it out/,
+    );
+    match(
+      await refusal("files", "--target", join(desk.directory, "restored")),
+      /agent verify compares the MD5 of each/,
+    );
   });
 });

@@ -107,7 +107,8 @@ function specification() {
 
 type GetOptions = OptionsOf<typeof specification>;
 
-const NO_MD5 =
+const NO_MD5_OF_TABLES = "--md5 is for whole streams, not for tables of one: leave it out";
+const NO_MD5_OF_FILES =
   "--md5 is for whole streams: leave it out; agent verify compares the MD5 of each file of a backup of files";
 
 /** The command, to be run in `context`. */
@@ -123,7 +124,7 @@ export function getCommand(context: CliContext): CommandUnknownOpts {
 async function check(selector: string, paths: readonly string[], options: GetOptions, context: CliContext) {
   const tables = tableChoice(options);
   refuseTogether(options, tables !== null);
-  if (options.md5 && tables !== null) throw new UsageError(NO_MD5);
+  if (options.md5 && tables !== null) throw new UsageError(NO_MD5_OF_TABLES);
   const choices = restoreChoices(paths, options);
   const { output, ...others } = options;
   const hasPlace = options.target !== undefined || options.into !== undefined;
@@ -180,7 +181,7 @@ async function restoreBackup(
       }
       const directory = treeTarget(found, options);
       if (directory !== null) {
-        if (options.md5) throw new UsageError(NO_MD5);
+        if (options.md5) throw new UsageError(NO_MD5_OF_FILES);
         await runRestore(found, { ...choices, directory }, run, context);
         return found.backup;
       }

@@ -12,15 +12,19 @@ const STANDARD_INPUT = 0;
 
 /**
  * Standard input. If it is closed, reading fails, because a missing stream is not an empty one. A pipe that was full
- * once is enlarged.
+ * once is enlarged. Throws `AgentError` if the system cannot read it.
  */
-export function standardInput({ isClosed }: { readonly isClosed: boolean }): Input {
+export function standardInput(
+  { isClosed, source = Deno.stdin }: { readonly isClosed: boolean; readonly source?: Pick<typeof Deno.stdin, "read"> },
+): Input {
   let mayBeUsualPipe = true;
   return {
     isTerminal: Deno.stdin.isTerminal(),
     async read(target) {
       if (isClosed) throw new UsageError("Standard input is closed: there is nothing to read from it");
-      const count = await Deno.stdin.read(target);
+      const count = await source.read(target).catch((error) => {
+        throw new AgentError(`Standard input cannot be read: ${systemReason(error)}`, { cause: error });
+      });
       if (mayBeUsualPipe && count === USUAL_PIPE_BYTES) {
         mayBeUsualPipe = false;
         enlargePipe(STANDARD_INPUT);

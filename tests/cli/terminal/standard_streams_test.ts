@@ -1,8 +1,8 @@
-/** Standard output whose reader goes away, and one that fails for another reason. */
+/** Standard output whose reader goes away, and standard streams that fail for another reason. */
 import { strict as assert } from "node:assert";
 import { AgentError } from "../../../src/base/errors.ts";
 import type { Output } from "../../../src/cli/terminal/input_output.ts";
-import { readByOthers } from "../../../src/cli/terminal/standard_streams.ts";
+import { readByOthers, standardInput } from "../../../src/cli/terminal/standard_streams.ts";
 
 function failing(error: Error): { output: Output; tries: () => number } {
   let tries = 0;
@@ -29,4 +29,13 @@ Deno.test("a full disk is an error", async () => {
     return true;
   });
   assert.equal(read.isClosed!(), false);
+});
+
+Deno.test("the error tells which stream cannot be read", async () => {
+  const source = { read: () => Promise.reject(new Error("Is a directory (os error 21)")) };
+  await assert.rejects(standardInput({ isClosed: false, source }).read(new Uint8Array(1)), (error) => {
+    assert.ok(error instanceof AgentError);
+    assert.equal(error.message, "Standard input cannot be read: Is a directory");
+    return true;
+  });
 });
