@@ -108,7 +108,7 @@ class KeySearch {
     const { location } = this.#store;
     const [first, ...others] = this.unreadable;
     if (this.#refused === 0 && this.#untried === 0 && first !== undefined) {
-      const damage = withWayOn(first.error);
+      const damage = withKeyAdvice(first.error);
       if (others.length === 0 || !(damage instanceof IntegrityError)) return damage;
       const none = `none of the ${this.unreadable.length} key files in ${location} can be read: ${damage.message}`;
       return new IntegrityError(`Cannot open the repository: ${none}`, { cause: first.error });
@@ -182,7 +182,7 @@ function unreadableText(unreadable: readonly UnreadableKey[]): string {
 }
 
 /** Without a key file that opens, no check of the repository can say what helps. */
-function withWayOn(error: AgentError): AgentError {
+function withKeyAdvice(error: AgentError): AgentError {
   if (!(error instanceof IntegrityError) || error.message.includes("; ")) return error;
   return new IntegrityError(`${error.message}; bring the file back from a copy of the store`, { cause: error });
 }
