@@ -58,3 +58,11 @@ export async function writeAll(
 export function freeBuffer(bytes: Uint8Array<ArrayBuffer>): void {
   if (!bytes.buffer.detached) bytes.buffer.transfer(0);
 }
+
+/** A copy with twice the room. What is added is zero. */
+export function doubled<Numbers extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(numbers: Numbers): Numbers {
+  const room = 2 * numbers.length;
+  const more = numbers instanceof Uint8Array ? new Uint8Array(room) : new Uint32Array(room);
+  more.set(numbers);
+  return more as Numbers;
+}

@@ -1,4 +1,5 @@
 /** Blobs and their places in a pack, as pack headers and indexes describe them. */
+import { doubled } from "../base/bytes.ts";
 import { ID_BYTES } from "../base/id.ts";
 
 /** What a blob holds: a chunk of a stream, or a tree. */
@@ -120,11 +121,7 @@ export class PackBlobs implements Iterable<PackedBlob> {
   }
 
   #grow(): void {
-    const ids = new Uint8Array(this.#ids.length * 2);
-    ids.set(this.#ids);
-    this.#ids = ids;
-    const numbers = new Uint32Array(this.#numbers.length * 2);
-    numbers.set(this.#numbers);
-    this.#numbers = numbers;
+    this.#ids = doubled(this.#ids);
+    this.#numbers = doubled(this.#numbers);
   }
 }

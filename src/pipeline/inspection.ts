@@ -16,8 +16,8 @@ import type { FilledSegment } from "./feed.ts";
 import type { Caller } from "../base/thread.ts";
 
 /**
- * The digests and the guard of one stream, all of them unless the summary is a `ReadSummary`. Call `take` for every piece in order, then `finish`. To give up before the
- * end, call `drop` instead.
+ * The digests and the guard of one stream, all of them unless the summary is a `ReadSummary`. Call `take` for every
+ * piece in order, then `finish`. To give up before the end, call `drop` instead.
  */
 export interface StreamInspection<Summary extends ReadSummary = StreamSummary> {
   /** Takes the next piece, which begins at `start`, 0 by default. Owns: the segment is released in the end. */

@@ -1,6 +1,6 @@
 /** Bytes in memory: put together, written out, and given back. */
 import assert from "node:assert/strict";
-import { concatBytes, freeBuffer, isAllZero, writeAll } from "../../src/base/bytes.ts";
+import { concatBytes, doubled, freeBuffer, isAllZero, writeAll } from "../../src/base/bytes.ts";
 
 Deno.test("parts come one after the other, empty ones and shared memory too, in a buffer of its own", () => {
   const shared = new Uint8Array(new SharedArrayBuffer(4)).subarray(1, 3);
@@ -68,4 +68,9 @@ Deno.test("zeros are told from bytes of which one is not zero, wherever it is an
       }
     }
   }
+});
+
+Deno.test("what is doubled keeps its numbers, and has as many zeros behind them", () => {
+  assert.deepEqual(doubled(Uint8Array.of(1, 255)), Uint8Array.of(1, 255, 0, 0));
+  assert.deepEqual(doubled(Uint32Array.of(1, 2 ** 32 - 1)), Uint32Array.of(1, 2 ** 32 - 1, 0, 0));
 });

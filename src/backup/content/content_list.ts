@@ -7,7 +7,7 @@
  */
 import { encodeHex } from "../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
-import { freeBuffer } from "../../base/bytes.ts";
+import { doubled, freeBuffer } from "../../base/bytes.ts";
 import { FILE_MODE_0644 } from "../../format/tree/file_mode.ts";
 import { makeNode } from "../../format/tree/node.ts";
 import { parseTimestamp } from "../../format/time.ts";
@@ -125,12 +125,8 @@ export class ContentListWriter {
   }
 
   #grow(): void {
-    const ids = new Uint8Array(this.#ids.length * 2);
-    ids.set(this.#ids);
-    this.#ids = ids;
-    const sizes = new Uint32Array(this.#sizes.length * 2);
-    sizes.set(this.#sizes);
-    this.#sizes = sizes;
+    this.#ids = doubled(this.#ids);
+    this.#sizes = doubled(this.#sizes);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * Memory: some 43 bytes for each tree and 8 for each directory in a tree.
  */
+import { doubled } from "../../base/bytes.ts";
 import type { BlobId } from "../../base/id.ts";
 import { TreeNumbers } from "../../repository/tree/tree_walk.ts";
 
@@ -16,11 +17,7 @@ export class TreeGraph extends TreeNumbers {
 
   /** Records that tree `child` is a directory of tree `parent`. Both must have been added. */
   connect(parent: BlobId, child: BlobId): void {
-    if (this.#edgeCount * 2 === this.#edges.length) {
-      const larger = new Uint32Array(this.#edges.length * 2);
-      larger.set(this.#edges);
-      this.#edges = larger;
-    }
+    if (this.#edgeCount * 2 === this.#edges.length) this.#edges = doubled(this.#edges);
     this.#edges.set([this.find(parent), this.find(child)], this.#edgeCount++ * 2);
   }
 

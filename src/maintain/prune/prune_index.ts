@@ -1,8 +1,8 @@
 /**
  * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
- * Memory for each blob: 37 to 43 bytes for its id (repository/index/unshared_id_table.ts), 12 for each copy (blob, length, uncompressed
- * length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
+ * Memory for each blob: 37 to 43 bytes for its id (repository/index/unshared_id_table.ts), 12 for each copy (blob,
+ * length, uncompressed length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
  */
 import { freeBuffer } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";

@@ -3,6 +3,7 @@
  *
  * Memory: 29 to 35 bytes for each distinct chunk of the first streams, and two parts of content lists.
  */
+import { doubled } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES } from "../../base/id.ts";
@@ -99,11 +100,7 @@ export class ContentComparer {
 
   #noteUnmatched(list: Uint8Array, at: number): void {
     const entry = this.#chunks.add(list, at);
-    if (entry >= this.#unmatched.length) {
-      const larger = new Uint32Array(this.#unmatched.length * 2);
-      larger.set(this.#unmatched);
-      this.#unmatched = larger;
-    }
+    if (entry >= this.#unmatched.length) this.#unmatched = doubled(this.#unmatched);
     this.#unmatched[entry]!++;
   }
 

@@ -1,13 +1,13 @@
 /** Which chunks the repository holds, in memory and on disk. */
 import type { IdTable, IdTableView } from "../../base/id_table.ts";
-import type { SortedIdsView } from "../../store/sorted/sorted_ids.ts";
+import type { SortedIdsView, StoredIds } from "../../store/sorted/sorted_ids.ts";
 
 /** The known chunks, for this thread. */
 export interface KnownChunks {
   /** Those in memory. Whoever stores a chunk adds it. */
   readonly dataBlobs: IdTable;
   /** Those on disk, if there are any. */
-  readonly stored?: { readonly view: SortedIdsView; has(id: Uint8Array, offset?: number): boolean } | undefined;
+  readonly stored?: StoredIds | undefined;
 }
 
 /** The known chunks, for other threads. */

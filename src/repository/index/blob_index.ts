@@ -14,7 +14,7 @@ import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
 import { UnsharedIdTable } from "./unshared_id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
-import type { SortedIdsView } from "../../store/sorted/sorted_ids.ts";
+import type { StoredIds } from "../../store/sorted/sorted_ids.ts";
 
 /** Where a blob is stored. Lengths and offset are in bytes of the pack file. */
 export interface BlobPlace {
@@ -218,13 +218,6 @@ export class NamedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
   }
 }
 
-/** Data blobs that are known without being in memory. */
-export interface StoredIds {
-  has(id: Uint8Array, offset?: number): boolean;
-  /** For look-ups in other threads. */
-  readonly view: SortedIdsView;
-}
-
 /** The ids of all blobs; places only of trees and of named data blobs. */
 export class ExistenceIndex implements LoadableIndex, BlobRegister {
   /** What it can locate. */
@@ -283,7 +276,7 @@ export class BlobSet implements BlobRegister {
 }
 
 /** Adds an id; returns whether it was new. */
-function isAdded(table: IdTable, id: Uint8Array, offset: number): boolean {
+function isAdded(table: Pick<IdTable, "size" | "add">, id: Uint8Array, offset: number): boolean {
   const size = table.size;
   return table.add(id, offset) === size;
 }
@@ -303,8 +296,7 @@ class PlacedIds {
   }
 
   add(place: BlobPlace, id: Uint8Array, offset: number): boolean {
-    const size = this.#ids.size;
-    if (this.#ids.add(id, offset) < size) return false;
+    if (!isAdded(this.#ids, id, offset)) return false;
     this.#places.push(place);
     return true;
   }

@@ -1,5 +1,6 @@
 /** A pack while it is built in memory: sealed blobs one after the other, and what its header and index will say. */
 import { createHash } from "node:crypto";
+import { doubled } from "../../base/bytes.ts";
 import { invariant } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import type { Sealer } from "../../crypto/seal.ts";
@@ -127,11 +128,7 @@ export class PackContents {
 
   /** Appends a blob. `id` is copied; the lengths are as in `PackedBlob`. */
   add(id: Uint8Array, length: number, uncompressedLength: number): void {
-    if (this.count * ID_BYTES === this.#ids.length) {
-      const larger = new Uint8Array(this.#ids.length * 2);
-      larger.set(this.#ids);
-      this.#ids = larger;
-    }
+    if (this.count * ID_BYTES === this.#ids.length) this.#ids = doubled(this.#ids);
     this.#ids.set(id, this.count * ID_BYTES);
     this.#lengths.push(length);
     this.#uncompressedLengths.push(uncompressedLength);

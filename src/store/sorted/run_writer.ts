@@ -1,4 +1,5 @@
 /** Writes a run: takes rows in the order of their keys. */
+import { doubled } from "../../base/bytes.ts";
 import { invariant } from "../../base/errors.ts";
 import { BLOCK_BYTES, compareKeys, KEY_WORDS, ROW_WORDS, ROWS_PER_BLOCK } from "./row_layout.ts";
 import { type DigestedBlock, RunDigest } from "./run_file.ts";
@@ -77,11 +78,7 @@ export class RunWriter {
   }
 
   #noteFirstWord(word: number): void {
-    if (this.#blockCount === this.#firstWords.length) {
-      const grown = new Uint32Array(this.#firstWords.length * 2);
-      grown.set(this.#firstWords);
-      this.#firstWords = grown;
-    }
+    if (this.#blockCount === this.#firstWords.length) this.#firstWords = doubled(this.#firstWords);
     this.#firstWords[this.#blockCount] = word;
   }
 

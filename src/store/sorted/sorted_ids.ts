@@ -9,6 +9,13 @@ export interface SortedIdsView {
   readonly runs: readonly RunView[];
 }
 
+/** Ids that are known without being in memory. */
+export interface StoredIds {
+  has(id: Uint8Array, offset?: number): boolean;
+  /** For look-ups in other threads. */
+  readonly view: SortedIdsView;
+}
+
 /** Open runs. Disposal closes them. */
 export class OpenRuns implements Disposable {
   readonly #runs: readonly RunReader[];

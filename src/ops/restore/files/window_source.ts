@@ -1,4 +1,5 @@
 /** Turns the tree of a backup into windows: runs of entries that are planned and restored together. */
+import { doubled } from "../../../base/bytes.ts";
 import { type AgentError, IntegrityError } from "../../../base/errors.ts";
 import { type BlobId, ID_BYTES } from "../../../base/id.ts";
 import { MOST_CHUNK_BYTES } from "../../../format/bounds.ts";
@@ -289,19 +290,11 @@ class ChunkTable {
   }
 
   #grow(): void {
-    const ids = new Uint8Array(this.#ids.length * 2);
-    ids.set(this.#ids);
-    this.#ids = ids;
+    this.#ids = doubled(this.#ids);
     this.#lengths = doubled(this.#lengths);
     this.#packs = doubled(this.#packs);
     this.#offsets = doubled(this.#offsets);
     this.#storedLengths = doubled(this.#storedLengths);
     this.#uncompressedLengths = doubled(this.#uncompressedLengths);
   }
-}
-
-function doubled(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const more = new Uint32Array(numbers.length * 2);
-  more.set(numbers);
-  return more;
 }

@@ -6,28 +6,14 @@
  * table is damaged, `renew` loads all index files, and what they say counts.
  */
 import { IntegrityError } from "../../../base/errors.ts";
-import { decodeHex } from "../../../base/hex.ts";
-import { ID_BYTES, type PackId } from "../../../base/id.ts";
+import { ID_BYTES } from "../../../base/id.ts";
 import type { BlobType } from "../../../format/blob.ts";
 import { type BlobIndex, type BlobPlace, PlacedIndex } from "../blob_index.ts";
 import { NO_PACK, PLACE_WORDS, readPlace, writePlace } from "./place_words.ts";
-import type { SortedIndex } from "./sorted_index.ts";
+import { type SortedIndex, withPacks } from "./sorted_index.ts";
 
 /** For shorter content lists, setting ciphers up takes longer than they save. */
 const LEAST_TOGETHER = 16;
-
-/** An index with all that a table knows, without its data blobs. */
-export function beginningOf({ packs, trees }: Pick<SortedIndex, "packs" | "trees">): PlacedIndex {
-  const index = withPacks(packs);
-  trees.forEach((place, id) => index.add("tree", place, id));
-  return index;
-}
-
-function withPacks(packs: Iterable<PackId>): PlacedIndex {
-  const index = new PlacedIndex();
-  for (const pack of packs) index.addPack(decodeHex(pack));
-  return index;
-}
 
 /** The index of a repository of which a table is open. */
 export class DiskIndex implements BlobIndex {
@@ -39,8 +25,8 @@ export class DiskIndex implements BlobIndex {
   #lists = new WeakMap<Uint8Array, Uint32Array>();
 
   /**
-   * `memory`: `beginningOf` the table, and all blobs of files that it does not cover. `loadAll` adds all index files to
-   * what `make` returns.
+   * `memory`: what the table knows but its data blobs, and all blobs of files that it does not cover. `loadAll` adds all
+   * index files to what `make` returns.
    */
   constructor(
     table: SortedIndex,
@@ -96,7 +82,7 @@ export class DiskIndex implements BlobIndex {
   async #loadAgain(): Promise<void> {
     const count = this.#memory.packCount;
     const packs = Array.from({ length: count }, (_, pack) => this.#memory.packId(pack));
-    this.#memory = await this.#loadAll(() => withPacks(packs));
+    this.#memory = await this.#loadAll(() => withPacks(new PlacedIndex(), packs));
     this.#table = undefined;
     this.#lists = new WeakMap();
   }

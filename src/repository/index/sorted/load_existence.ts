@@ -5,7 +5,7 @@ import { type BlobPlace, ExistenceIndex } from "../blob_index.ts";
 import { type IndexRow, indexRows, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
 import type { BuildTools } from "./build_table.ts";
 import { dropSorted, openSorted, type SortedPlace } from "./open_sorted.ts";
-import type { SortedIndex } from "./sorted_index.ts";
+import { type SortedIndex, withPacksAndTrees } from "./sorted_index.ts";
 
 /** What loading takes. */
 export interface ExistenceTools extends BuildTools {
@@ -103,9 +103,7 @@ function beginning(
   names: readonly Uint8Array[],
   places: readonly (BlobPlace | undefined)[],
 ): ExistenceIndex {
-  const index = new ExistenceIndex(names, sorted);
-  for (const pack of sorted.packs) index.addPack(Uint8Array.fromHex(pack));
-  sorted.trees.forEach((place, id) => index.add("tree", place, id));
+  const index = withPacksAndTrees(new ExistenceIndex(names, sorted), sorted);
   names.forEach((name, i) => {
     const place = places[i];
     if (place !== undefined) index.named.add("data", place, name);

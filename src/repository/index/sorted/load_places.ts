@@ -2,9 +2,10 @@
 import type { IndexId } from "../../../base/id.ts";
 import type { Sealer, SealingKeys } from "../../../crypto/seal.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
-import type { BlobIndex, LoadableIndex } from "../blob_index.ts";
+import { type BlobIndex, type LoadableIndex, PlacedIndex } from "../blob_index.ts";
 import { indexRows, loadIndex, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
-import { beginningOf, DiskIndex } from "./disk_index.ts";
+import { DiskIndex } from "./disk_index.ts";
+import { withPacksAndTrees } from "./sorted_index.ts";
 import type { SortedTables } from "./sorted_tables.ts";
 
 /** What loading takes of a repository. */
@@ -42,6 +43,9 @@ export async function loadPlaces(
     return await (make === undefined ? loadIndex(files, all) : loadIndexInto(make, files, all));
   }
   const missing = rows.filter(({ id }) => !table.covered.has(id));
-  const memory = await loadIndexInto(() => beginningOf(table), files, { ...loading, rows: missing });
+  const memory = await loadIndexInto(() => withPacksAndTrees(new PlacedIndex(), table), files, {
+    ...loading,
+    rows: missing,
+  });
   return new DiskIndex(table, memory, (make) => loadIndexInto(make, files, loading));
 }

@@ -1,11 +1,12 @@
 /** The index on disk while it is open: finds data blobs without holding them in memory, and knows all trees. */
+import { decodeHex } from "../../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../../base/id.ts";
 import { decryptValues, KeyedIds, type TableKeys, tableKeys, ValueDecryption } from "../../../crypto/table_keys.ts";
 import type { Sealer, SealingKeys } from "../../../crypto/seal.ts";
 import { KEY_WORDS } from "../../../store/sorted/row_layout.ts";
 import { RunReader } from "../../../store/sorted/run_reader.ts";
-import { OpenRuns, type SortedIdsView } from "../../../store/sorted/sorted_ids.ts";
-import type { BlobPlace, StoredIds } from "../blob_index.ts";
+import { OpenRuns, type SortedIdsView, type StoredIds } from "../../../store/sorted/sorted_ids.ts";
+import type { BlobPlace, LoadableIndex } from "../blob_index.ts";
 import { readTrees } from "./build_table.ts";
 import { NO_PACK, PLACE_WORDS, readPlace } from "./place_words.ts";
 import type { TableManifest } from "./table_manifest.ts";
@@ -111,6 +112,22 @@ export class SortedIndex implements StoredIds, Disposable {
     this.#values[Symbol.dispose]();
     this.#keyed[Symbol.dispose]();
   }
+}
+
+/** Adds all that a table knows but its data blobs: its packs, by their numbers, and its trees. Returns the index. */
+export function withPacksAndTrees<Index extends LoadableIndex>(
+  index: Index,
+  { packs, trees }: Pick<SortedIndex, "packs" | "trees">,
+): Index {
+  withPacks(index, packs);
+  trees.forEach((place, id) => index.add("tree", place, id));
+  return index;
+}
+
+/** Adds packs to an index that has none, so that their numbers are their positions. Returns the index. */
+export function withPacks<Index extends LoadableIndex>(index: Index, packs: Iterable<PackId>): Index {
+  for (const pack of packs) index.addPack(decodeHex(pack));
+  return index;
 }
 
 function copyWords(from: Uint32Array, at: number, to: Uint32Array, target: number): void {

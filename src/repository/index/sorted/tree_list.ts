@@ -4,7 +4,7 @@
  * read as a whole, sealed as everything else that tells ids. Each begins with its own name, so that no older list passes
  * for it.
  */
-import { concatBytes } from "../../../base/bytes.ts";
+import { concatBytes, doubled } from "../../../base/bytes.ts";
 import { IntegrityError } from "../../../base/errors.ts";
 import { ID_BYTES } from "../../../base/id.ts";
 import { SEAL_OVERHEAD_BYTES, type Sealer } from "../../../crypto/seal.ts";
@@ -35,11 +35,7 @@ export class TreeList {
 
   /** Adds a tree. */
   add(place: BlobPlace, id: Uint8Array): void {
-    if (this.#size * TREE_WORDS === this.#words.length) {
-      const grown = new Uint32Array(this.#words.length * 2);
-      grown.set(this.#words);
-      this.#words = grown;
-    }
+    if (this.#size * TREE_WORDS === this.#words.length) this.#words = doubled(this.#words);
     const at = this.#size++ * TREE_WORDS;
     new Uint8Array(this.#words.buffer).set(id, at * 4);
     writePlace(place, this.#words, at + ID_WORDS);
