@@ -26,12 +26,11 @@ export type Program = ReadonlyMap<string, string>;
 export const MAIN_FILE = "main.js";
 
 /**
- * Flags of the JavaScript engine: smaller heaps, of which every thread has one, for more collections. A put of 410 MB
- * takes the same CPU with and without it, and up to 25 MB less; a put of 50,000 files takes 5.9 s of CPU and 255 MB
- * instead of 4.5 s and 395 MB, their restore 190 MB instead of 340. A backup runs beside a database, which needs the
- * memory more (docs/decisions.md).
+ * Flags of the JavaScript engine: smaller heaps, of which every thread has one, for more collections; and each thread
+ * collects its own garbage alone. A backup runs beside a database, which needs memory and the other cores more
+ * (docs/decisions.md).
  */
-export const V8_FLAGS = "--v8-flags=--optimize-for-size";
+export const V8_FLAGS = "--v8-flags=--optimize-for-size,--single-threaded-gc";
 
 /** Entries below the project's root. */
 const MAIN_ENTRY = "src/main.ts";

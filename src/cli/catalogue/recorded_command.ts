@@ -36,13 +36,14 @@ export class RecordedCommand {
   readonly context: CliContext;
   readonly #recorder: RunRecorder;
   readonly #path: string;
+  #feed: ReturnType<typeof importFeed> | undefined;
 
   private constructor(around: CliContext, path: string) {
     const recorder = this.#recorder = new RunRecorder(around.world);
     this.#path = path;
     this.context = {
       ...around,
-      world: { ...around.world, observe: recorder.observe },
+      world: { ...around.world, observe: (repository) => (this.#loadFeed(), recorder.observe(repository)) },
       recording: {
         begin: (name) => ONLY_LOOKING.has(name) || recorder.name({ command: name }),
         tellSession: (id, series) => recorder.tellSession(id, series),
@@ -62,10 +63,20 @@ export class RecordedCommand {
     const reason = thrown === undefined || !signal.aborted ? thrown : signal.reason;
     const notes = this.#recorder.finish({ exitCode, error: reason === undefined ? null : messageOf(reason) });
     if (notes.run === null && notes.repositories.length === 0) return;
-    const { CatalogueFeed } = await import("../../library/recording/catalogue_feed.ts");
+    const { CatalogueFeed } = await this.#loadFeed();
     await using feed = new CatalogueFeed({ path: this.#path, clock: world.clock, onProblem: world.onProblem });
     await feed.take(notes);
   }
+
+  /** Begins when a repository is opened: the time until its lock is confirmed is free for that. */
+  #loadFeed(): ReturnType<typeof importFeed> {
+    return this.#feed ??= importFeed();
+  }
+}
+
+/** Only runs that use a repository need it. */
+function importFeed() {
+  return import("../../library/recording/catalogue_feed.ts");
 }
 
 /** Whether a command, once it runs, does something to a repository or with one. */
