@@ -1,49 +1,61 @@
 /** Turns the blobs of index files into rows, and keeps them in memory until there are enough for a run. */
-import { encodeHex } from "../../../base/hex.ts";
-import { ID_BYTES, type PackId } from "../../../base/id.ts";
-import { IdTable } from "../../../base/id_table.ts";
+import { ID_BYTES } from "../../../base/id.ts";
 import { encryptValues, KeyedIds, type TableKeys } from "../../../crypto/table_keys.ts";
 import { decodeIndex } from "../../../format/index/index_file.ts";
 import { RowBuffer } from "../../../store/sorted/row_buffer.ts";
 import { KEY_WORDS, ROW_WORDS } from "../../../store/sorted/row_layout.ts";
 import type { BlobPlace } from "../blob_index.ts";
+import { type ListedPacks, ListingSum } from "./listed_packs.ts";
 import { PLACE_WORDS, writePlace } from "./place_words.ts";
 import { TreeList } from "./tree_list.ts";
 
 /** How many blobs get their keys at once. */
 const AT_ONCE = 4096;
 
+/** How blobs are taken. */
+interface BlobRowsOptions {
+  /** All packs that have numbers, and what is known of them. */
+  readonly packs: ListedPacks;
+  /** Whether blobs of packs of which a listing is known already are left out. */
+  readonly skipsListed: boolean;
+}
+
 /** Blobs of index files: rows of data blobs, and trees. */
 export class BlobRows {
   readonly #keys: TableKeys;
   readonly #keyed: KeyedIds;
-  readonly #packs = new IdTable();
+  readonly #packs: ListedPacks;
+  readonly #skipsListed: boolean;
   readonly #ids = new Uint8Array(AT_ONCE * ID_BYTES);
   readonly #places = new Uint32Array(AT_ONCE * PLACE_WORDS);
+  readonly #areTrees = new Uint8Array(AT_ONCE);
   readonly #converted = new Uint32Array(AT_ONCE * ROW_WORDS);
   #waiting = 0;
+  /** What the file that is being added lists, by numbers of packs. */
+  #sums = new Map<number, ListingSum>();
+  #isContradicted = false;
   readonly rows = new RowBuffer();
   readonly trees = new TreeList();
 
-  /** `packs`: those that have numbers already. */
-  constructor(keys: TableKeys, packs: readonly PackId[]) {
+  constructor(keys: TableKeys, { packs, skipsListed }: BlobRowsOptions) {
     this.#keys = keys;
     this.#keyed = new KeyedIds(keys.ids);
-    for (const pack of packs) this.#packs.add(Uint8Array.fromHex(pack));
+    this.#packs = packs;
+    this.#skipsListed = skipsListed;
   }
 
-  /** All packs by their numbers. */
-  get packs(): PackId[] {
-    const id = new Uint8Array(ID_BYTES);
-    return Array.from({ length: this.#packs.size }, (_, pack) => {
-      this.#packs.copyId(pack, id);
-      return encodeHex(id) as PackId;
-    });
+  /** Whether a file lists other blobs of a pack than was known. */
+  get isContradicted(): boolean {
+    return this.#isContradicted;
   }
 
-  /** Adds all blobs of an index file, or none. Throws `IntegrityError` for a malformed one. */
-  addFile(json: Uint8Array, what: string): void {
+  /**
+   * Adds all blobs of an index file, or none. Returns the numbers of the packs that it names. Throws `IntegrityError`
+   * for a malformed one.
+   */
+  addFile(json: Uint8Array, what: string): number[] {
     const [rows, trees] = [this.rows.size, this.trees.size];
+    this.#sums = new Map();
     try {
       this.#addBlobs(json, what);
     } catch (error) {
@@ -52,27 +64,37 @@ export class BlobRows {
       this.trees.cutTo(trees);
       throw error;
     }
+    for (const [pack, sum] of this.#sums) {
+      if (!this.#packs.note(pack, sum.listing)) this.#isContradicted = true;
+    }
+    return [...this.#sums.keys()];
   }
 
   #addBlobs(json: Uint8Array, what: string): void {
     let pack = -1;
     decodeIndex(json, what, {
       pack: (id) => {
-        pack = this.#packs.add(id);
+        pack = this.#packs.numberOf(id);
+        if (!this.#sums.has(pack)) this.#sums.set(pack, new ListingSum());
       },
       blob: (type, id, offset, length, uncompressedLength) => {
         const place = { pack, offset, length, uncompressedLength };
-        if (type === "tree") this.trees.add(place, id);
-        else this.#addData(place, id);
+        if (type === "tree" && !this.#skips(pack)) this.trees.add(place, id);
+        this.#add(type === "tree", place, id);
       },
     });
     this.#convert();
   }
 
-  #addData(place: BlobPlace, id: Uint8Array): void {
+  #skips(pack: number): boolean {
+    return this.#skipsListed && this.#packs.listing(pack) !== undefined;
+  }
+
+  #add(isTree: boolean, place: BlobPlace, id: Uint8Array): void {
     if (this.#waiting === AT_ONCE) this.#convert();
     this.#ids.set(id, this.#waiting * ID_BYTES);
     writePlace(place, this.#places, this.#waiting * PLACE_WORDS);
+    this.#areTrees[this.#waiting] = isTree ? 1 : 0;
     this.#waiting++;
   }
 
@@ -80,13 +102,19 @@ export class BlobRows {
     const count = this.#waiting;
     const keys = this.#keyed.ofAll(this.#ids.subarray(0, count * ID_BYTES));
     const values = encryptValues(this.#keys.places, this.#places.subarray(0, count * PLACE_WORDS), keys);
-    for (let row = 0; row < count; row++) {
+    let rows = 0;
+    for (let blob = 0; blob < count; blob++) {
+      const pack = this.#places[blob * PLACE_WORDS]!;
+      const isTree = this.#areTrees[blob] === 1;
+      this.#sums.get(pack)!.add(isTree, values, blob * PLACE_WORDS);
+      if (isTree || this.#skips(pack)) continue;
       for (let word = 0; word < KEY_WORDS; word++) {
-        this.#converted[row * ROW_WORDS + word] = keys[row * KEY_WORDS + word]!;
-        this.#converted[row * ROW_WORDS + KEY_WORDS + word] = values[row * PLACE_WORDS + word]!;
+        this.#converted[rows * ROW_WORDS + word] = keys[blob * KEY_WORDS + word]!;
+        this.#converted[rows * ROW_WORDS + KEY_WORDS + word] = values[blob * PLACE_WORDS + word]!;
       }
+      rows++;
     }
-    this.rows.push(this.#converted, count);
+    this.rows.push(this.#converted, rows);
     this.#waiting = 0;
   }
 }

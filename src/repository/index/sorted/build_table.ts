@@ -1,4 +1,4 @@
-/** Makes a table of index files, or adds index files to one. */
+/** Makes a table of index files, or brings one up to date: adds index files, and takes out packs that have gone. */
 import { IntegrityError } from "../../../base/errors.ts";
 import { freeBuffer } from "../../../base/bytes.ts";
 import type { IndexId } from "../../../base/id.ts";
@@ -9,6 +9,7 @@ import { runsToMerge } from "../../../store/sorted/merge_plan.ts";
 import type { RowBuffer } from "../../../store/sorted/row_buffer.ts";
 import { ROW_WORDS } from "../../../store/sorted/row_layout.ts";
 import type { RunDescription } from "../../../store/sorted/run_file.ts";
+import type { RunPlace } from "../../../store/sorted/run_reader.ts";
 import { RunWriter } from "../../../store/sorted/run_writer.ts";
 import { readTableFile } from "../../../store/sorted/table_file.ts";
 import type { TableChange } from "../../../store/sorted/table_folder.ts";
@@ -16,7 +17,15 @@ import { sortedFileName } from "../../../store/cache/cache_entry.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
 import { forEachIndexFile, type IndexRow, loadIndexFile } from "../index_files.ts";
 import { BlobRows } from "./blob_rows.ts";
-import { encodeManifest, type TableManifest, type TreeListDescription } from "./table_manifest.ts";
+import { copyRowsOf } from "./copy_rows.ts";
+import { ListedPacks } from "./listed_packs.ts";
+import {
+  type CoveredIndex,
+  encodeManifest,
+  namedPacks,
+  type TableManifest,
+  type TreeListDescription,
+} from "./table_manifest.ts";
 import { TreeList, treeListBytes } from "./tree_list.ts";
 
 /** So many rows take 16 MB; a sorted piece of them is written at a time. */
@@ -24,6 +33,9 @@ const ROWS_AT_ONCE = 1 << 19;
 
 /** With more lists of trees, they become one. */
 const MOST_TREE_LISTS = 8;
+
+/** With so many times more packs that ever had numbers than packs that are left, the table is made anew. */
+const MOST_GONE = 4;
 
 /** What building takes. */
 export interface BuildTools {
@@ -37,29 +49,33 @@ export interface BuildTools {
 }
 
 /**
- * Adds index files to the table `before`, or to an empty one, and publishes it. Files that are damaged or gone are left
- * out. Memory: a few index files as text, and 60 bytes for each of the rows sorted at a time. Throws what the store
- * throws, the filesystem's own errors, `IntegrityError` if the table is damaged, and the signal's reason.
+ * Makes a table that covers the listed index files of the table `before`, or of an empty one, and publishes it. Files
+ * that are damaged or gone are left out. What only a file listed that is not there any more goes; the packs that another
+ * file lists in the same way stay without being read again. Memory: a few index files as text, and 60 bytes for each of
+ * the rows sorted at a time. Throws what the store throws, the filesystem's own errors, `IntegrityError` if the table is
+ * damaged or cannot be brought up to date, and the signal's reason.
  */
 export async function buildTable(
   change: TableChange,
   before: TableManifest | undefined,
-  added: readonly IndexRow[],
+  listed: readonly IndexRow[],
   tools: BuildTools,
 ): Promise<TableManifest> {
   const salt = before?.salt ?? tools.random(32);
-  const building = new Building(change, tableKeys(tools.keys, salt), before, tools);
+  const building = new Building(change, tableKeys(tools.keys, salt), { before, listed }, tools);
   try {
-    const indexes = await building.addFiles(added);
-    const runs = await building.finishRuns();
-    const trees = await building.finishTrees();
-    const manifest = { salt, runs, trees, packs: building.packs, indexes: [...before?.indexes ?? [], ...indexes] };
+    const manifest = { salt, ...await building.build() };
     await change.publish(encodeManifest(manifest, tools.sealer), namesOf(manifest));
     return manifest;
   } catch (error) {
     await change.removeAllBut(before === undefined ? [] : namesOf(before));
     throw error;
   }
+}
+
+/** Whether a table covers nothing but listed files. */
+export function coversOnly(sizes: ReadonlyMap<string, number>, { indexes }: TableManifest): boolean {
+  return indexes.every(({ id, size }) => sizes.get(id) === size);
 }
 
 /** The names of all files of a table but the manifest. */
@@ -70,30 +86,59 @@ export function namesOf({ runs, trees }: TableManifest): string[] {
   ];
 }
 
+/** All of a table but what its keys follow from. */
+type Table = Omit<TableManifest, "salt">;
+
+const EMPTY: Table = { runs: [], trees: [], packs: [], indexes: [] };
+
 class Building {
   readonly #change: TableChange;
   readonly #keys: TableKeys;
   readonly #tools: BuildTools;
-  readonly #before: TableManifest | undefined;
+  readonly #before: Table;
+  readonly #listed: readonly IndexRow[];
+  /** The files of the table that are still listed. */
+  readonly #kept: readonly CoveredIndex[];
+  readonly #packs: ListedPacks;
   readonly #blobs: BlobRows;
   readonly #pieces: RunDescription[] = [];
 
-  constructor(change: TableChange, keys: TableKeys, before: TableManifest | undefined, tools: BuildTools) {
+  constructor(
+    change: TableChange,
+    keys: TableKeys,
+    { before = EMPTY, listed }: { before: Table | undefined; listed: readonly IndexRow[] },
+    tools: BuildTools,
+  ) {
+    const sizes = new Map<string, number>(listed.map(({ id, size }) => [id, size]));
     this.#change = change;
     this.#keys = keys;
-    this.#before = before;
     this.#tools = tools;
-    this.#blobs = new BlobRows(keys, before?.packs ?? []);
+    this.#before = before;
+    this.#listed = listed;
+    this.#kept = before.indexes.filter(({ id, size }) => sizes.get(id) === size);
+    this.#packs = new ListedPacks(before.packs, namedPacks(before.indexes));
+    this.#blobs = new BlobRows(keys, { packs: this.#packs, skipsListed: this.#hasLostFiles });
   }
 
-  get packs() {
-    return this.#blobs.packs;
+  get #hasLostFiles(): boolean {
+    return this.#kept.length < this.#before.indexes.length;
   }
 
-  /** Returns the files that were added. */
-  async addFiles(rows: readonly IndexRow[]): Promise<IndexRow[]> {
+  async build(): Promise<Table> {
+    if (this.#hasLostFiles) assertEveryBlobHasARow(this.#before, namedPacks(this.#before.indexes));
+    const indexes = [...this.#kept, ...await this.#addFiles()];
+    const named = namedPacks(indexes);
+    const left = await this.#whatIsLeft(named);
+    const runs = await this.#finishRuns(left.runs);
+    const trees = await this.#finishTrees(left.trees);
+    return { runs, trees, packs: this.#packs.packs(named), indexes };
+  }
+
+  async #addFiles(): Promise<CoveredIndex[]> {
     const { files, signal, rowsAtOnce = ROWS_AT_ONCE } = this.#tools;
-    const added = new Set<IndexId>();
+    const covered = new Set<string>(this.#kept.map(({ id }) => id));
+    const rows = this.#listed.filter(({ id }) => !covered.has(id));
+    const packs = new Map<IndexId, number[]>();
     await forEachIndexFile<Uint8Array<ArrayBuffer> | null>(files, {
       rows,
       signal,
@@ -101,24 +146,49 @@ class Building {
       take: async (id, json) => {
         signal.throwIfAborted();
         if (json === null) return;
-        const isWhole = await unlessDamaged(() => {
-          this.#blobs.addFile(json, `index ${id}`);
-          return Promise.resolve(true);
-        });
+        const named = await unlessDamaged(() => Promise.resolve(this.#blobs.addFile(json, `index ${id}`)));
         freeBuffer(json);
-        if (isWhole) added.add(id);
+        if (named !== null) packs.set(id, named);
         if (this.#blobs.rows.size >= rowsAtOnce) await this.#writePiece();
       },
       onProgress: () => {},
     });
-    return rows.filter(({ id }) => added.has(id));
+    return rows.filter(({ id }) => packs.has(id)).map((row) => ({ ...row, packs: packs.get(row.id)! }));
+  }
+
+  /** The runs and lists of trees of the table before, without what lies in packs that are no longer named. */
+  async #whatIsLeft(named: ReadonlySet<number>): Promise<Pick<TableManifest, "runs" | "trees">> {
+    if (!this.#hasLostFiles) return this.#before;
+    if (this.#blobs.isContradicted) throw notUpToDate("an index file lists a pack in another way");
+    const before = namedPacks(this.#before.indexes);
+    if (named.isSupersetOf(before)) return this.#before;
+    if (this.#before.packs.length > MOST_GONE * named.size) throw notUpToDate("most packs have gone");
+    const [runs, trees] = [await this.#copyRuns(named), await this.#copyTrees(named)];
+    assertEveryBlobHasARow({ runs, packs: this.#before.packs }, before.intersection(named));
+    return { runs, trees };
+  }
+
+  async #copyRuns(packs: ReadonlySet<number>): Promise<RunDescription[]> {
+    const runs: RunDescription[] = [];
+    const options = { keys: this.#keys, packs, signal: this.#tools.signal };
+    for (const run of this.#before.runs) {
+      const copy = await this.#writeRun((writer) => copyRowsOf(this.#placeOf(run), writer, options));
+      if (copy.rows > 0) runs.push(copy);
+    }
+    return runs.sort((a, b) => b.rows - a.rows);
+  }
+
+  async #copyTrees(packs: ReadonlySet<number>): Promise<TreeListDescription[]> {
+    const all = await readTrees(this.#before.trees, (name) => this.#change.pathOf("trees", name), this.#tools.sealer);
+    const left = new TreeList();
+    all.forEach((place, id) => packs.has(place.pack) && left.add(place, id));
+    return left.size === 0 ? [] : [await this.#writeTrees(left)];
   }
 
   /** Returns the runs of the table, the largest first. */
-  async finishRuns(): Promise<RunDescription[]> {
-    const before = this.#before?.runs ?? [];
+  async #finishRuns(before: readonly RunDescription[]): Promise<RunDescription[]> {
     if (this.#blobs.rows.size > 0) await this.#writePiece();
-    const rows = this.#pieces.reduce((sum, piece) => sum + piece.rows, 0);
+    const rows = sumOf(this.#pieces.map((piece) => piece.rows));
     if (rows === 0) return [...before];
     const kept = before.slice(0, before.length - runsToMerge(before.map((run) => run.rows), rows));
     const merged = await this.#merge([...before.slice(kept.length), ...this.#pieces]);
@@ -126,8 +196,7 @@ class Building {
   }
 
   /** Returns the lists of trees of the table. */
-  async finishTrees(): Promise<TreeListDescription[]> {
-    const before = this.#before?.trees ?? [];
+  async #finishTrees(before: readonly TreeListDescription[]): Promise<TreeListDescription[]> {
     const added = this.#blobs.trees;
     if (added.size === 0) return [...before];
     if (before.length < MOST_TREE_LISTS) return [...before, await this.#writeTrees(added)];
@@ -144,9 +213,12 @@ class Building {
 
   async #merge(runs: readonly RunDescription[]): Promise<RunDescription> {
     if (runs.length === 1) return runs[0]!;
-    const secret = this.#keys.digests;
-    const places = runs.map((run) => ({ ...run, secret, path: this.#change.pathOf("rows", run.name) }));
+    const places = runs.map((run) => this.#placeOf(run));
     return await this.#writeRun((writer) => mergeRuns(places, writer, this.#tools.signal));
+  }
+
+  #placeOf(run: RunDescription): RunPlace {
+    return { ...run, secret: this.#keys.digests, path: this.#change.pathOf("rows", run.name) };
   }
 
   async #writeRun(write: (writer: RunWriter) => Promise<void>): Promise<RunDescription> {
@@ -174,6 +246,29 @@ class Building {
       throw error;
     }
   }
+}
+
+/**
+ * Of blobs that are listed twice, only one place is kept, and it may be in a pack that goes. Throws `IntegrityError` if
+ * there are such blobs.
+ */
+function assertEveryBlobHasARow(
+  { runs, packs }: Pick<TableManifest, "runs" | "packs">,
+  named: ReadonlySet<number>,
+): void {
+  const listings = packs.filter((_, pack) => named.has(pack));
+  if (listings.some(({ sum }) => sum === null)) throw notUpToDate("index files list a pack in different ways");
+  if (sumOf(listings.map(({ data }) => data)) !== sumOf(runs.map(({ rows }) => rows))) {
+    throw notUpToDate("blobs are listed twice");
+  }
+}
+
+function notUpToDate(reason: string): IntegrityError {
+  return new IntegrityError(`The index on disk cannot be brought up to date: ${reason}`);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 /** Reads lists of trees into one. Throws `IntegrityError`, and the filesystem's own errors. */

@@ -9,7 +9,7 @@ import type { CacheOptions } from "../../../store/cache/folder.ts";
 import { localError } from "../../../store/local/local_errors.ts";
 import { type TableChange, TableFolder } from "../../../store/sorted/table_folder.ts";
 import type { IndexRow } from "../index_files.ts";
-import { buildTable, type BuildTools, namesOf } from "./build_table.ts";
+import { buildTable, type BuildTools, coversOnly, namesOf } from "./build_table.ts";
 import { SortedIndex } from "./sorted_index.ts";
 import { decodeManifest, type TableManifest } from "./table_manifest.ts";
 
@@ -99,7 +99,7 @@ class Opening {
   }
 
   async #extend(change: TableChange): Promise<SortedIndex> {
-    const before = await this.#readManifest();
+    const before = await this.#readAnyManifest();
     const manifest = before && await this.#bringUpToDate(change, before);
     const opened = manifest && await this.#tryToOpen(manifest);
     if (opened !== undefined) return opened;
@@ -107,11 +107,11 @@ class Opening {
     return await this.#openNow(await buildTable(change, undefined, this.#rows, this.#tools));
   }
 
-  /** The table with what is missing; undefined if it is damaged. */
+  /** The table of what is listed; undefined if it has to be made anew. */
   async #bringUpToDate(change: TableChange, before: TableManifest): Promise<TableManifest | undefined> {
-    if (!this.#isShort(before)) return before;
+    if (coversOnly(this.#sizes, before) && !this.#isShort(before)) return before;
     try {
-      return await buildTable(change, before, this.#missingIn(before), this.#tools);
+      return await buildTable(change, before, this.#rows, this.#tools);
     } catch (error) {
       this.#tools.signal.throwIfAborted();
       if (error instanceof IntegrityError || error instanceof Deno.errors.NotFound) return undefined;
@@ -119,13 +119,18 @@ class Opening {
     }
   }
 
-  /** The manifest, if it is ours and covers no file that the repository no longer lists, or lists with another size. */
+  /** The manifest, if it covers no file that the repository no longer lists, or lists with another size. */
   async #readManifest(): Promise<TableManifest | undefined> {
+    const manifest = await this.#readAnyManifest();
+    return manifest && coversOnly(this.#sizes, manifest) ? manifest : undefined;
+  }
+
+  /** The manifest, if it is ours. */
+  async #readAnyManifest(): Promise<TableManifest | undefined> {
     const bytes = await this.#folder.readManifest();
     if (bytes === undefined) return undefined;
     try {
-      const manifest = decodeManifest(bytes, this.#tools.sealer);
-      return manifest.indexes.every(({ id, size }) => this.#sizes.get(id) === size) ? manifest : undefined;
+      return decodeManifest(bytes, this.#tools.sealer);
     } catch (error) {
       if (error instanceof IntegrityError || error instanceof SyntaxError) return undefined;
       throw error;

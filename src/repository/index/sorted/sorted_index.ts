@@ -28,7 +28,7 @@ export class SortedIndex implements StoredIds, Disposable {
   readonly name: string;
   /** The index files of which it holds all blobs. */
   readonly covered: ReadonlySet<IndexId>;
-  /** The packs by their numbers. */
+  /** The packs by their numbers, those included that no index file names any more. */
   readonly packs: readonly PackId[];
   /** All trees. */
   readonly trees: TreeList;
@@ -61,9 +61,10 @@ export class SortedIndex implements StoredIds, Disposable {
     this.#runs = runs;
     this.#keyed = new KeyedIds(keys.ids);
     this.#values = new ValueDecryption(keys.places);
-    this.name = [...runsOf, ...listsOf].map(({ name }) => name).concat(`${indexes.length}`).join();
+    this.name = [...runsOf.map(({ name }) => name), ...listsOf.map(({ name }) => name), ...indexes.map(({ id }) => id)]
+      .join();
     this.covered = new Set(indexes.map(({ id }) => id));
-    this.packs = packs;
+    this.packs = packs.map(({ id }) => id);
     this.trees = trees;
   }
 
