@@ -61,7 +61,8 @@ export class UnpackedWriter {
     this.#text = new ByteWriter();
     if (this.#compress === null) this.#parts.push(text);
     else {
-      this.#parts.push(this.#compress(text));
+      // Copied, since the buffer behind a frame has room for all of the text.
+      this.#parts.push(this.#compress(text).slice());
       freeBuffer(text);
     }
   }
