@@ -2,8 +2,10 @@
  * The plaintext of index, snapshot and lock files (restic design document, section Unpacked Data Format): JSON, which
  * in version 2 is usually compressed and then marked by its first byte. The caller passes in the compression.
  */
+import { concatBytes, freeBuffer } from "../base/bytes.ts";
 import type { RepositoryVersion } from "./config.ts";
 import { damaged } from "./damage.ts";
+import { ByteWriter } from "./json/byte_writer.ts";
 
 /** First byte of a plaintext that continues with a zstd frame. */
 const COMPRESSED = 0x02;
@@ -22,6 +24,48 @@ export function wrapUnpacked(
   plaintext[0] = COMPRESSED;
   plaintext.set(frame, 1);
   return plaintext;
+}
+
+/** How much text is compressed together. */
+const FRAME_TEXT_BYTES = 256 * 1024;
+
+/**
+ * The plaintext to seal for a JSON text that is written over time. What is long enough is compressed at once, so that
+ * the end of a long text has little left to do and memory holds little of it. The frames lie one behind the other, as
+ * zstd allows and restic reads.
+ */
+export class UnpackedWriter {
+  readonly #compress: ((bytes: Uint8Array<ArrayBuffer>) => Uint8Array) | null;
+  readonly #parts: Uint8Array[] = [];
+  #text = new ByteWriter();
+
+  constructor(version: RepositoryVersion, compress: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array) {
+    this.#compress = version === 1 ? null : compress;
+    if (version !== 1) this.#parts.push(Uint8Array.of(COMPRESSED));
+  }
+
+  /** Appends what `write` writes. */
+  append(write: (text: ByteWriter) => void): void {
+    write(this.#text);
+    if (this.#text.length >= FRAME_TEXT_BYTES) this.#finishPart();
+  }
+
+  /** The plaintext of everything. Nothing may be appended afterwards. */
+  finish(): Uint8Array<ArrayBuffer> {
+    if (this.#text.length > 0) this.#finishPart();
+    return concatBytes(this.#parts);
+  }
+
+  #finishPart(): void {
+    const text = this.#text.finish();
+    this.#text = new ByteWriter();
+    if (this.#compress === null) this.#parts.push(text);
+    else {
+      // Copied, since the buffer behind a frame has room for all of the text.
+      this.#parts.push(this.#compress(text).slice());
+      freeBuffer(text);
+    }
+  }
 }
 
 /**

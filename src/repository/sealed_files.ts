@@ -10,7 +10,7 @@ import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../codec/compression.ts";
 import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/bounds.ts";
-import { unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
+import { UnpackedWriter, unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
 import type { RepositoryObserver } from "./observer.ts";
 import type {
   BlobStore,
@@ -132,18 +132,24 @@ export class SealedFileWriter extends SealedFiles {
     json: Uint8Array<ArrayBuffer>,
     options?: StorePutOptions,
   ): Promise<SealedFileIds[K]> {
-    return (await this.saveSized(kind, json, options)).id;
+    const plaintext = wrapUnpacked(json, this.#version, compressJson);
+    const { id } = await this.saveUnpacked(kind, plaintext, options);
+    if (plaintext !== json) freeBuffer(plaintext);
+    return id;
   }
 
-  /** Like `save`, but also returns the size of the file. */
-  async saveSized<K extends SealedKind>(
+  /** For JSON that is written over time: `saveUnpacked` stores what it makes. */
+  newUnpackedWriter(): UnpackedWriter {
+    return new UnpackedWriter(this.#version, compressJson);
+  }
+
+  /** Stores the plaintext of a file; returns its name and size once it is durable. */
+  async saveUnpacked<K extends SealedKind>(
     kind: K,
-    json: Uint8Array<ArrayBuffer>,
+    plaintext: Uint8Array<ArrayBuffer>,
     options?: StorePutOptions,
   ): Promise<SavedFile<K>> {
-    const plaintext = wrapUnpacked(json, this.#version, (body) => compress(body, "auto"));
     const bytes = this.#sealer.seal(plaintext);
-    if (plaintext !== json) freeBuffer(plaintext);
     const id = asId<SealedFileIds[K]>(sha256Hex(bytes));
     const size = bytes.length;
     await this.store.put({ kind, name: id }, [bytes], options);
@@ -155,4 +161,8 @@ export class SealedFileWriter extends SealedFiles {
   remove<K extends SealedKind>(kind: K, id: SealedFileIds[K], options?: StoreCallOptions): Promise<void> {
     return this.store.remove({ kind, name: id }, options);
   }
+}
+
+function compressJson(text: Uint8Array<ArrayBuffer>): Uint8Array {
+  return compress(text, "auto");
 }

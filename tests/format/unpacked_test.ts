@@ -1,8 +1,10 @@
 /** Files outside of packs: the form of either version, read back or refused. */
 import assert from "node:assert/strict";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { equalBytes } from "../../src/base/bytes.ts";
 import { IntegrityError } from "../../src/base/errors.ts";
-import { unwrapUnpacked, wrapUnpacked } from "../../src/format/unpacked.ts";
+import { decompress as decompressFrames } from "../../src/codec/compression.ts";
+import { UnpackedWriter, unwrapUnpacked, wrapUnpacked } from "../../src/format/unpacked.ts";
 import { integrityError, utf8 } from "./codec_checks.ts";
 
 const WHAT = "snapshot 1a2b3c4d";
@@ -22,6 +24,26 @@ Deno.test("both forms are read, arrays too", () => {
   assert.deepEqual(unwrap(wrapUnpacked(JSON_TEXT, 2, compress)), JSON_TEXT);
   assert.deepEqual(unwrap(JSON_TEXT), JSON_TEXT);
   assert.deepEqual(unwrap(utf8("[]")), utf8("[]"));
+});
+
+Deno.test("a text that is written over time is read back in either version, compressed as it comes if it is long", () => {
+  const row = '"a row of a long text",';
+  for (const rows of [0, 1, 50_000]) {
+    for (const version of [1, 2] as const) {
+      let frames = 0;
+      const writer = new UnpackedWriter(version, (text) => {
+        frames++;
+        return compress(text);
+      });
+      writer.append((text) => text.ascii("["));
+      for (let i = 0; i < rows; i++) writer.append((text) => text.ascii(row));
+      const early = frames;
+      writer.append((text) => text.ascii("1]"));
+      const unwrapped = unwrapUnpacked(writer.finish(), WHAT, (frames) => decompressFrames(frames, undefined, 2 ** 22));
+      assert.ok(equalBytes(unwrapped, utf8(`[${row.repeat(rows)}1]`)));
+      assert.equal(early > 0, version === 2 && rows === 50_000);
+    }
+  }
 });
 
 Deno.test("anything else is refused", () => {

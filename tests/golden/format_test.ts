@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { decodeConfig, encodeConfig } from "../../src/format/config.ts";
-import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
+import { decodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
+import { encodeIndex } from "../helpers/encode_index.ts";
 import { decodeKeyFile, decodeMasterKey, encodeKeyFile, encodeMasterKey } from "../../src/format/key_file.ts";
 import { decodeLock, encodeLock } from "../../src/format/lock.ts";
 import { decodeManifest, encodeManifest } from "../../src/format/manifest/manifest.ts";

@@ -6,7 +6,7 @@ import { zstdCompressSync } from "node:zlib";
 import { encodeHex } from "../../src/base/hex.ts";
 import { asId, type BlobId, type PackId } from "../../src/base/id.ts";
 import { sha256, sha256Hex } from "../../src/crypto/digest.ts";
-import { encodeIndex } from "../../src/format/index/index_file.ts";
+import { encodeIndex } from "../helpers/encode_index.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import type { BlobType, PackedBlob } from "../../src/format/blob.ts";
 import { encodePackHeader, encodePackTrailer } from "../../src/format/pack_header.ts";

@@ -17,6 +17,8 @@ const SHOP_LATER = withRows(SHOP, { at: 500_000, rows: 500, seed: "new" });
 /** What cannot be compressed, and what can be very much. */
 const MIXED = concat([noise(300_000, "mixed"), new Uint8Array(300_000), noise(70_000, "end")]);
 const LONG = noise(600_000, "long");
+/** So many chunks that their index has more than one frame. */
+const MANY = noise(2_500_000, "many chunks");
 
 const VARIANTS = ["off", "fastest", "auto", "better", "max"] as const;
 const CHUNK_SIZES = ["4K", "16K", "64K", "256K", "1M"] as const;
@@ -32,6 +34,7 @@ async function fill(box: Sandbox): Promise<void> {
     await box.put(`variant/${compression}`, MIXED, ...args);
   }
   await box.put("empty", "", "--allow-empty");
+  await box.put("many", MANY, "--chunk-size", "1K");
   const store = openLocalStore(box.repo, { random: systemRandomBytes });
   await putBytes(accessTo(store), { ...fakeWorld(), randomBytes: systemRandomBytes }, LONG, {
     series: parseSeries("long"),
@@ -51,7 +54,7 @@ everyResticTest("restic checks, lists, dumps and restores what we wrote", async 
     deepEqual([first!.paths, first!.hostname, first!.tags], [["/prod/shop"], "db1", ["nightly"]]);
     deepEqual([second!.paths, second!.tags, second!.parent], [["/prod/shop"], ["nightly", "second"], first!.id]);
     equal((await restic.snapshots("--tag", "second")).length, 1);
-    equal((await restic.snapshots()).length, VARIANTS.length + 4);
+    equal((await restic.snapshots()).length, VARIANTS.length + 5);
   });
 
   await test.step("ls shows stream and manifest, find finds them", async () => {

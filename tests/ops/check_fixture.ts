@@ -6,7 +6,8 @@ import { loadIndex } from "../../src/repository/index/index_files.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { findNode } from "../../src/repository/tree/trees.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
-import { decodeIndex, encodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
+import { decodeIndex, type IndexedPack } from "../../src/format/index/index_file.ts";
+import { encodeIndex } from "../helpers/encode_index.ts";
 import type { PackedBlob } from "../../src/format/blob.ts";
 import {
   check,

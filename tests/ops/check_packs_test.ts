@@ -1,7 +1,7 @@
 /** A check of packs and indexes: what is damaged, missing or described wrongly is found, and the backups it hits. */
 import { deepEqual, match, ok } from "node:assert/strict";
 import { encodeHex } from "../../src/base/hex.ts";
-import { encodeIndex } from "../../src/format/index/index_file.ts";
+import { encodeIndex } from "../helpers/encode_index.ts";
 import { namesOf, noise } from "../helpers/world.ts";
 import {
   backupsOf,

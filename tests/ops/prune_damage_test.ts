@@ -1,7 +1,7 @@
 /** Prune on damaged repositories: what is needed and not there stops it before anything goes. */
 import assert from "node:assert/strict";
 import { IntegrityError } from "../../src/base/errors.ts";
-import { encodeIndex } from "../../src/format/index/index_file.ts";
+import { encodeIndex } from "../helpers/encode_index.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileName, GetOptions } from "../../src/store/store.ts";
 import { repairPacks } from "../../src/ops/repair/repair_packs.ts";

@@ -1,7 +1,7 @@
 /** Prune: what nothing needs goes, what anything needs stays, whatever holds or breaks it off. */
 import assert from "node:assert/strict";
 import { DeniedError, InterruptedError, LockedError, StoreError, UsageError } from "../../src/base/errors.ts";
-import { encodeIndex } from "../../src/format/index/index_file.ts";
+import { encodeIndex } from "../helpers/encode_index.ts";
 import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { prune } from "../../src/ops/prune.ts";

@@ -5,7 +5,7 @@
 import { invariant } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "../blob.ts";
-import { ByteWriter } from "../json/byte_writer.ts";
+import type { ByteWriter } from "../json/byte_writer.ts";
 import { expected } from "../json/expected_text.ts";
 import { CLOSE_OBJECT } from "../json/json_bytes.ts";
 import { skimBlobs } from "./index_skim.ts";
@@ -24,26 +24,27 @@ export interface IndexedPack {
   readonly blobs: readonly PackedBlob[];
 }
 
-/** Approximate number of bytes that one blob takes in the text. */
-const BLOB_TEXT_BYTES = 160;
-
 /**
- * The JSON text of an index, byte for byte as restic writes it. Each pack must be given once and with all its blobs:
- * restic treats a pack that is split over two index files as an error.
+ * Writes the JSON text of an index pack by pack, byte for byte as restic writes it. Each pack must be given once and
+ * with all its blobs: restic treats a pack that is split over two index files as an error.
  */
-export function encodeIndex(packs: Iterable<IndexedPack>): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(1000 * BLOB_TEXT_BYTES);
-  let separator = '{"packs":[{"id":"';
-  for (const pack of packs) {
-    writer.ascii(separator);
-    writer.hex(pack.id);
-    writer.ascii('","blobs":[');
-    pack.blobs.forEach((blob, position) => writeBlob(writer, blob, position === 0 ? "{" : ",{"));
-    writer.ascii("]}");
-    separator = ',{"id":"';
+export class IndexEncoder {
+  #isEmpty = true;
+
+  /** Appends a pack to the text. */
+  add(text: ByteWriter, pack: IndexedPack): void {
+    text.ascii(this.#isEmpty ? '{"packs":[{"id":"' : ',{"id":"');
+    text.hex(pack.id);
+    text.ascii('","blobs":[');
+    pack.blobs.forEach((blob, position) => writeBlob(text, blob, position === 0 ? "{" : ",{"));
+    text.ascii("]}");
+    this.#isEmpty = false;
   }
-  writer.ascii(separator.startsWith(",") ? "]}\n" : '{"packs":[]}\n');
-  return writer.finish();
+
+  /** Ends the text. */
+  finish(text: ByteWriter): void {
+    text.ascii(this.#isEmpty ? '{"packs":[]}\n' : "]}\n");
+  }
 }
 
 function writeBlob(writer: ByteWriter, blob: PackedBlob, opening: string): void {

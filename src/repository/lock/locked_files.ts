@@ -1,11 +1,12 @@
 /** The sealed files of a repository under a lock: what a use case may write and remove. */
 import { freeBuffer } from "../../base/bytes.ts";
-import { NotFoundError } from "../../base/errors.ts";
+import { invariant, NotFoundError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { asId, type IndexId, type SnapshotId } from "../../base/id.ts";
 import type { Sealer } from "../../crypto/seal.ts";
-import { encodeIndex, type IndexedPack } from "../../format/index/index_file.ts";
+import { type IndexedPack, IndexEncoder } from "../../format/index/index_file.ts";
 import { encodeSnapshot, type Snapshot } from "../../format/snapshot.ts";
+import type { UnpackedWriter } from "../../format/unpacked.ts";
 import type { BlobStore, StoreCallOptions, StoreReader } from "../../store/store.ts";
 import { type LockWitness, withHeldLock } from "../../store/under_lock.ts";
 import type { RepositoryObserver } from "../observer.ts";
@@ -43,18 +44,16 @@ export class LockedFileWriter extends SealedFiles {
     return id;
   }
 
-  /**
-   * Stores an index file that lists the packs; returns its id and size. If the lock is lost meanwhile, it throws
-   * `LockedError`, and the file stays only if all its packs are there: others may have built upon it.
-   */
+  /** Stores an index file that lists the packs, as `GrowingIndex.save` does. */
   async saveIndex(packs: readonly IndexedPack[], options?: StoreCallOptions): Promise<SavedFile<"index">> {
-    const json = encodeIndex(packs);
-    const saved = await this.#writer.saveSized("index", json, {
-      ...options,
-      isVoid: () => lacksAny(this.store, packs),
-    });
-    freeBuffer(json);
-    return saved;
+    const index = this.newIndex();
+    for (const pack of packs) index.add(pack);
+    return await index.save(options);
+  }
+
+  /** An index file that lists no packs yet. */
+  newIndex(): GrowingIndex {
+    return new GrowingIndex(this.#writer);
   }
 
   /** Removes a file; a missing one counts as removed. Throws `LockedError` and what the store throws. */
@@ -68,8 +67,50 @@ export class LockedFileWriter extends SealedFiles {
   }
 }
 
-async function lacksAny(store: StoreReader, packs: readonly IndexedPack[]): Promise<boolean> {
-  for (const { id } of packs) {
+/** An index file before it is stored. It takes packs over time, so that little is left to do when it is stored. */
+export class GrowingIndex {
+  readonly #files: SealedFileWriter;
+  readonly #text: UnpackedWriter;
+  readonly #encoder = new IndexEncoder();
+  readonly #packs: Uint8Array[] = [];
+  #plaintext: Uint8Array<ArrayBuffer> | undefined;
+
+  /** Made by `LockedFileWriter.newIndex`, whose `files` write under its lock. */
+  constructor(files: SealedFileWriter) {
+    this.#files = files;
+    this.#text = files.newUnpackedWriter();
+  }
+
+  /** Whether it lists no packs. */
+  get isEmpty(): boolean {
+    return this.#packs.length === 0;
+  }
+
+  /** Adds a pack, which must be durable. */
+  add(pack: IndexedPack): void {
+    invariant(this.#plaintext === undefined, "A pack was added to an index that is being stored");
+    this.#text.append((text) => this.#encoder.add(text, pack));
+    this.#packs.push(pack.id);
+  }
+
+  /**
+   * Stores it; returns its id and size. If the lock is lost meanwhile, it throws `LockedError`, and the file stays only
+   * if all its packs are there: others may have built upon it. After a failure it may be tried again.
+   */
+  async save(options?: StoreCallOptions): Promise<SavedFile<"index">> {
+    if (this.#plaintext === undefined) {
+      this.#text.append((text) => this.#encoder.finish(text));
+      this.#plaintext = this.#text.finish();
+    }
+    const isVoid = () => lacksAny(this.#files.store, this.#packs);
+    const saved = await this.#files.saveUnpacked("index", this.#plaintext, { ...options, isVoid });
+    freeBuffer(this.#plaintext);
+    return saved;
+  }
+}
+
+async function lacksAny(store: StoreReader, packs: readonly Uint8Array[]): Promise<boolean> {
+  for (const id of packs) {
     try {
       await store.size({ kind: "pack", name: encodeHex(id) });
     } catch (error) {

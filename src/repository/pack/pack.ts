@@ -112,7 +112,7 @@ export class Pack {
 /**
  * The description of a pack's blobs, in compact form: a backup keeps it for every pack until an index lists the pack.
  */
-export class PackContents {
+class PackContents {
   readonly #type: BlobType;
   #ids = new Uint8Array(64 * ID_BYTES);
   readonly #lengths: number[] = [];

@@ -14,10 +14,11 @@ import { freeBuffer } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/digest.ts";
 import { compress, type CompressionLevel } from "../../codec/compression.ts";
 import type { BlobType } from "../../format/blob.ts";
-import { INDEX_MAX_BLOBS, type IndexedPack } from "../../format/index/index_file.ts";
+import { INDEX_MAX_BLOBS } from "../../format/index/index_file.ts";
 import type { BlobRegister } from "../index/blob_index.ts";
-import { Pack, type PackContents, PackMemory, type SealedBlob } from "./pack.ts";
+import { Pack, PackMemory, type SealedBlob } from "./pack.ts";
 import type { StoreCallOptions } from "../../store/store.ts";
+import type { GrowingIndex } from "../lock/locked_files.ts";
 import type { LockedRepository } from "../repository.ts";
 
 /** What a pack writer needs. */
@@ -78,8 +79,11 @@ export class PackWriter {
   readonly #uploads: BackgroundWork;
   readonly #uploadOptions: StoreCallOptions;
   readonly #indexing = new Turn({ endsAtFailure: true });
-  #unindexed: IndexedPack[] = [];
+  /** Lists the durable packs that no stored index lists. */
+  #growing: GrowingIndex;
   #unindexedBlobs = 0;
+  /** Indexes that are being stored, or could not be. */
+  readonly #unsaved: GrowingIndex[] = [];
   #indexedAt: number;
   readonly #indexes: IndexId[] = [];
   #totals = { packs: 0, blobs: 0, bytes: 0 };
@@ -92,6 +96,7 @@ export class PackWriter {
     this.#packBytes = options.packBytes ?? DEFAULT_PACK_BYTES;
     this.#repository = options.repository;
     this.#index = options.index;
+    this.#growing = options.repository.files.newIndex();
     this.#clock = options.clock;
     this.#coins = new CoinTosser(options.randomBytes);
     this.#indexedAt = options.clock.monotonicMs();
@@ -225,7 +230,7 @@ export class PackWriter {
     pack.release();
     this.#totals.packs++;
     this.#totals.bytes += bytes;
-    this.#unindexed.push(indexedPack(id, pack.contents));
+    this.#growing.add({ id, blobs: pack.contents.blobs });
     this.#unindexedBlobs += pack.contents.count;
   }
 
@@ -239,26 +244,20 @@ export class PackWriter {
   }
 
   async #writeIndex(): Promise<void> {
-    if (this.#unindexed.length === 0) return;
-    const packs = [...this.#unindexed];
-    const blobs = this.#unindexedBlobs;
-    const { id, bytes } = await this.#repository.files.saveIndex(packs);
-    this.#indexes.push(id);
-    this.#indexBytes += bytes;
-    // More packs may have been added while the index was written.
-    this.#unindexed = this.#unindexed.slice(packs.length);
-    this.#unindexedBlobs -= blobs;
-    this.#indexedAt = this.#clock.monotonicMs();
+    if (!this.#growing.isEmpty) {
+      this.#unsaved.push(this.#growing);
+      // More packs may be finished while the index is written.
+      this.#growing = this.#repository.files.newIndex();
+      this.#unindexedBlobs = 0;
+    }
+    for (let index = this.#unsaved[0]; index !== undefined; index = this.#unsaved[0]) {
+      const { id, bytes } = await index.save();
+      this.#unsaved.shift();
+      this.#indexes.push(id);
+      this.#indexBytes += bytes;
+      this.#indexedAt = this.#clock.monotonicMs();
+    }
   }
-}
-
-function indexedPack(id: Uint8Array, contents: PackContents): IndexedPack {
-  return {
-    id,
-    get blobs() {
-      return contents.blobs;
-    },
-  };
 }
 
 /** Fair coin tosses; fetches random bytes by the thousand. */

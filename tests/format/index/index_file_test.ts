@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BugError } from "../../../src/base/errors.ts";
 import type { BlobType, PackedBlob } from "../../../src/format/blob.ts";
-import { decodeIndex, encodeIndex, type IndexedPack } from "../../../src/format/index/index_file.ts";
+import { decodeIndex, type IndexedPack } from "../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../helpers/encode_index.ts";
 import { packs } from "../arbitraries.ts";
 import {
   assertFlipsHandled,

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { PackedBlob } from "../../../src/format/blob.ts";
-import { decodeIndex, encodeIndex, type IndexedPack } from "../../../src/format/index/index_file.ts";
+import { decodeIndex, type IndexedPack } from "../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../helpers/encode_index.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../../src/format/index/index_skim.ts";
 import { packs } from "../arbitraries.ts";
 import { checkProperty, utf8 } from "../codec_checks.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { READ_BYTES, READ_PLAINTEXT_BYTES } from "../../../src/backup/buffers.ts";
 import type { IndexId } from "../../../src/base/id.ts";
-import { encodeIndex } from "../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../helpers/encode_index.ts";
 import { plaintextLength } from "../../../src/format/pack_header.ts";
 import { type BlobCopy, PruneIndex } from "../../../src/maintain/prune/prune_index.ts";
 import { planReads } from "../../../src/maintain/prune/prune_read.ts";

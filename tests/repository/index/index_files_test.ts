@@ -1,7 +1,8 @@
 /** Index files, loaded into one index. */
 import assert from "node:assert/strict";
 import { DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../../../src/base/errors.ts";
-import { encodeIndex, type IndexedPack } from "../../../src/format/index/index_file.ts";
+import type { IndexedPack } from "../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../helpers/encode_index.ts";
 import { loadIndex, loadIndexInto, unreadableIndexProblem } from "../../../src/repository/index/index_files.ts";
 import { SealedFileWriter } from "../../../src/repository/sealed_files.ts";
 import { ExistenceIndex, NamedIndex, PlacedIndex } from "../../../src/repository/index/blob_index.ts";

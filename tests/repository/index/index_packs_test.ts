@@ -1,7 +1,7 @@
 /** What an index file says about packs, however oddly it is written. */
 import assert from "node:assert/strict";
 import type { PackedBlob } from "../../../src/format/blob.ts";
-import { encodeIndex } from "../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../helpers/encode_index.ts";
 import { encodePackHeader, headerOfBlobs, packFileSize } from "../../../src/format/pack_header.ts";
 import { packsOfIndex } from "../../../src/repository/index/index_packs.ts";
 import { noise } from "../../helpers/world.ts";

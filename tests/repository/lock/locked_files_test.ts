@@ -1,9 +1,9 @@
 /** Indexes and snapshots under a lock: what becomes of them where it is lost while they are written. */
 import assert from "node:assert/strict";
-import { DeniedError, LockedError, TemporaryError } from "../../../src/base/errors.ts";
+import { BugError, DeniedError, LockedError, TemporaryError } from "../../../src/base/errors.ts";
 import { encodeHex } from "../../../src/base/hex.ts";
 import { decodeSnapshot } from "../../../src/format/snapshot.ts";
-import { withFaults } from "../../helpers/fault_store.ts";
+import { firstOf, withFaults } from "../../helpers/fault_store.ts";
 import { locked } from "../../helpers/locked.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
 import { withStore } from "../../../src/repository/repository.ts";
@@ -81,4 +81,16 @@ Deno.test("that nobody can tell whether the lock holds removes nothing", async (
     1,
     1,
   ]);
+});
+
+Deno.test("an index that could not be stored is stored by the next attempt, and takes no more packs", async () => {
+  const { repository, store } = await memoryRepository(world);
+  const faulty = withFaults(store, firstOf(({ method }) => method === "put", DENIED));
+  const index = locked(withStore(repository, faulty), heldTimes(9, LOST)).files.newIndex();
+  assert.ok(index.isEmpty);
+  index.add(pack);
+  await assert.rejects(index.save(), DENIED.error);
+  assert.throws(() => index.add(pack), BugError);
+  const { id } = await index.save();
+  assert.deepEqual(await namesOf(store, "index"), [id]);
 });

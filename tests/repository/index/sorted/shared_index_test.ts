@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../../src/base/clock.ts";
 import { systemRandomBytes } from "../../../../src/crypto/random.ts";
-import { encodeIndex } from "../../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../../helpers/encode_index.ts";
 import { loadExistenceAhead } from "../../../../src/repository/index/sorted/load_existence.ts";
 import { initRepository, type UnlockedRepository } from "../../../../src/repository/repository.ts";
 import { openLocalStore } from "../../../../src/store/local/local_store.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LockedError } from "../../../../src/base/errors.ts";
-import { encodeIndex } from "../../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../../helpers/encode_index.ts";
 import type { ExistenceIndex } from "../../../../src/repository/index/blob_index.ts";
 import { loadIndex } from "../../../../src/repository/index/index_files.ts";
 import { TableFolder } from "../../../../src/store/sorted/table_folder.ts";

@@ -1,5 +1,6 @@
 /** A repository with made index files, and an index on disk that is worth its while however small they are. */
-import { encodeIndex, type IndexedPack } from "../../../../src/format/index/index_file.ts";
+import type { IndexedPack } from "../../../../src/format/index/index_file.ts";
+import { encodeIndex } from "../../../helpers/encode_index.ts";
 import type { IndexId } from "../../../../src/base/id.ts";
 import {
   type ExistenceTools,
