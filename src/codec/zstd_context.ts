@@ -81,15 +81,18 @@ class HandleDecompression implements DecompressionContext {
 
   decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number {
     let total = 0;
-    for (const frame of frames(input)) {
+    for (let at = 0; at < input.length;) {
+      const end = frameEnd(input, at);
+      const upToEnd = end === input.length ? input : input.subarray(0, end);
       if (this.#isMidFrame) this.#handle.reset();
       this.#isMidFrame = true;
       // The decoder holds back a byte of input while output is pending, so no input left means that all output was
       // written.
-      this.#handle.run(WHOLE, frame, 0, output, offset + total, room - total);
+      this.#handle.run(WHOLE, upToEnd, at, output, offset + total, room - total);
       if (this.#handle.inputLeft > 0) return -1;
       this.#isMidFrame = false;
       total = room - this.#handle.roomLeft;
+      at = end;
     }
     return total;
   }

@@ -4,9 +4,9 @@
  * Setting up a cipher for every chunk of 10 KB takes longer than its encryption. CTR encrypts counter blocks with AES
  * and XORs them with the payload, so here the counter blocks of all payloads of a call go through one AES-ECB cipher.
  */
-import { type Cipheriv, createCipheriv } from "node:crypto";
 import { invariant } from "../base/errors.ts";
 import { freeBuffer } from "../base/bytes.ts";
+import { BlockCipher } from "./block_cipher.ts";
 import { BLOCK_BYTES, wholeBlocks } from "./counter.ts";
 import type { Piece } from "./piece.ts";
 
@@ -32,14 +32,23 @@ export class Ctr {
    * is a multiple of 16.
    */
   apply(region: Uint8Array<ArrayBuffer>, payloads: readonly Piece[], nonces: Uint8Array): void {
+    using aes = this.cipher();
+    this.applyWith(aes, region, payloads, nonces);
+  }
+
+  /** The cipher for any number of calls of `applyWith`. */
+  cipher(): BlockCipher {
+    return new BlockCipher(this.#key);
+  }
+
+  /** As `apply`, with a cipher of this key that others may use again. */
+  applyWith(aes: BlockCipher, region: Uint8Array<ArrayBuffer>, payloads: readonly Piece[], nonces: Uint8Array): void {
     invariant(
       region.byteOffset % 4 === 0 && region.length % BLOCK_BYTES === 0,
       "A region must be aligned and whole blocks",
     );
     const words = new Uint32Array(region.buffer, region.byteOffset, region.length / 4);
     const nonceView = new DataView(nonces.buffer, nonces.byteOffset, nonces.length);
-    const aes = createCipheriv("aes-256-ecb", this.#key, null);
-    aes.setAutoPadding(false);
     let sliceStart = 0;
     let sliceBlocks = 0;
     const finishSlice = () => {
@@ -59,7 +68,6 @@ export class Ctr {
       }
     });
     finishSlice();
-    aes.final();
   }
 
   /** Writes `count` counter blocks from block `to` on. They count up from the nonce at `at` plus `skip`. */
@@ -87,8 +95,8 @@ export class Ctr {
     }
   }
 
-  #xorKeystream(aes: Cipheriv, words: Uint32Array, blocks: number): void {
-    const bytes = aes.update(this.#counters.subarray(0, blocks * BLOCK_BYTES));
+  #xorKeystream(aes: BlockCipher, words: Uint32Array, blocks: number): void {
+    const bytes = aes.encrypt(this.#counters.subarray(0, blocks * BLOCK_BYTES));
     const keystream = wordsOf(bytes);
     const count = blocks * BLOCK_WORDS;
     for (let i = 0; i < count; i++) words[i]! ^= keystream[i]!;

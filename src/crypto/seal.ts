@@ -8,9 +8,9 @@
  * Every payload has its own random nonce, so that nobody can tell from a pack where its blobs begin. Chunks are sealed
  * and opened in batches, since for a single chunk the calls into the ciphers cost more than the encryption.
  */
-import { createCipheriv } from "node:crypto";
 import { concatBytes, freeBuffer } from "../base/bytes.ts";
 import { IntegrityError, invariant } from "../base/errors.ts";
+import { BlockCipher } from "./block_cipher.ts";
 import { BLOCK_BYTES, isZeroCounter, wholeBlocks } from "./counter.ts";
 import { Ctr } from "./ctr.ts";
 import { LongCtr } from "./long_ctr.ts";
@@ -141,9 +141,10 @@ export class Sealer {
    * all share one buffer, which each of them keeps alive.
    */
   openBatch(bytes: Uint8Array, pieces: readonly Piece[], what: (index: number) => string): Uint8Array<ArrayBuffer>[] {
-    this.#assertWhole(bytes, pieces, what);
+    assertWhole(this.brokenPieces(bytes, pieces), what);
     const region = new Uint8Array(pieces.reduce((sum, piece) => sum + blocksOf(piece), 0));
-    return this.#decryptInto(region, bytes, pieces).map((payload) => bytesOf(region, payload));
+    using keystreams = this.#ctr.cipher();
+    return this.#decryptInto(region, bytes, pieces, keystreams).map((payload) => bytesOf(region, payload));
   }
 
   /**
@@ -158,16 +159,18 @@ export class Sealer {
     what: (index: number) => string,
     use: (index: number, payload: Uint8Array<ArrayBuffer>) => void,
   ): Promise<void> {
+    using masks = new BlockCipher(this.#macK);
+    using keystreams = this.#ctr.cipher();
     for (let first = 0; first < pieces.length;) {
       const run = pieces.slice(first, endOfRun(pieces, first));
-      this.#assertWhole(bytes, run, (i) => what(first + i));
+      assertWhole(this.#brokenPieces(masks, bytes, run), (i) => what(first + i));
       if (isLong(run[0]!)) {
         const payload = await this.#decryptLong(bytes, run[0]!);
         use(first, payload);
         freeBuffer(payload);
       } else {
         const region = this.#together ??= new Uint8Array(TOGETHER_BYTES);
-        const payloads = this.#decryptInto(region, bytes, run);
+        const payloads = this.#decryptInto(region, bytes, run, keystreams);
         payloads.forEach((payload, i) => use(first + i, bytesOf(region, payload)));
       }
       first += run.length;
@@ -179,14 +182,13 @@ export class Sealer {
     return await this.#longCtr.apply(bytesOf(bytes, ciphertextOf(piece)), nonce);
   }
 
-  /** Throws `IntegrityError` for the first piece that cannot be opened. */
-  #assertWhole(bytes: Uint8Array, pieces: readonly Piece[], what: (index: number) => string): void {
-    const [broken] = this.brokenPieces(bytes, pieces);
-    if (broken) throw new IntegrityError(`Cannot open ${what(broken.index)}: ${broken.reason}`);
-  }
-
   /** Decrypts pieces to their places in a region, which are multiples of 16, and returns these. */
-  #decryptInto(region: Uint8Array<ArrayBuffer>, bytes: Uint8Array, pieces: readonly Piece[]): Piece[] {
+  #decryptInto(
+    region: Uint8Array<ArrayBuffer>,
+    bytes: Uint8Array,
+    pieces: readonly Piece[],
+    keystreams: BlockCipher,
+  ): Piece[] {
     let end = 0;
     const payloads = pieces.map((piece) => {
       const ciphertext = ciphertextOf(piece);
@@ -195,16 +197,21 @@ export class Sealer {
       end += blocksOf(piece);
       return payload;
     });
-    this.#ctr.apply(region.subarray(0, end), payloads, noncesOf(bytes, pieces));
+    this.#ctr.applyWith(keystreams, region.subarray(0, end), payloads, noncesOf(bytes, pieces));
     return payloads;
   }
 
   /** The sealed blobs in `bytes` that cannot be opened, in the order of the pieces. Decrypts nothing. */
   brokenPieces(bytes: Uint8Array, pieces: readonly Piece[]): BrokenPiece[] {
+    using masks = new BlockCipher(this.#macK);
+    return this.#brokenPieces(masks, bytes, pieces);
+  }
+
+  #brokenPieces(masks: BlockCipher, bytes: Uint8Array, pieces: readonly Piece[]): BrokenPiece[] {
     assertInside(pieces, bytes.length);
     const whole = pieces.map((piece, index) => ({ piece, index })).filter(({ piece }) => isLongEnough(piece));
     const nonces = noncesOf(bytes, whole.map(({ piece }) => piece));
-    const tags = this.#tags(nonces, bytes, whole.map(({ piece }) => ciphertextOf(piece)));
+    const tags = this.#tagsWith(masks, nonces, bytes, whole.map(({ piece }) => ciphertextOf(piece)));
 
     const reasons = new Map<number, string>();
     pieces.forEach((piece, index) => {
@@ -231,13 +238,20 @@ export class Sealer {
 
   /** Poly1305-AES tags, 16 bytes each, of the ciphertexts in `bytes`. */
   #tags(nonces: Uint8Array, bytes: Uint8Array, ciphertexts: readonly Piece[]): Uint8Array {
-    const aes = createCipheriv("aes-128-ecb", this.#macK, null);
-    aes.setAutoPadding(false);
-    const tags = new Uint8Array(aes.update(nonces));
-    aes.final();
+    using masks = new BlockCipher(this.#macK);
+    return this.#tagsWith(masks, nonces, bytes, ciphertexts);
+  }
+
+  #tagsWith(masks: BlockCipher, nonces: Uint8Array, bytes: Uint8Array, ciphertexts: readonly Piece[]): Uint8Array {
+    const tags = new Uint8Array(masks.encrypt(nonces));
     this.#poly1305.tags(bytes, ciphertexts, tags);
     return tags;
   }
+}
+
+/** Throws `IntegrityError` for the first broken piece. */
+function assertWhole([broken]: readonly BrokenPiece[], what: (index: number) => string): void {
+  if (broken) throw new IntegrityError(`Cannot open ${what(broken.index)}: ${broken.reason}`);
 }
 
 /** Throws `BugError` unless each piece has its own blocks. */

@@ -62,7 +62,12 @@ export function openTable(blobs: readonly BlobToOpen[]): Pick<OpenRequest, "ids"
   const table = new Uint32Array(blobs.length * OPEN_FIELDS.count);
   blobs.forEach(({ id, part, offset, length, uncompressedLength, target }, i) => {
     ids.set(id, i * ID_BYTES);
-    table.set([part, offset, length, uncompressedLength, target], i * OPEN_FIELDS.count);
+    const at = i * OPEN_FIELDS.count;
+    table[at + OPEN_FIELDS.part] = part;
+    table[at + OPEN_FIELDS.offset] = offset;
+    table[at + OPEN_FIELDS.length] = length;
+    table[at + OPEN_FIELDS.uncompressedLength] = uncompressedLength;
+    table[at + OPEN_FIELDS.target] = target;
   });
   return { ids, table };
 }

@@ -170,8 +170,8 @@ export async function readParts(
 }
 
 function blobsOf({ plan, ids }: Batch) {
-  return openTable(plan.blobs.map((blob) => {
-    const id = ids.subarray(blob.position * ID_BYTES, (blob.position + 1) * ID_BYTES);
-    return { ...blob, id, part: blob.range };
+  return openTable(plan.blobs.map(({ range, offset, length, uncompressedLength, target, position }) => {
+    const id = ids.subarray(position * ID_BYTES, (position + 1) * ID_BYTES);
+    return { id, part: range, offset, length, uncompressedLength, target };
   }));
 }

@@ -59,7 +59,8 @@ export function planRead(
   from: number,
   limits: ReadPlanLimits,
 ): ReadPlan {
-  const wanted = new Map<string, WantedBlob>();
+  /** The blobs of each pack, by their offsets in it. */
+  const wanted = new Map<number, Map<number, WantedBlob>>();
   const copies: PlannedCopy[] = [];
   let bytes = 0;
   let position = from;
@@ -68,13 +69,14 @@ export function planRead(
     const length = plaintextLength(place);
     if (position - from >= MOST_IDS) break;
     if (bytes > 0 && bytes + length > limits.batchBytes) break;
-    const key = `${place.pack} ${place.offset}`;
-    const twin = wanted.get(key);
+    let ofPack = wanted.get(place.pack);
+    if (ofPack === undefined) wanted.set(place.pack, ofPack = new Map());
+    const twin = ofPack.get(place.offset);
     if (twin) copies.push({ from: twin.target, to: bytes, length });
-    else wanted.set(key, { ...place, target: bytes, position: position - from });
+    else ofPack.set(place.offset, wantedBlob(place, bytes, position - from));
     bytes += length;
   }
-  return { ...groupIntoRanges(index, [...wanted.values()], limits.gapBytes), copies, bytes, count: position - from };
+  return { ...groupIntoRanges(index, wanted, limits.gapBytes), copies, bytes, count: position - from };
 }
 
 /** The packs that hold the chunks of a content list, by name; what no index lists is left out. */
@@ -87,18 +89,23 @@ export function packsOf(index: BlobIndex<"data">, content: Uint8Array): Set<Pack
   return new Set(Array.from(numbers, (number) => index.packId(number)));
 }
 
-interface WantedBlob extends BlobPlace {
-  readonly target: number;
-  readonly position: number;
+type WantedBlob = Omit<BlobPlace, "pack"> & Pick<PlannedBlob, "target" | "position">;
+
+function wantedBlob({ offset, length, uncompressedLength }: BlobPlace, target: number, position: number): WantedBlob {
+  return { offset, length, uncompressedLength, target, position };
 }
 
-function groupIntoRanges(index: BlobIndex<"data">, wanted: WantedBlob[], gapBytes: number) {
-  wanted.sort((a, b) => a.pack - b.pack || a.offset - b.offset);
+function groupIntoRanges(
+  index: BlobIndex<"data">,
+  wanted: ReadonlyMap<number, ReadonlyMap<number, WantedBlob>>,
+  gapBytes: number,
+) {
   const ranges: PackRange[] = [];
   const blobs: PlannedBlob[] = [];
-  for (const [number, ofPack] of Map.groupBy(wanted, ({ pack }) => pack)) {
+  for (const [number, ofPack] of [...wanted].sort(([a], [b]) => a - b)) {
     const pack = index.packId(number);
-    for (const range of planRanges(ofPack, { gapBytes })) {
+    const inOrder = [...ofPack.values()].sort((a, b) => a.offset - b.offset);
+    for (const range of planRanges(inOrder, { gapBytes })) {
       for (const { offset, length, uncompressedLength, target, position } of range.blobs) {
         const inRange = offset - range.offset;
         blobs.push({ range: ranges.length, offset: inRange, length, uncompressedLength, target, position });
