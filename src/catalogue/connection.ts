@@ -20,6 +20,9 @@ const LOCKED_FOR_MS = 5_000;
 const SHORTEST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
 
+/** The most memory for pages of the file: enough for the chains of a thousand backups, each on the one before. */
+const MOST_CACHED_KIB = 32 * 1024;
+
 /** How often the file is looked for while other processes replace it. */
 const MOST_ATTEMPTS = 5;
 
@@ -213,7 +216,8 @@ function openPrepared(path: string): DatabaseSync {
   const database = openDatabase(`${pathToFileURL(path).href}?mode=rw`, { enableForeignKeyConstraints: true });
   try {
     // The database can be made again: a commit does not wait for the disk.
-    database.exec("PRAGMA synchronous=NORMAL");
+    // What a change touches stays in memory until its end, or it would be written and read several times.
+    database.exec(`PRAGMA synchronous=NORMAL; PRAGMA cache_size=-${MOST_CACHED_KIB}`);
     prepare(database, path);
     return database;
   } catch (error) {

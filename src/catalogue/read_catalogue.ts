@@ -154,19 +154,34 @@ function openToRead(path: string): DatabaseSync {
   }
 }
 
+/** What says whose file it is. Of one moment, or one that is just being made would look like another program's. */
+function headerOf(database: DatabaseSync): { id: number; version: number; isEmpty: boolean } {
+  database.exec("BEGIN");
+  const [id, version] = ["application_id", "user_version"].map((name) => Number(pragma(database, name)));
+  const hasTables = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined;
+  database.exec("COMMIT");
+  return { id: id!, version: version!, isEmpty: !hasTables && id === 0 && version === 0 };
+}
+
 function openVersion(path: string, location: string): DatabaseSync {
   const database = openDatabase(location, { readOnly: true });
   try {
     database.exec(`PRAGMA busy_timeout=${LOCKED_FOR_MS}; PRAGMA query_only=1; PRAGMA trusted_schema=0`);
     if (database.limits !== undefined) database.limits.length = MOST_VALUE_BYTES;
-    const [id, version] = ["application_id", "user_version"].map((name) => Number(pragma(database, name)));
+    const { id, version, isEmpty } = headerOf(database);
+    if (isEmpty) {
+      throw new AgentError(
+        `There is nothing in the catalogue "${path}" yet: the commands that open a repository fill it, ` +
+          'or "agent catalogue refresh"; if one is just doing so, run it again',
+      );
+    }
     if (id !== APPLICATION_ID) {
       throw new AgentError(`"${path}" is not a catalogue of agent; set AGENT_CATALOGUE to another file`);
     }
-    if (version! > SCHEMA_VERSION) {
+    if (version > SCHEMA_VERSION) {
       throw new AgentError(`The catalogue "${path}" was made by a newer version of agent; update agent to read it`);
     }
-    if (version! < SCHEMA_VERSION) {
+    if (version < SCHEMA_VERSION) {
       throw new AgentError(`The catalogue "${path}" is of an older version; "agent catalogue refresh" updates it`);
     }
     return database;

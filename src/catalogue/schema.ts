@@ -9,6 +9,9 @@ export const APPLICATION_ID = 0x61676374;
 /** The version in the header's `user_version`. 0 is a file without tables. */
 export const SCHEMA_VERSION = 1;
 
+/** For those who remove a member: the chains that lead through it. */
+export const CHAINS_BY_MEMBER = "CREATE INDEX chains_by_member ON chains (member)";
+
 /**
  * Makes all tables and views in an empty database. Times are texts such as `2026-01-02T03:04:05.678Z`. Other programs
  * read it with the SQLite of their system, and one that does not understand a view opens nothing of the file: so nothing
@@ -108,7 +111,7 @@ CREATE TABLE chains (
   level INTEGER NOT NULL,
   PRIMARY KEY (backup, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX chains_by_member ON chains (member);
+${CHAINS_BY_MEMBER};
 
 CREATE TABLE runs (
   run INTEGER PRIMARY KEY,

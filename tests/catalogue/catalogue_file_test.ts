@@ -104,7 +104,10 @@ Deno.test("databases of other programs, files of other names and newer versions 
     await assert.rejects(readCatalogue(path, Deno.uid()), AgentError);
     assert.deepEqual(await Deno.readFile(path), before, path);
   }
-  (await place.tryOpen(place.folder.at("empty/catalogue.sqlite")))![Symbol.dispose]();
+  const empty = place.folder.at("empty/catalogue.sqlite");
+  await assert.rejects(readCatalogue(empty, Deno.uid()), /nothing in the catalogue .* yet.*run it again/);
+  (await place.tryOpen(empty))![Symbol.dispose]();
+  (await readCatalogue(empty, Deno.uid()))[Symbol.dispose]();
 });
 
 Deno.test("a file that somebody else could change is refused, with what to do", async () => {

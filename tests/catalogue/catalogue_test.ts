@@ -131,6 +131,27 @@ Deno.test("chains are what the backups that are listed say, whatever was listed 
   );
 });
 
+Deno.test("a long chain that is listed at once is whole, and its members are still found by an index", async () => {
+  await using place = new CataloguePlace();
+  using catalogue = await place.open();
+  const length = 220;
+  const chain = Array.from({ length }, (_, level) => {
+    if (level === 0) return backup("0");
+    return backup(`${level}`, { level, parent: manifestIdOf(`${level - 1}`), base: manifestIdOf("0") });
+  });
+  const token = await catalogue.beginListing(SHOP);
+  await catalogue.applyListing(token, { backups: chain });
+  const counts = "SELECT count(*), count(DISTINCT backup), max(position), sum(position = level) FROM chains";
+  const rows = length * (length + 1) / 2;
+  assert.deepEqual(await place.rows(counts), [[rows, length, length - 1, rows]]);
+  const [[, , , how]] = await place.rows("EXPLAIN QUERY PLAN SELECT backup FROM chains WHERE member = 1") as [
+    unknown[],
+  ];
+  assert.match(String(how), /chains_by_member/);
+  await catalogue.changeBackups(SHOP, { removed: [chain[length - 1]!.snapshotId] });
+  assert.deepEqual(await place.rows("SELECT count(*) FROM chains"), [[rows - length]]);
+});
+
 Deno.test("a parent that leads in a circle ends nothing", async () => {
   await using place = new CataloguePlace();
   using catalogue = await place.open();

@@ -12,6 +12,7 @@ import { digestListPath, sidecarPath, tableListPath } from "../../format/manifes
 import { readBlob } from "../../repository/pack/pack_reader.ts";
 import { withRenewal } from "../../repository/index/blob_index.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
+import { TreeTexts } from "../../repository/tree/tree_texts.ts";
 import { walkFiles } from "../../repository/tree/file_walk.ts";
 import { findNode, readTree, subtreeOf } from "../../repository/tree/trees.ts";
 import type { Backup } from "../backup.ts";
@@ -62,15 +63,16 @@ interface SeriesNodes {
   readonly tables: Node | undefined;
 }
 
-/** Finds both nodes in one directory and reads each tree on the way once. Throws `IntegrityError` for damaged trees. */
+/** Finds them in one directory and reads each tree on the way once. Throws `IntegrityError` for damaged trees. */
 export async function findSeriesNodes(repository: IndexedRepository<"tree">, backup: Backup): Promise<SeriesNodes> {
   const { series, snapshot: { tree } } = backup;
   const [parent, name] = splitPath(series);
-  const directory = parent === null ? undefined : await findNode(repository, tree, parent);
+  const texts = TreeTexts.alongPath(repository);
+  const directory = parent === null ? undefined : await findNode(repository, tree, parent, texts);
   if (parent !== null && directory?.type !== "dir") {
     return { streams: undefined, sidecar: undefined, digests: undefined, tables: undefined };
   }
-  const nodes = await readTree(repository, directory === undefined ? tree : subtreeOf(directory));
+  const nodes = await readTree(repository, directory === undefined ? tree : subtreeOf(directory), { texts });
   const find = (wanted: string) => nodes.find((node) => node.name === wanted);
   return {
     streams: find(name),

@@ -84,7 +84,7 @@ export class TreeCopier {
     if (other.index.locate("tree", id) !== undefined) return await this.#loadFromOther(tree);
     const isKnown = target.has("tree", id);
     const readBytes = source.index.locate("tree", id)?.length ?? 0;
-    return await readTree(source, tree, isKnown ? undefined : (text) => target.addTree(text, readBytes));
+    return await readTree(source, tree, isKnown ? {} : { onText: (text) => target.addTree(text, readBytes) });
   }
 
   /** Reads a tree in the other repository, or in the source if it is damaged there: that is for a check to find. */

@@ -1,6 +1,6 @@
 /**
- * Reads the texts of trees in the order of a walk. A walk stores the trees of neighbouring directories one behind the
- * other, so that whoever reads them in the same order finds many of them in one range of a pack.
+ * Reads the texts of trees in the order of a walk or of a path. A walk stores the trees of neighbouring directories one
+ * behind the other, and a tree lies behind its subtrees, so that many are found in one range of a pack.
  */
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
@@ -13,6 +13,9 @@ import type { IndexedRepository } from "../repository.ts";
 const LEAST_AHEAD_BYTES = 16 * 1024;
 const MOST_AHEAD_BYTES = 256 * 1024;
 
+/** Enough for the directories above a stream, which name little else than each other. */
+const PATH_BYTES = 4 * 1024;
+
 /** Sealed bytes of a pack. */
 interface Part {
   readonly pack: PackId;
@@ -23,13 +26,21 @@ interface Part {
 /** Reads trees one after the other. Memory: one range of a pack. */
 export class TreeTexts {
   readonly #repository: IndexedRepository<"tree">;
+  readonly #beforeBytes: number;
   #part: Part | undefined;
   /** Where the last tree that was read ends. */
   #last: { readonly pack: PackId; readonly end: number } | undefined;
   #aheadBytes = 0;
 
-  constructor(repository: IndexedRepository<"tree">) {
+  /** `beforeBytes` of the pack are read with each tree that is not in the range at hand: its subtrees may be there. */
+  constructor(repository: IndexedRepository<"tree">, { beforeBytes = 0 } = {}) {
     this.#repository = repository;
+    this.#beforeBytes = beforeBytes;
+  }
+
+  /** For the trees on a path from the root down. */
+  static alongPath(repository: IndexedRepository<"tree">): TreeTexts {
+    return new TreeTexts(repository, { beforeBytes: PATH_BYTES });
   }
 
   /** The verified text of a tree. Throws `IntegrityError`, and what the store throws. */
@@ -57,9 +68,11 @@ export class TreeTexts {
     if (at >= 0 && at + length <= this.#part!.bytes.length) return this.#part!.bytes.subarray(at, at + length);
     this.#aheadBytes = isNext ? Math.min(MOST_AHEAD_BYTES, Math.max(LEAST_AHEAD_BYTES, 2 * this.#aheadBytes)) : 0;
     const ahead = this.#aheadBytes === 0 ? 0 : await store.size({ kind: "pack", name: pack }) - offset - length;
-    const range = { pack, offset, length: length + Math.max(0, Math.min(ahead, this.#aheadBytes)) };
+    const before = Math.min(offset, this.#beforeBytes);
+    const end = length + Math.max(0, Math.min(ahead, this.#aheadBytes));
+    const range = { pack, offset: offset - before, length: before + end };
     const bytes = await readRange(store, range, `tree blobs in pack ${pack}`, { keep: true });
-    this.#part = { pack, offset, bytes };
-    return bytes.subarray(0, length);
+    this.#part = { pack, offset: range.offset, bytes };
+    return bytes.subarray(before, before + length);
   }
 }

@@ -1,4 +1,4 @@
-/** Reading trees in the order of a walk: every text is right in any order, neighbours cost few calls, damage is found. */
+/** Reading trees in the order of a walk or a path: every text is right in any order, neighbours cost few calls, damage is found. */
 import assert from "node:assert/strict";
 import { IntegrityError } from "../../../src/base/errors.ts";
 import { encodeHex } from "../../../src/base/hex.ts";
@@ -53,6 +53,17 @@ Deno.test("trees that lie one behind the other are read together", async () => {
   assert.ok(store.reads <= 12, `${store.reads} reads`);
 });
 
+Deno.test("along a path, the trees right before one are read with it", async () => {
+  const { texts, store, repository } = await planted();
+  const trees = TreeTexts.alongPath(repository);
+  const fromTheRoot = [...texts].toReversed().slice(0, 4);
+  store.reads = 0;
+  for (const [id, text] of fromTheRoot) assert.deepEqual(await trees.read(id), text);
+  assert.equal(store.reads, 1);
+  const [first] = texts;
+  assert.deepEqual(await TreeTexts.alongPath(repository).read(first![0]), first![1]);
+});
+
 Deno.test("in any other order, and several at once, the texts are the same", async () => {
   const { texts, repository } = await planted();
   const trees = new TreeTexts(repository);
@@ -69,6 +80,10 @@ Deno.test("what was read wrongly once is read again, and what is not there is to
     Object.assign(store, { reads: 0, damaged });
     const trees = new TreeTexts(repository);
     for (const [id, text] of texts) assert.deepEqual(await trees.read(id), text);
+    assert.ok(store.reads > damaged);
+    Object.assign(store, { reads: 0, damaged });
+    const path = TreeTexts.alongPath(repository);
+    for (const [id, text] of [...texts].toReversed()) assert.deepEqual(await path.read(id), text);
     assert.ok(store.reads > damaged);
   }
   await assert.rejects(new TreeTexts(repository).read("ab".repeat(32) as BlobId), IntegrityError);
