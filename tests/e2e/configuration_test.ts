@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { emptySandbox, type Sandbox } from "../helpers/executable.ts";
-import { cheapenKey } from "../helpers/rest_servers.ts";
+import { cheapenKey, initCheaply } from "../helpers/rest_servers.ts";
 import { rootTest } from "../helpers/as_root.ts";
 import { TrustedDirectory, trustedTest } from "../helpers/trusted_directory.ts";
 
@@ -46,17 +46,23 @@ function variables(directory: TrustedDirectory): Readonly<Record<string, string 
   };
 }
 
-/** A home with a configuration, in which both repositories are made. */
-async function configured(box: Sandbox, directory: TrustedDirectory): Promise<ReturnType<typeof variables>> {
+/** A home with a configuration, in which both repositories are made: by `init`, or in less time. */
+async function configured(
+  box: Sandbox,
+  directory: TrustedDirectory,
+  { byInit = false } = {},
+): Promise<ReturnType<typeof variables>> {
   directory.write(".config/agent/agent.toml", FILE.replaceAll("DIR", directory.path));
   directory.write("away.password", "secret of away");
   const env = variables(directory);
-  await box.ok(["init", "-q"], { env });
-  await box.ok(["init", "-q", "-r", "away"], { env });
-  // Every further command opens one of them.
   for (const name of ["main", "away"]) {
-    const store = openLocalStore(directory.at(name), { random: systemRandomBytes });
-    await cheapenKey(store, `secret of ${name}`);
+    const [store, password] = [openLocalStore(directory.at(name), { random: systemRandomBytes }), `secret of ${name}`];
+    if (byInit) {
+      await box.ok(["init", "-q", "-r", name], { env });
+      await cheapenKey(store, password); // Every further command opens it.
+    } else {
+      await initCheaply(store, password);
+    }
     await store.close();
   }
   return env;
@@ -65,7 +71,7 @@ async function configured(box: Sandbox, directory: TrustedDirectory): Promise<Re
 trustedTest("a night by the configuration alone: two repositories, their passwords, tags and a rotation", async () => {
   await using box = await emptySandbox();
   using directory = new TrustedDirectory();
-  const env = await configured(box, directory);
+  const env = await configured(box, directory, { byInit: true });
   const command = ["--", "sh", "-c", 'echo "${MAIN_SECRET-withheld}"'];
   await box.ok(["put", "a", "-q", ...command], { env });
   await box.ok(["--profile", "nightly", "put", "a", "-q", ...command], { env });

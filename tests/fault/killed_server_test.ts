@@ -4,9 +4,9 @@ import { hash } from "node:crypto";
 import { bulkNoise, EXECUTABLE, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { RemoteSandbox, Server } from "../helpers/servers.ts";
 
-const STREAM_BYTES = 100_000_000;
+const STREAM_BYTES = 40_000_000;
 const PIECE_BYTES = 1_000_000;
-const KILLED_AFTER_BYTES = [30_000_000, 60_000_000];
+const KILLED_AFTER_BYTES = [12_000_000, 24_000_000];
 
 /** Serves everything in the sandbox, its repository as `repo`. Port 0 takes any free one. */
 function serve(box: Sandbox, port: string): Promise<Server> {

@@ -84,13 +84,18 @@ export function served(box: Sandbox, ...names: string[]): string {
 /** Creates an empty repository in the served directory, bypassing the server, with a cheap key derivation. */
 export async function makeServedRepository(box: Sandbox, ...names: string[]): Promise<void> {
   await Deno.mkdir(served(box, ...names), { recursive: true });
-  await initRepository(localStore(box, names), PASSWORD, TOOLS);
+  await initCheaply(localStore(box, names), PASSWORD);
   await box.file("password", `${PASSWORD}\n`);
 }
 
 /** Replaces the only key of a served repository by a cheap one, bypassing the server. */
 export async function cheapenServedRepository(box: Sandbox, ...names: string[]): Promise<void> {
   await cheapenKey(localStore(box, names));
+}
+
+/** Makes a repository whose password costs little time. */
+export async function initCheaply(store: BlobStore, password: string): Promise<void> {
+  await initRepository(store, password, TOOLS);
 }
 
 /** Replaces the only key of a repository by one for the same password with a cheap derivation. */

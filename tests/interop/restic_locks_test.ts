@@ -31,12 +31,25 @@ async function killedPut(box: Sandbox): Promise<void> {
   equal((await box.names("locks")).length, 1);
 }
 
-/** A check by restic, stopped while it holds its exclusive lock. */
+/** A check by restic, stopped while it holds its exclusive lock. One that was done before that is followed by another. */
 async function stoppedCheck(box: Sandbox, restic: Restic): Promise<Running> {
-  const checking = restic.start(["check", "--read-data"]);
-  await locked(box);
-  checking.kill("SIGSTOP");
-  return checking;
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const checking = restic.start(["check", "--read-data"]);
+    let isOver = false;
+    void checking.outcome().then(() => isOver = true);
+    const isLocked = async () => (await box.names("locks")).length > 0;
+    await eventually("a lock, or the end of the check", async () => isOver || await isLocked());
+    checking.kill("SIGSTOP");
+    if (!isOver) await eventually("the check to stop", async () => isOver || await isStopped(checking.pid));
+    if (!isOver && await isLocked()) return checking;
+    await checking[Symbol.asyncDispose]();
+  }
+  throw new Error("restic was always done before it could be stopped");
+}
+
+/** Whether a process is stopped; one that is gone, or about to be, is not. */
+async function isStopped(pid: number): Promise<boolean> {
+  return /^State:\s*T/m.test(await Deno.readTextFile(`/proc/${pid}/status`).catch(() => ""));
 }
 
 everyResticTest("a put under way keeps restic from pruning, and outlives its unlock", async (program) => {
