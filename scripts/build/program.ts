@@ -27,10 +27,10 @@ export const MAIN_FILE = "main.js";
 
 /**
  * Flags of the JavaScript engine: smaller heaps, of which every thread has one, for more collections; and each thread
- * collects its own garbage alone. A backup runs beside a database, which needs memory and the other cores more
+ * moves what lives in its young generation alone. A backup runs beside a database, which needs memory and the other cores more
  * (docs/decisions.md).
  */
-export const V8_FLAGS = "--v8-flags=--optimize-for-size,--single-threaded-gc";
+export const V8_FLAGS = "--v8-flags=--optimize-for-size,--no-parallel-scavenge";
 
 /** Entries below the project's root. */
 const MAIN_ENTRY = "src/main.ts";
