@@ -2,11 +2,14 @@
 import assert from "node:assert/strict";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
 import { clearCache, listCache } from "../../src/ops/cache.ts";
+import type { CheckFinding } from "../../src/ops/check.ts";
 import { prune } from "../../src/ops/prune.ts";
+import { repairIndex } from "../../src/ops/repair/repair_index.ts";
 import { SORTED_FOLDER } from "../../src/store/cache/cache_entry.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, FileKind, ListedFile, StoreCallOptions } from "../../src/store/store.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
+import { checkStore, fileOf, packsOf } from "./check_fixture.ts";
 import { STRICT } from "./prune_fixture.ts";
 import { TestDirectory } from "../helpers/test_directory.ts";
 import { accessTo, concat, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
@@ -14,6 +17,7 @@ import { accessTo, concat, fakeWorld, getBytes, memoryRepository, namesOf, noise
 /** Long enough for threads of their own. */
 const CONTENT = noise(2_000_000, "content of puts");
 const LONGER = concat([CONTENT, noise(300_000, "more content")]);
+const signal = new AbortController().signal;
 const world = fakeWorld("puts and the index on disk");
 
 interface Scene extends AsyncDisposable {
@@ -77,6 +81,28 @@ Deno.test("after a prune elsewhere, a put relies on nothing that is gone", async
   assert.equal(after.manifest.stats.blobsReused, 0);
   assert.deepEqual(await getBytes(made.elsewhere, world, "prod/shop"), CONTENT);
 });
+
+for (const machine of ["with the index on disk", "that sees the repository for the first time"] as const) {
+  Deno.test(`a machine ${machine} takes nothing on the word of a parent whose pack is gone`, async () => {
+    await using made = await scene();
+    await putBytes(made.here, world, CONTENT);
+    const parent = await putBytes(made.here, world, LONGER);
+    const packs = await packsOf(made.store, "data");
+    const lost = packs.toSorted((a, b) => b.blobs.length - a.blobs.length)[0]!;
+    await made.store.remove(fileOf(lost));
+    await repairIndex(made.elsewhere, { readAllPacks: false, dryRun: false }, { world, signal });
+    const access = machine === "with the index on disk" ? made.here : made.elsewhere;
+    const healing = await putBytes(access, world, LONGER);
+    const { blobsNew, blobsReused } = healing.manifest.stats;
+    const { stats } = parent.manifest;
+    assert.deepEqual([blobsNew, blobsReused], [stats.blobsReused, stats.blobsNew], "what was lost is stored once more");
+    assert.deepEqual(await getBytes(made.elsewhere, world, "prod/shop"), LONGER);
+    assert.deepEqual(await getBytes(made.here, world, "prod/shop"), LONGER);
+    const checked = await checkStore({ store: made.store, world }, { readData: true });
+    const isOfHealing = ({ backups }: CheckFinding) => backups.some(({ id }) => id === healing.backup.id);
+    assert.deepEqual(checked.errors.filter(isOfHealing), []);
+  });
+}
 
 Deno.test("the index on disk counts as part of the cache, and goes when that is cleared", async () => {
   await using made = await scene();
