@@ -7,7 +7,7 @@ import type { RepositoryVersion } from "./config.ts";
 import { damaged } from "./damage.ts";
 import { ByteWriter } from "./json/byte_writer.ts";
 
-/** First byte of a plaintext that continues with a zstd frame. */
+/** First byte of a plaintext that continues with zstd frames, mostly one. */
 const COMPRESSED = 0x02;
 const OPEN_OBJECT = 0x7b;
 const OPEN_ARRAY = 0x5b;
@@ -26,7 +26,7 @@ export function wrapUnpacked(
   return plaintext;
 }
 
-/** How much text is compressed together. */
+/** The least text that is compressed together, but for the last. */
 const FRAME_TEXT_BYTES = 256 * 1024;
 
 /**
@@ -50,7 +50,7 @@ export class UnpackedWriter {
     if (this.#text.length >= FRAME_TEXT_BYTES) this.#finishPart();
   }
 
-  /** The plaintext of everything. Nothing may be appended afterwards. */
+  /** The plaintext of everything. Nothing may be appended afterwards, or after `compress` has thrown. */
   finish(): Uint8Array<ArrayBuffer> {
     if (this.#text.length > 0) this.#finishPart();
     return concatBytes(this.#parts);

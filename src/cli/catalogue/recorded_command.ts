@@ -70,7 +70,12 @@ export class RecordedCommand {
 
   /** Begins when a repository is opened: the time until its lock is confirmed is free for that. */
   #loadFeed(): ReturnType<typeof importFeed> {
-    return this.#feed ??= importFeed();
+    if (this.#feed === undefined) {
+      this.#feed = importFeed();
+      // Whoever waits for it at the end hears of a failure. Until then it must not end the command.
+      this.#feed.catch(() => {});
+    }
+    return this.#feed;
   }
 }
 

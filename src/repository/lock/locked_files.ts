@@ -74,6 +74,8 @@ export class GrowingIndex {
   readonly #encoder = new IndexEncoder();
   readonly #packs: Uint8Array[] = [];
   #plaintext: Uint8Array<ArrayBuffer> | undefined;
+  #isWhole = true;
+  #isStored = false;
 
   /** Made by `LockedFileWriter.newIndex`, whose `files` write under its lock. */
   constructor(files: SealedFileWriter) {
@@ -86,26 +88,42 @@ export class GrowingIndex {
     return this.#packs.length === 0;
   }
 
+  /** False once its text could not be made, for example for want of memory: what there is of it must not be stored. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
   /** Adds a pack, which must be durable. */
   add(pack: IndexedPack): void {
     invariant(this.#plaintext === undefined, "A pack was added to an index that is being stored");
-    this.#text.append((text) => this.#encoder.add(text, pack));
+    this.#encode(() => this.#text.append((text) => this.#encoder.add(text, pack)));
     this.#packs.push(pack.id);
   }
 
   /**
    * Stores it; returns its id and size. If the lock is lost meanwhile, it throws `LockedError`, and the file stays only
-   * if all its packs are there: others may have built upon it. After a failure it may be tried again.
+   * if all its packs are there: others may have built upon it. If the store fails, it may be tried again; an index that
+   * is not whole may not.
    */
   async save(options?: StoreCallOptions): Promise<SavedFile<"index">> {
-    if (this.#plaintext === undefined) {
+    invariant(!this.#isStored, "An index was stored twice");
+    const plaintext = this.#plaintext ??= this.#encode(() => {
       this.#text.append((text) => this.#encoder.finish(text));
-      this.#plaintext = this.#text.finish();
-    }
+      return this.#text.finish();
+    });
     const isVoid = () => lacksAny(this.#files.store, this.#packs);
-    const saved = await this.#files.saveUnpacked("index", this.#plaintext, { ...options, isVoid });
-    freeBuffer(this.#plaintext);
+    const saved = await this.#files.saveUnpacked("index", plaintext, { ...options, isVoid });
+    this.#isStored = true;
+    freeBuffer(plaintext);
     return saved;
+  }
+
+  #encode<T>(encode: () => T): T {
+    invariant(this.#isWhole, "An index of which a part is missing was used");
+    this.#isWhole = false;
+    const result = encode();
+    this.#isWhole = true;
+    return result;
   }
 }
 

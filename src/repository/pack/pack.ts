@@ -109,9 +109,7 @@ export class Pack {
   }
 }
 
-/**
- * The description of a pack's blobs, in compact form: a backup keeps it for every pack until an index lists the pack.
- */
+/** The description of a pack's blobs, in compact form: a backup keeps it until the pack is durable. */
 class PackContents {
   readonly #type: BlobType;
   #ids = new Uint8Array(64 * ID_BYTES);

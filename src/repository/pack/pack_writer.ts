@@ -83,7 +83,7 @@ export class PackWriter {
   #growing: GrowingIndex;
   #unindexedBlobs = 0;
   /** Indexes that are being stored, or could not be. */
-  readonly #unsaved: GrowingIndex[] = [];
+  #unsaved: readonly GrowingIndex[] = [];
   #indexedAt: number;
   readonly #indexes: IndexId[] = [];
   #totals = { packs: 0, blobs: 0, bytes: 0 };
@@ -185,6 +185,9 @@ export class PackWriter {
    */
   async abandon(): Promise<void> {
     await this.#uploads.settle().catch(() => {});
+    // The packs of an index that is not whole are waste, which the next prune removes.
+    this.#unsaved = this.#unsaved.filter(({ isWhole }) => isWhole);
+    if (!this.#growing.isWhole) this.#growing = this.#repository.files.newIndex();
     await this.#writeIndex();
   }
 
@@ -245,14 +248,14 @@ export class PackWriter {
 
   async #writeIndex(): Promise<void> {
     if (!this.#growing.isEmpty) {
-      this.#unsaved.push(this.#growing);
+      this.#unsaved = [...this.#unsaved, this.#growing];
       // More packs may be finished while the index is written.
       this.#growing = this.#repository.files.newIndex();
       this.#unindexedBlobs = 0;
     }
     for (let index = this.#unsaved[0]; index !== undefined; index = this.#unsaved[0]) {
       const { id, bytes } = await index.save();
-      this.#unsaved.shift();
+      this.#unsaved = this.#unsaved.filter((unsaved) => unsaved !== index);
       this.#indexes.push(id);
       this.#indexBytes += bytes;
       this.#indexedAt = this.#clock.monotonicMs();

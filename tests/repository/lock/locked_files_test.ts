@@ -94,3 +94,25 @@ Deno.test("an index that could not be stored is stored by the next attempt, and 
   const { id } = await index.save();
   assert.deepEqual(await namesOf(store, "index"), [id]);
 });
+
+Deno.test("an index whose text could not be made is never stored, and one that is stored not once more", async () => {
+  const { repository, store } = await memoryRepository(world);
+  const { files } = locked(repository, heldTimes(9, LOST));
+  const index = files.newIndex();
+  index.add(pack);
+  const unreadable = {
+    id: noise(32, "unreadable"),
+    get blobs(): never {
+      throw new RangeError("no memory, on purpose");
+    },
+  };
+  assert.throws(() => index.add(unreadable), RangeError);
+  assert.equal(index.isWhole, false);
+  await assert.rejects(index.save(), BugError);
+  assert.deepEqual(await namesOf(store, "index"), []);
+  const other = files.newIndex();
+  other.add(pack);
+  await other.save();
+  await assert.rejects(other.save(), BugError);
+  assert.equal((await namesOf(store, "index")).length, 1);
+});
