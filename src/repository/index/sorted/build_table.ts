@@ -117,7 +117,12 @@ class Building {
     this.#listed = listed;
     this.#kept = before.indexes.filter(({ id, size }) => sizes.get(id) === size);
     this.#packs = new ListedPacks(before.packs, namedPacks(before.indexes));
-    this.#blobs = new BlobRows(keys, { packs: this.#packs, skipsListed: this.#hasLostFiles });
+    // Then there are never more rows than blobs are listed, so that their numbers tell whether one is missing.
+    this.#blobs = new BlobRows(keys, { packs: this.#packs, skipsListed: this.#isExtension });
+  }
+
+  get #isExtension(): boolean {
+    return this.#before !== EMPTY;
   }
 
   get #hasLostFiles(): boolean {
@@ -158,8 +163,8 @@ class Building {
 
   /** The runs and lists of trees of the table before, without what lies in packs that are no longer named. */
   async #whatIsLeft(named: ReadonlySet<number>): Promise<Pick<TableManifest, "runs" | "trees">> {
+    if (this.#isExtension && this.#blobs.isContradicted) throw notUpToDate("an index file lists a pack in another way");
     if (!this.#hasLostFiles) return this.#before;
-    if (this.#blobs.isContradicted) throw notUpToDate("an index file lists a pack in another way");
     const before = namedPacks(this.#before.indexes);
     if (named.isSupersetOf(before)) return this.#before;
     if (this.#before.packs.length > MOST_GONE * named.size) throw notUpToDate("most packs have gone");
@@ -249,8 +254,8 @@ class Building {
 }
 
 /**
- * Of blobs that are listed twice, only one place is kept, and it may be in a pack that goes. Throws `IntegrityError` if
- * there are such blobs.
+ * Of blobs that are listed in several packs, only one place is kept, and it may be in a pack that goes. Throws
+ * `IntegrityError` if there are such blobs: then there are fewer rows than blobs are listed.
  */
 function assertEveryBlobHasARow(
   { runs, packs }: Pick<TableManifest, "runs" | "packs">,

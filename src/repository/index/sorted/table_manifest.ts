@@ -40,12 +40,15 @@ const hex = (bytes: number) => v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const idOf = <Named extends Id>() => v.custom<Named>((text) => typeof text === "string" && isId(text));
 
+/** A pack is one text, since there may be a hundred thousand: id, numbers of data blobs and trees, sum. */
+const PACK = /^[0-9a-f]{64} \d{1,15} \d{1,15} (?:[0-9a-f]{32}|-)$/;
+
 const schema = v.object({
   version: v.literal(VERSION),
   salt: hex(32),
   runs: v.array(v.object({ name: hex(16), rows: count })),
   trees: v.array(v.object({ name: hex(16), trees: count })),
-  packs: v.array(v.object({ id: idOf<PackId>(), data: count, trees: count, sum: v.nullable(hex(16)) })),
+  packs: v.array(v.pipe(v.string(), v.regex(PACK))),
   indexes: v.array(v.object({ id: idOf<IndexId>(), size: count, packs: v.array(count) })),
 });
 
@@ -55,8 +58,9 @@ export function namedPacks(indexes: readonly CoveredIndex[]): Set<number> {
 }
 
 /** The sealed bytes of a manifest. */
-export function encodeManifest({ salt, ...rest }: TableManifest, sealer: Sealer): Uint8Array<ArrayBuffer> {
-  return sealer.seal(new TextEncoder().encode(JSON.stringify({ version: VERSION, salt: salt.toHex(), ...rest })));
+export function encodeManifest({ salt, packs, ...rest }: TableManifest, sealer: Sealer): Uint8Array<ArrayBuffer> {
+  const manifest = { version: VERSION, salt: salt.toHex(), packs: packs.map(packText), ...rest };
+  return sealer.seal(new TextEncoder().encode(JSON.stringify(manifest)));
 }
 
 /** Throws `IntegrityError` for what `encodeManifest` did not write with the same keys. */
@@ -64,5 +68,15 @@ export function decodeManifest(bytes: Uint8Array<ArrayBuffer>, sealer: Sealer): 
   const text = new TextDecoder().decode(sealer.open(bytes, "the manifest of the index on disk"));
   const parsed = v.safeParse(schema, JSON.parse(text));
   if (!parsed.success) throw new IntegrityError("The index on disk was made by another version of this program");
-  return { ...parsed.output, salt: Uint8Array.fromHex(parsed.output.salt) };
+  const { salt, packs, ...rest } = parsed.output;
+  return { ...rest, salt: Uint8Array.fromHex(salt), packs: packs.map(packOfText) };
+}
+
+function packText({ id, data, trees, sum }: TablePack): string {
+  return `${id} ${data} ${trees} ${sum ?? "-"}`;
+}
+
+function packOfText(text: string): TablePack {
+  const [id, data, trees, sum] = text.split(" ") as [PackId, string, string, string];
+  return { id, data: Number(data), trees: Number(trees), sum: sum === "-" ? null : sum };
 }

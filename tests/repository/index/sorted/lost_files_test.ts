@@ -158,3 +158,31 @@ Deno.test("what a rewritten index file no longer lists of a pack is not known", 
   await scene.repository.files.remove("index", whole);
   assert.deepEqual((await look(scene)).known, range(0, 17));
 });
+
+Deno.test("blobs in two packs are found even if as many others are listed twice", async () => {
+  await using scene = await SortedScene.make();
+  for (const goes of [0, 1]) {
+    const twins = [packOf(300 + 2 * goes, range(0, 10)), packOf(301 + 2 * goes, range(0, 10))];
+    const [again, rest] = [packOf(310 + goes, range(10, 20)), packOf(320 + goes, range(20, END))];
+    const all = await scene.save([...twins, again, rest]);
+    await look(scene);
+    const twice = await scene.save([again]);
+    await look(scene);
+    const left = await scene.save([twins[1 - goes]!, again, rest]);
+    await scene.repository.files.remove("index", all);
+    for (const _ of [1, 2]) assert.deepEqual((await look(scene)).known, range(0, END));
+    for (const file of [twice, left]) await scene.repository.files.remove("index", file);
+    await look(scene);
+  }
+});
+
+Deno.test("a table that was extended in the middle of a prune outlives it", async () => {
+  await using scene = await SortedScene.make();
+  const before = await scene.save([APART[0]!, APART[1]!, APART[2]!]);
+  await look(scene);
+  await scene.save([APART[0]!, APART[2]!]);
+  await look(scene);
+  await scene.repository.files.remove("index", before);
+  const after = await look(scene);
+  assert.deepEqual([after.read, after.known], [[], [...range(0, 10), ...range(20, 30)]]);
+});
