@@ -38,6 +38,9 @@ const VERSION = 2;
 
 const hex = (bytes: number) => v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`)));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const counts = v.custom<number[]>((list) =>
+  Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0)
+);
 const idOf = <Named extends Id>() => v.custom<Named>((text) => typeof text === "string" && isId(text));
 
 /** A pack is one text, since there may be a hundred thousand: id, numbers of data blobs and trees, sum. */
@@ -49,7 +52,7 @@ const schema = v.object({
   runs: v.array(v.object({ name: hex(16), rows: count })),
   trees: v.array(v.object({ name: hex(16), trees: count })),
   packs: v.array(v.pipe(v.string(), v.regex(PACK))),
-  indexes: v.array(v.object({ id: idOf<IndexId>(), size: count, packs: v.array(count) })),
+  indexes: v.array(v.object({ id: idOf<IndexId>(), size: count, packs: counts })),
 });
 
 /** The numbers of all packs that index files name. */
