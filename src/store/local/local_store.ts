@@ -187,8 +187,7 @@ class FolderStore implements LocalStore {
     // A range of known length does not need the file's size: reading shows whether the file is long enough.
     const length = range.length || resolvedLength(range, (await file.stat()).size, path);
     const bytes = new Uint8Array(length);
-    // Seeking reads nothing, so it cannot wait for a disk; the asynchronous call costs as much as a small read.
-    if (range.offset > 0) file.seekSync(range.offset, Deno.SeekMode.Start);
+    if (range.offset > 0) await file.seek(range.offset, Deno.SeekMode.Start);
     for (let filled = 0; filled < length;) {
       signal?.throwIfAborted();
       const count = await file.read(bytes.subarray(filled));
