@@ -27,8 +27,8 @@ export const MAIN_FILE = "main.js";
 
 /**
  * Flags of the JavaScript engine: smaller heaps, of which every thread has one, for more collections; and each thread
- * moves what lives in its young generation alone. A backup runs beside a database, which needs memory and the other cores more
- * (docs/decisions.md).
+ * moves what lives in its young generation alone. A backup runs beside a database, which needs memory and the other
+ * cores more (docs/decisions.md).
  */
 export const V8_FLAGS = "--v8-flags=--optimize-for-size,--no-parallel-scavenge";
 

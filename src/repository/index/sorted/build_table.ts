@@ -23,6 +23,8 @@ import {
   type CoveredIndex,
   encodeManifest,
   namedPacks,
+  sizesOf,
+  stillListed,
   type TableManifest,
   type TreeListDescription,
 } from "./table_manifest.ts";
@@ -73,11 +75,6 @@ export async function buildTable(
   }
 }
 
-/** Whether a table covers nothing but listed files. */
-export function coversOnly(sizes: ReadonlyMap<string, number>, { indexes }: TableManifest): boolean {
-  return indexes.every(({ id, size }) => sizes.get(id) === size);
-}
-
 /** The names of all files of a table but the manifest. */
 export function namesOf({ runs, trees }: TableManifest): string[] {
   return [
@@ -99,6 +96,8 @@ class Building {
   readonly #listed: readonly IndexRow[];
   /** The files of the table that are still listed. */
   readonly #kept: readonly CoveredIndex[];
+  /** The numbers of the packs that its files name. */
+  readonly #named: ReadonlySet<number>;
   readonly #packs: ListedPacks;
   readonly #blobs: BlobRows;
   readonly #pieces: RunDescription[] = [];
@@ -109,14 +108,14 @@ class Building {
     { before = EMPTY, listed }: { before: Table | undefined; listed: readonly IndexRow[] },
     tools: BuildTools,
   ) {
-    const sizes = new Map<string, number>(listed.map(({ id, size }) => [id, size]));
     this.#change = change;
     this.#keys = keys;
     this.#tools = tools;
     this.#before = before;
     this.#listed = listed;
-    this.#kept = before.indexes.filter(({ id, size }) => sizes.get(id) === size);
-    this.#packs = new ListedPacks(before.packs, namedPacks(before.indexes));
+    this.#kept = stillListed(before, sizesOf(listed));
+    this.#named = namedPacks(before.indexes);
+    this.#packs = new ListedPacks(before.packs, this.#named);
     // Then there are never more rows than blobs are listed, so that their numbers tell whether one is missing.
     this.#blobs = new BlobRows(keys, { packs: this.#packs, skipsListed: this.#isExtension });
   }
@@ -130,7 +129,7 @@ class Building {
   }
 
   async build(): Promise<Table> {
-    if (this.#hasLostFiles) assertEveryBlobHasARow(this.#before, namedPacks(this.#before.indexes));
+    if (this.#hasLostFiles) assertEveryBlobHasARow(this.#before, this.#named);
     const indexes = [...this.#kept, ...await this.#addFiles()];
     const named = namedPacks(indexes);
     const left = await this.#whatIsLeft(named);
@@ -165,11 +164,10 @@ class Building {
   async #whatIsLeft(named: ReadonlySet<number>): Promise<Pick<TableManifest, "runs" | "trees">> {
     if (this.#isExtension && this.#blobs.isContradicted) throw notUpToDate("an index file lists a pack in another way");
     if (!this.#hasLostFiles) return this.#before;
-    const before = namedPacks(this.#before.indexes);
-    if (named.isSupersetOf(before)) return this.#before;
+    if (named.isSupersetOf(this.#named)) return this.#before;
     if (this.#before.packs.length > MOST_GONE * named.size) throw notUpToDate("most packs have gone");
     const [runs, trees] = [await this.#copyRuns(named), await this.#copyTrees(named)];
-    assertEveryBlobHasARow({ runs, packs: this.#before.packs }, before.intersection(named));
+    assertEveryBlobHasARow({ runs, packs: this.#before.packs }, this.#named.intersection(named));
     return { runs, trees };
   }
 
@@ -184,7 +182,7 @@ class Building {
   }
 
   async #copyTrees(packs: ReadonlySet<number>): Promise<TreeListDescription[]> {
-    const all = await readTrees(this.#before.trees, (name) => this.#change.pathOf("trees", name), this.#tools.sealer);
+    const all = await this.#readTrees(this.#before.trees);
     const left = new TreeList();
     all.forEach((place, id) => packs.has(place.pack) && left.add(place, id));
     return left.size === 0 ? [] : [await this.#writeTrees(left)];
@@ -205,7 +203,7 @@ class Building {
     const added = this.#blobs.trees;
     if (added.size === 0) return [...before];
     if (before.length < MOST_TREE_LISTS) return [...before, await this.#writeTrees(added)];
-    const all = await readTrees(before, (name) => this.#change.pathOf("trees", name), this.#tools.sealer);
+    const all = await this.#readTrees(before);
     added.forEach((place, id) => all.add(place, id));
     return [await this.#writeTrees(all)];
   }
@@ -238,6 +236,10 @@ class Building {
       await file.discard();
       throw error;
     }
+  }
+
+  #readTrees(lists: readonly TreeListDescription[]): Promise<TreeList> {
+    return readTrees(lists, (name) => this.#change.pathOf("trees", name), this.#tools.sealer);
   }
 
   async #writeTrees(list: TreeList): Promise<TreeListDescription> {

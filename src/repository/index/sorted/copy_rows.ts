@@ -24,17 +24,17 @@ interface CopyOptions {
 export async function copyRowsOf(run: RunPlace, writer: RunWriter, options: CopyOptions): Promise<void> {
   using cursor = RunCursor.open(run);
   const rows = new Uint32Array(AT_ONCE * ROW_WORDS);
-  let count = 0;
-  do {
-    if (cursor.mustRead) await cursor.read();
-    const isRow = cursor.advance();
-    if (isRow) rows.set(cursor.words.subarray(cursor.at, cursor.at + ROW_WORDS), count++ * ROW_WORDS);
-    if (count < AT_ONCE && isRow) continue;
+  for (let left = run.rows; left > 0;) {
+    const count = Math.min(left, AT_ONCE);
+    for (let row = 0; row < count; row++) {
+      if (cursor.mustRead) await cursor.read();
+      cursor.advance();
+      rows.set(cursor.words.subarray(cursor.at, cursor.at + ROW_WORDS), row * ROW_WORDS);
+    }
     options.signal.throwIfAborted();
     await writeRowsOf(rows.subarray(0, count * ROW_WORDS), writer, options);
-    if (!isRow) return;
-    count = 0;
-  } while (true);
+    left -= count;
+  }
 }
 
 async function writeRowsOf(rows: Uint32Array, writer: RunWriter, { keys, packs }: CopyOptions): Promise<void> {

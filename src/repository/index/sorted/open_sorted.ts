@@ -9,9 +9,9 @@ import type { CacheOptions } from "../../../store/cache/folder.ts";
 import { localError } from "../../../store/local/local_errors.ts";
 import { type TableChange, TableFolder } from "../../../store/sorted/table_folder.ts";
 import type { IndexRow } from "../index_files.ts";
-import { buildTable, type BuildTools, coversOnly, namesOf } from "./build_table.ts";
+import { buildTable, type BuildTools, namesOf } from "./build_table.ts";
 import { SortedIndex } from "./sorted_index.ts";
-import { decodeManifest, type TableManifest } from "./table_manifest.ts";
+import { decodeManifest, sizesOf, stillListed, type TableManifest } from "./table_manifest.ts";
 
 /** An index file takes some 40 bytes a blob. So with 200,000 blobs, loading them all takes as long as this does. */
 const WORTH_BYTES = 8 * 1024 * 1024;
@@ -73,7 +73,7 @@ class Opening {
     this.#cache = cache;
     this.#folder = new TableFolder(cache);
     this.#rows = rows;
-    this.#sizes = new Map(rows.map(({ id, size }) => [id, size]));
+    this.#sizes = sizesOf(rows);
     this.#tools = tools;
     this.#mostMissingBytes = mostMissingBytes ?? MOST_MISSING_BYTES;
   }
@@ -109,7 +109,7 @@ class Opening {
 
   /** The table of what is listed; undefined if it has to be made anew. */
   async #bringUpToDate(change: TableChange, before: TableManifest): Promise<TableManifest | undefined> {
-    if (coversOnly(this.#sizes, before) && !this.#isShort(before)) return before;
+    if (this.#coversOnlyListed(before) && !this.#isShort(before)) return before;
     try {
       return await buildTable(change, before, this.#rows, this.#tools);
     } catch (error) {
@@ -122,7 +122,7 @@ class Opening {
   /** The manifest, if it covers no file that the repository no longer lists, or lists with another size. */
   async #readManifest(): Promise<TableManifest | undefined> {
     const manifest = await this.#readAnyManifest();
-    return manifest && coversOnly(this.#sizes, manifest) ? manifest : undefined;
+    return manifest && this.#coversOnlyListed(manifest) ? manifest : undefined;
   }
 
   /** The manifest, if it is ours. */
@@ -135,6 +135,10 @@ class Opening {
       if (error instanceof IntegrityError || error instanceof SyntaxError) return undefined;
       throw error;
     }
+  }
+
+  #coversOnlyListed(manifest: TableManifest): boolean {
+    return stillListed(manifest, this.#sizes).length === manifest.indexes.length;
   }
 
   #missingIn({ indexes }: TableManifest): IndexRow[] {

@@ -61,8 +61,8 @@ export class SortedIndex implements StoredIds, Disposable {
     this.#runs = runs;
     this.#keyed = new KeyedIds(keys.ids);
     this.#values = new ValueDecryption(keys.places);
-    this.name = [...runsOf.map(({ name }) => name), ...listsOf.map(({ name }) => name), ...indexes.map(({ id }) => id)]
-      .join();
+    const parts = [...runsOf, ...listsOf].map(({ name }) => name);
+    this.name = [...parts, ...indexes.map(({ id }) => id)].join();
     this.covered = new Set(indexes.map(({ id }) => id));
     this.packs = packs.map(({ id }) => id);
     this.trees = trees;

@@ -60,6 +60,19 @@ export function namedPacks(indexes: readonly CoveredIndex[]): Set<number> {
   return new Set(indexes.flatMap(({ packs }) => packs));
 }
 
+/** The sizes of index files, by their names. */
+export function sizesOf(indexes: readonly IndexRow[]): ReadonlyMap<string, number> {
+  return new Map(indexes.map(({ id, size }) => [id, size]));
+}
+
+/** The index files of a table that are among those with `sizes`. */
+export function stillListed(
+  { indexes }: Pick<TableManifest, "indexes">,
+  sizes: ReadonlyMap<string, number>,
+): CoveredIndex[] {
+  return indexes.filter(({ id, size }) => sizes.get(id) === size);
+}
+
 /** The sealed bytes of a manifest. */
 export function encodeManifest({ salt, packs, ...rest }: TableManifest, sealer: Sealer): Uint8Array<ArrayBuffer> {
   const manifest = { version: VERSION, salt: salt.toHex(), packs: packs.map(packText), ...rest };
