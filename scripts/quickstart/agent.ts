@@ -51,12 +51,19 @@ export class Agent {
   #command(args: string[], stdin: "null" | "piped"): Deno.Command {
     return new Deno.Command(this.executable, {
       args,
-      env: { AGENT_REPOSITORY: this.repository, AGENT_PASSWORD_FILE: this.passwordFile },
+      clearEnv: true,
+      env: { ...neutralEnvironment(), AGENT_REPOSITORY: this.repository, AGENT_PASSWORD_FILE: this.passwordFile },
       stdin,
       stdout: "piped",
       stderr: "piped",
     });
   }
+}
+
+/** The caller's environment without the variables of another repository, which a newcomer may have set already. */
+function neutralEnvironment(): Record<string, string> {
+  const ofRepository = /^(?:AGENT|RESTIC)_(?:CONFIG|PASSWORD|REPOSITORY)/;
+  return Object.fromEntries(Object.entries(Deno.env.toObject()).filter(([name]) => !ofRepository.test(name)));
 }
 
 /** The standard output of a command that should have succeeded. Throws with its standard error if it did not. */
