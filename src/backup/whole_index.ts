@@ -4,7 +4,14 @@ import type { OpenIndex } from "./rewritten.ts";
 import { type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
 import { loadIndexInto, type UnreadableIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
 import type { RandomBytes } from "../crypto/random.ts";
-import { type LoadedExistence, loadExistenceAhead } from "../repository/index/sorted/load_existence.ts";
+import {
+  type EarlyExistence,
+  type ExistenceTools,
+  type LoadedExistence,
+  loadExistence,
+  loadExistenceAhead,
+  loadExistenceUnlessLong,
+} from "../repository/index/sorted/load_existence.ts";
 import { loadPlaces } from "../repository/index/sorted/load_places.ts";
 import type { IndexedRepository, Repository } from "../repository/repository.ts";
 
@@ -70,18 +77,48 @@ export function indexPassingOver<Index extends LoadableIndex>(
   return loadIndexInto(make, files, { signal, onUnreadable: tellOf(onUnreadable) });
 }
 
+/** What is needed to load the index of a session. */
+interface AheadOptions {
+  /** Settles once the lock is confirmed. */
+  readonly confirmed: Promise<unknown>;
+  readonly random: RandomBytes;
+}
+
 /**
  * Loads the ids of all blobs, and the places of trees and of the data blobs `names`, before a lock is confirmed, as
  * `loadExistenceAhead` does. Treats unreadable index files like `loadWholeIndex`.
  */
 export function existenceAhead(
   names: readonly Uint8Array[],
-  { files, keys, sealer, sortedIndex }: Repository,
-  { confirmed, random }: { readonly confirmed: Promise<unknown>; readonly random: RandomBytes },
-  { signal, onUnreadable }: WholeIndexOptions & { readonly signal: AbortSignal },
+  repository: Repository,
+  { confirmed, random }: AheadOptions,
+  options: WholeIndexOptions & { readonly signal: AbortSignal },
 ): Promise<LoadedExistence> {
-  const tools = { files, keys, sealer, place: sortedIndex, random, signal, onUnreadable: tellOf(onUnreadable) };
-  return loadExistenceAhead(confirmed, { ...tools, names });
+  return loadExistenceAhead(confirmed, existenceTools(names, repository, random, options));
+}
+
+/** The same, but does not wait for an index on disk of which most must be made first; `later` makes and loads it. */
+export async function existenceUnlessLong(
+  names: readonly Uint8Array[],
+  repository: Repository,
+  { confirmed, random }: AheadOptions,
+  options: WholeIndexOptions & { readonly signal: AbortSignal },
+): Promise<{
+  readonly loaded: LoadedExistence | EarlyExistence;
+  readonly later: (signal: AbortSignal) => Promise<LoadedExistence>;
+}> {
+  const tools = existenceTools(names, repository, random, options);
+  const loaded = await loadExistenceUnlessLong(confirmed, tools);
+  return { loaded, later: (signal) => loadExistence({ ...tools, signal }) };
+}
+
+function existenceTools(
+  names: readonly Uint8Array[],
+  { files, keys, sealer, sortedIndex }: Repository,
+  random: RandomBytes,
+  { signal, onUnreadable }: WholeIndexOptions & { readonly signal: AbortSignal },
+): ExistenceTools {
+  return { files, keys, sealer, place: sortedIndex, random, signal, onUnreadable: tellOf(onUnreadable), names };
 }
 
 /** Reports all skipped index files as one problem. */

@@ -125,7 +125,7 @@ export class PipelineThreads {
   #bytesHere = 0;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   readonly #settings = new Map<Setting, BlobCalls[Setting]["request"]>();
-  #known: { readonly chunks: KnownChunks; readonly generation: number } | undefined;
+  #known: (KnownChunks & { readonly generation: number }) | undefined;
   #isOver = false;
 
   /** Called by `startThreads`. */
@@ -213,8 +213,9 @@ export class PipelineThreads {
   shareKnown(chunks: KnownChunks): void {
     const { dataBlobs, stored } = chunks;
     const { generation } = dataBlobs;
-    if (this.#known?.chunks.dataBlobs === dataBlobs && this.#known.generation === generation) return;
-    this.#known = { chunks, generation };
+    const told = this.#known;
+    if (told?.dataBlobs === dataBlobs && told.stored === stored && told.generation === generation) return;
+    this.#known = { dataBlobs, stored, generation };
     this.#tell("known", { table: dataBlobs.view, stored: stored?.view ?? null }).catch(() => {});
   }
 

@@ -34,7 +34,7 @@ const NOTES: HelpNotes = {
 
 /** The options of `agent put` that concern streams, and levels, which backups of files and directories lack. */
 const NOT_OF_FILES: readonly string[] = [
-  ...["stream", "jobs", "filename", "guard", "minSize", "minOfParent", "allowEmpty"],
+  ...["stream", "jobs", "filename", "guard", "minSize", "minOfParent", "allowEmpty", "parent"],
   ...["level", "maxLevel", "alwaysLevel", "restartAlwaysLevel", "fullBackup", "explain"],
 ];
 
@@ -53,8 +53,8 @@ function specification() {
 /** The command, to be run in `context`. */
 export function backupCommand(context: CliContext): CommandUnknownOpts {
   return specification().action(async (paths, options, self) => {
-    const given = allOptions(self, options) as Omit<PutOptions, "level">;
-    await run(paths, { ...given, level: "auto" }, context);
+    const given = allOptions(self, options) as Omit<PutOptions, "level" | "parent">;
+    await run(paths, { ...given, level: "auto", parent: true }, context);
   });
 }
 

@@ -70,6 +70,10 @@ const EXAMPLES: HelpNotes = {
     "A backup continues the newest one of its series and host, unless a rule for levels says otherwise; of " +
     "several rules, the one with the lowest level wins. Days are counted from level 0 of the newest chain, with a " +
     "tolerance of five minutes. --max-level 0 and --always-level 0 set no rule.",
+    "On a machine that has no index of a large repository yet, a backup of streams begins with the chunks that the one " +
+    "before lists, while that index is made. At its end, each chunk that it did not store itself is looked up. Exit code " +
+    "4: one of them is gone, and nothing was committed; with --no-parent the backup waits for the index and stores what " +
+    "is missing.",
     "--also writes what is read into a second repository, too. If one of the two fails, the other one still gets its " +
     "backup, and the exit code is 6. A stream that is refused is committed in neither.",
     'The size "stored" is everything that the backup added to the repository: packs and index files with their ' +
@@ -134,6 +138,7 @@ export function putSpecification() {
     .option("--min-size <size>", "refuse a shorter stream, such as 10M")
     .option("--min-of-parent <percent>", "refuse a stream below this share of the previous one, such as 50%, or off")
     .option("--allow-empty", "accept an empty stream")
+    .option("--no-parent", "take no chunk on the word of the backup before")
     .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
     .addHelpText("after", helpNotes(EXAMPLES));
@@ -258,7 +263,8 @@ async function backUp(
       bytesRead = step.bytesRead;
       progress.update(stepOf(step));
     };
-    const tools = { world, signal, begin: session.begin, onProgress, onStderr: how.tell, isDry };
+    const { begin } = session;
+    const tools = { world, signal, begin, onProgress, onStderr: how.tell, isDry, trustsParent: options.parent };
     const result = await put(access, { ...request, input: opened }, tools).catch(async (error) => {
       throw bytesRead > 0 || input.kind !== "stdin" ? error : await withAdviceOnPath(error, request.series, context);
     });

@@ -189,6 +189,7 @@ export const OPTION_NAMES: readonly string[] = [
   "no-cache",
   "no-compress",
   "no-lock",
+  "no-parent",
   "null",
   "older-than",
   "one-file-system",

@@ -46,6 +46,11 @@ export interface BackupOptions extends CallOptions {
   readonly jobs?: number;
   /** Whether everything is read and counted, but nothing is stored and no backup is made. */
   readonly isDry?: boolean;
+  /**
+   * Whether a backup of streams may begin on the word of the one before while a large repository's index is made on this
+   * machine; true by default. What was taken so and turns out to be lost makes it fail with `IntegrityError` at its end.
+   */
+  readonly trustsParent?: boolean;
   /** Receives what commands and the programs of engines write to standard error, piece by piece. */
   readonly onStderr?: (bytes: Uint8Array) => Promise<void>;
   /** Called as the work proceeds. */
@@ -67,12 +72,13 @@ export async function makeBackup(
     own,
     version: world.programVersion,
   });
-  const { onProgress, onStderr, isDry = false } = options;
+  const { onProgress, onStderr, isDry = false, trustsParent = true } = options;
   const result = await put(access, { ...request, input }, {
     world,
     signal,
     begin: session.begin,
     isDry,
+    trustsParent,
     onStderr,
     ...onProgress && { onProgress },
   });

@@ -64,6 +64,12 @@ export interface WriteOptions {
   readonly partLimits?: PartLimits;
   /** Whether everything is read and counted, but nothing is stored and no backup is made. */
   readonly isDry?: boolean;
+  /**
+   * Whether the backup may begin on the word of the one before while the index on disk is made; true by default. What
+   * was taken so is looked up before the commit, which throws `IntegrityError` if something is not there. Only backups of
+   * streams do so, and only where no index on disk is there yet and the repository is large.
+   */
+  readonly trustsParent?: boolean;
 }
 
 /** A committed backup, and what its writing showed. */

@@ -4,7 +4,7 @@
  */
 import { invariant } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { blobsToConfirm, type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
+import { type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
 import { type ContentListWriter, PART_LIMITS, type StreamContent } from "../../backup/content/content_list.ts";
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
@@ -34,6 +34,7 @@ import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } 
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
+import { openExistence, type SessionExistence } from "./parents_word.ts";
 import { sessionManifest } from "./session_manifest.ts";
 import { SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
@@ -43,7 +44,7 @@ import { DoubtedTrees } from "./tree/doubted_trees.ts";
 import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
 import { SessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
-import { existenceAhead, loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
+import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** How `Session.commit` commits. */
 interface CommitOptions {
@@ -103,8 +104,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
   // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
   const { confirmed } = tools.lock;
-  const ahead = { confirmed, random: world.randomBytes };
-  await using existence = await existenceAhead(blobsToConfirm(planned), repository, ahead, { ...passing, signal });
+  const trustsParent = mayTrustParent(tools);
+  await using existence = await openExistence({ planned, repository, confirmed, world, signal, passing, trustsParent });
   const { index } = existence;
   const locked = await confirmed;
   const readable = await withReadableParent(planned, { ...locked, index: index.named });
@@ -148,7 +149,20 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     onFailure: tools.onStoreFailure,
     isReliable: (tree) => doubts.isReliable(tree),
   });
-  const start = { locked, threads, begun, index, writer, choice, inherited, memory, earlier, openIndex, parameters };
+  const start = {
+    locked,
+    threads,
+    begun,
+    index,
+    existence,
+    writer,
+    choice,
+    inherited,
+    memory,
+    earlier,
+    openIndex,
+    parameters,
+  };
   const session = new Session(tools, { ...start, doubts, compared: ground.compared });
   try {
     return await work(session);
@@ -160,12 +174,21 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   }
 }
 
+/**
+ * A source that is compared with an earlier backup, or goes on from it, asks for what its streams do not pass by: such a
+ * session needs the complete index.
+ */
+function mayTrustParent({ request, source, trustsParent = true }: SessionTools): boolean {
+  return trustsParent && source?.replays !== true && request.engine.name !== FILES_ENGINE;
+}
+
 /** What was found or made at the start of a session. */
 interface SessionStart {
   readonly threads: PipelineThreads;
   readonly locked: LockedRepository;
   readonly begun: { readonly at: Date; readonly ms: number };
   readonly index: ExistenceIndex;
+  readonly existence: SessionExistence;
   readonly writer: PackWriter;
   readonly choice: ParentChoice;
   readonly inherited: Inherited;
@@ -294,8 +317,9 @@ export class Session {
   ): Promise<StreamContent> {
     const { threads } = this.#start;
     const chunker = new Chunker(this.#gear, parameters);
-    const known = this.#start.index;
+    const { index: known, existence } = this.#start;
     for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
+      existence.use(batch.ids);
       await this.#chunks.add(batch, list);
       onStored?.();
     }
@@ -342,6 +366,7 @@ export class Session {
     this.#assertWhole();
     const stored = await this.tree?.finish();
     const tables = await this.#tables.finish();
+    await this.#start.existence.confirm();
     const items = this.#items.toSorted((a, b) => compareByteStrings(a.path, b.path));
     const { backup, manifest } = await commitBackup({
       repository: locked,

@@ -223,15 +223,29 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
   /** What it can locate. */
   readonly named: NamedIndex;
   /** The ids of all data blobs, except of those that `stored` knows; other threads look them up, too. */
-  readonly dataBlobs = new IdTable(KEPT_ID_BYTES);
-  /** Further data blobs. */
-  readonly stored: StoredIds | undefined;
+  readonly dataBlobs: IdTable;
+  #stored: StoredIds | undefined;
   readonly #notedTrees = new IdTable(KEPT_ID_BYTES);
 
-  /** `names`: ids of data blobs, 32 bytes each. */
-  constructor(names: readonly Uint8Array[] = [], stored?: StoredIds) {
-    this.named = new NamedIndex(names);
-    this.stored = stored;
+  /** `named`: locates what it names. `dataBlobs`: those that are known from the beginning. */
+  constructor(
+    named: NamedIndex = new NamedIndex([]),
+    stored?: StoredIds,
+    dataBlobs: IdTable = new IdTable(KEPT_ID_BYTES),
+  ) {
+    this.named = named;
+    this.dataBlobs = dataBlobs;
+    this.#stored = stored;
+  }
+
+  /** Further data blobs. */
+  get stored(): StoredIds | undefined {
+    return this.#stored;
+  }
+
+  /** Looks further data blobs up in `stored` from here on. */
+  lookUpIn(stored: StoredIds): void {
+    this.#stored = stored;
   }
 
   addPack(id: Uint8Array): number {
@@ -245,13 +259,13 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
 
   note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
     if (type === "data") {
-      return (isNotOnDisk || !this.stored?.has(id, offset)) && isAdded(this.dataBlobs, id, offset);
+      return (isNotOnDisk || !this.#stored?.has(id, offset)) && isAdded(this.dataBlobs, id, offset);
     }
     return !this.named.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
   }
 
   has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return this.dataBlobs.find(id, offset) >= 0 || this.stored?.has(id, offset) === true;
+    if (type === "data") return this.dataBlobs.find(id, offset) >= 0 || this.#stored?.has(id, offset) === true;
     return this.named.has(type, id, offset) || this.#notedTrees.find(id, offset) >= 0;
   }
 }

@@ -101,7 +101,7 @@ Deno.test("an index of existence knows all data blobs, and the places of trees a
     Uint8Array,
     Uint8Array,
   ];
-  const index = new ExistenceIndex([named, lost]);
+  const index = new ExistenceIndex(new NamedIndex([named, lost]));
   for (const id of [named, other]) assert.equal(index.add("data", WHERE, id), true);
   assert.equal(index.add("tree", WHERE, noise(32, "tree")), true);
   assert.deepEqual([named, lost, other].map((id) => index.has("data", id)), [true, false, true]);

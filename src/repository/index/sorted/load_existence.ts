@@ -1,10 +1,10 @@
 /** Loads the ids of all blobs, from the index on disk where there is one, and the rest from index files. */
 import type { IndexId } from "../../../base/id.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
-import { type BlobPlace, ExistenceIndex } from "../blob_index.ts";
+import { type BlobPlace, ExistenceIndex, NamedIndex } from "../blob_index.ts";
 import { type IndexRow, indexRows, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
 import type { BuildTools } from "./build_table.ts";
-import { dropSorted, openSorted, type SortedPlace } from "./open_sorted.ts";
+import { dropSorted, openSorted, openSortedUnlessLong, type SortedPlace } from "./open_sorted.ts";
 import { type SortedIndex, withPacksAndTrees } from "./sorted_index.ts";
 
 /** What loading takes. */
@@ -24,6 +24,13 @@ export interface LoadedExistence extends AsyncDisposable {
   readonly index: ExistenceIndex;
 }
 
+/** What is known without the index on disk, which must be made first. That takes long. */
+export interface EarlyExistence extends AsyncDisposable {
+  readonly index?: undefined;
+  /** The places of all trees and of the named data blobs. */
+  readonly named: NamedIndex;
+}
+
 /**
  * Loads the index before the lock is confirmed. What was read then counts if none of its files has vanished once the lock
  * holds, those included that the index on disk covers: whoever removes packs removes the index files that list them,
@@ -31,12 +38,28 @@ export interface LoadedExistence extends AsyncDisposable {
  * they had come later. Throws what `confirmed` throws, `IntegrityError` for a damaged index file unless `onUnreadable`
  * is given, and what the store throws.
  */
-export async function loadExistenceAhead(confirmed: Promise<unknown>, tools: ExistenceTools): Promise<LoadedExistence> {
+export function loadExistenceAhead(confirmed: Promise<unknown>, tools: ExistenceTools): Promise<LoadedExistence> {
+  return loadAhead(confirmed, tools, loadExistence);
+}
+
+/** The same, but does not wait for an index on disk of which most must be made first. Throws the same. */
+export function loadExistenceUnlessLong(
+  confirmed: Promise<unknown>,
+  tools: ExistenceTools,
+): Promise<LoadedExistence | EarlyExistence> {
+  return loadAhead(confirmed, tools, loadUnlessLong);
+}
+
+async function loadAhead<Loaded extends AsyncDisposable>(
+  confirmed: Promise<unknown>,
+  tools: ExistenceTools,
+  load: (tools: ExistenceTools, onListed: (ids: readonly IndexId[]) => void) => Promise<Loaded>,
+): Promise<Loaded> {
   let read: readonly IndexId[] = [];
   const { onUnreadable: _, ...silent } = tools;
   const refusal = new AbortController();
   const signal = AbortSignal.any([tools.signal, refusal.signal]);
-  const loading = loadExistence({ ...silent, signal }, (ids) => read = ids).catch(() => undefined);
+  const loading = load({ ...silent, signal }, (ids) => read = ids).catch(() => undefined);
   try {
     await confirmed;
   } catch (error) {
@@ -48,14 +71,14 @@ export async function loadExistenceAhead(confirmed: Promise<unknown>, tools: Exi
   const ahead = await loading;
   if (ahead !== undefined && await areListed(read, tools, ahead)) return ahead;
   await ahead?.[Symbol.asyncDispose]();
-  return await loadExistence(tools, () => {});
+  return await load(tools, () => {});
 }
 
 /** Whether all index files are still there. Closes what was loaded if that cannot be told. */
 async function areListed(
   ids: readonly IndexId[],
   { files, signal }: ExistenceTools,
-  loaded: LoadedExistence,
+  loaded: AsyncDisposable,
 ): Promise<boolean> {
   try {
     const there = new Set((await indexRows(files, signal)).map(({ id }) => id));
@@ -66,15 +89,46 @@ async function areListed(
   }
 }
 
-async function loadExistence(
+async function loadUnlessLong(
+  tools: ExistenceTools,
+  onListed: (ids: readonly IndexId[]) => void,
+): Promise<LoadedExistence | EarlyExistence> {
+  const rows = await listedRows(tools, onListed);
+  const sorted = tools.place && await openSortedUnlessLong(tools.place, rows, tools);
+  if (sorted !== "later") return await loadFrom(sorted, rows, tools, onListed);
+  const { files, names, signal, onUnreadable } = tools;
+  const named = await loadIndexInto(() => new NamedIndex(names), files, { signal, onUnreadable, rows });
+  return { named, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** Loads the whole index. Throws what `loadExistenceAhead` throws. */
+export async function loadExistence(
+  tools: ExistenceTools,
+  onListed: (ids: readonly IndexId[]) => void = () => {},
+): Promise<LoadedExistence> {
+  const rows = await listedRows(tools, onListed);
+  const sorted = tools.place && await openSorted(tools.place, rows, tools);
+  return await loadFrom(sorted, rows, tools, onListed);
+}
+
+async function listedRows(
+  { files, signal }: ExistenceTools,
+  onListed: (ids: readonly IndexId[]) => void,
+): Promise<IndexRow[]> {
+  const rows = await indexRows(files, signal);
+  onListed(rows.map(({ id }) => id));
+  return rows;
+}
+
+/** Loads what the open table does not cover, or everything if there is none. */
+async function loadFrom(
+  sorted: SortedIndex | undefined,
+  rows: readonly IndexRow[],
   tools: ExistenceTools,
   onListed: (ids: readonly IndexId[]) => void,
 ): Promise<LoadedExistence> {
-  const { files, names, place, signal } = tools;
-  const rows = await indexRows(files, signal);
-  onListed(rows.map(({ id }) => id));
-  const sorted = place && await openSorted(place, rows, tools);
-  if (sorted === undefined) return await loaded(tools, rows, () => new ExistenceIndex(names));
+  const { names, place } = tools;
+  if (sorted === undefined) return await loaded(tools, rows, () => new ExistenceIndex(new NamedIndex(names)));
   try {
     const places = names.map((name) => sorted.locate(name));
     const missing = rows.filter(({ id }) => !sorted.covered.has(id));
@@ -103,7 +157,7 @@ function beginning(
   names: readonly Uint8Array[],
   places: readonly (BlobPlace | undefined)[],
 ): ExistenceIndex {
-  const index = withPacksAndTrees(new ExistenceIndex(names, sorted), sorted);
+  const index = withPacksAndTrees(new ExistenceIndex(new NamedIndex(names), sorted), sorted);
   names.forEach((name, i) => {
     const place = places[i];
     if (place !== undefined) index.named.add("data", place, name);

@@ -37,11 +37,32 @@ export async function openSorted(
   listed: readonly IndexRow[],
   tools: BuildTools,
 ): Promise<SortedIndex | undefined> {
+  return await opened(place, listed, tools, (opening) => opening.open());
+}
+
+/**
+ * The same, but "later" if that would take long, since most of the table has to be made first. Throws the signal's reason
+ * only.
+ */
+export async function openSortedUnlessLong(
+  place: SortedPlace,
+  listed: readonly IndexRow[],
+  tools: BuildTools,
+): Promise<SortedIndex | "later" | undefined> {
+  return await opened(place, listed, tools, (opening) => opening.openUnlessLong());
+}
+
+async function opened<T>(
+  place: SortedPlace,
+  listed: readonly IndexRow[],
+  tools: BuildTools,
+  open: (opening: Opening) => Promise<T>,
+): Promise<T | undefined> {
   const bytes = totalBytes(listed);
   // The table takes three quarters of the bytes of the index files.
-  if (bytes < (place.worthBytes ?? WORTH_BYTES) || bytes > place.cache.limitBytes) return undefined;
+  if (bytes < worthBytesOf(place) || bytes > place.cache.limitBytes) return undefined;
   try {
-    return await new Opening(place, listed, tools).open();
+    return await open(new Opening(place, listed, tools));
   } catch (error) {
     tools.signal.throwIfAborted();
     const { directory, onProblem } = place.cache;
@@ -50,6 +71,10 @@ export async function openSorted(
     }
     return undefined;
   }
+}
+
+function worthBytesOf({ worthBytes = WORTH_BYTES }: SortedPlace): number {
+  return worthBytes;
 }
 
 /** Empties the table after damage was found in it, unless another process is just changing it. */
@@ -68,9 +93,12 @@ class Opening {
   readonly #rows: readonly IndexRow[];
   readonly #tools: BuildTools;
   readonly #mostMissingBytes: number;
+  readonly #worthBytes: number;
 
-  constructor({ cache, mostMissingBytes }: SortedPlace, rows: readonly IndexRow[], tools: BuildTools) {
+  constructor(place: SortedPlace, rows: readonly IndexRow[], tools: BuildTools) {
+    const { cache, mostMissingBytes } = place;
     this.#cache = cache;
+    this.#worthBytes = worthBytesOf(place);
     this.#folder = new TableFolder(cache);
     this.#rows = rows;
     this.#sizes = sizesOf(rows);
@@ -78,10 +106,19 @@ class Opening {
     this.#mostMissingBytes = mostMissingBytes ?? MOST_MISSING_BYTES;
   }
 
-  async open(): Promise<SortedIndex | undefined> {
+  /** As `open`, but "later" if most has to be added, and so much that it makes a table worth its while. */
+  async openUnlessLong(): Promise<SortedIndex | "later" | undefined> {
+    const manifest = await this.#readManifest();
+    const missing = totalBytes(manifest === undefined ? this.#rows : this.#missingIn(manifest));
+    const isMost = missing * 2 > totalBytes(this.#rows);
+    return isMost && missing >= this.#worthBytes ? "later" : await this.open(manifest);
+  }
+
+  /** `read` is the manifest, if it was read already. */
+  async open(read?: TableManifest): Promise<SortedIndex | undefined> {
     for (let tried = 0; tried < TRIES; tried++) {
-      const manifest = await this.#readManifest();
-      if (manifest === undefined || this.#isShort(manifest)) break;
+      const manifest = tried === 0 && read !== undefined ? read : await this.#readManifest();
+      if (manifest === undefined || !this.#coversOnlyListed(manifest) || this.#isShort(manifest)) break;
       const opened = await this.#tryToOpen(manifest);
       if (opened !== undefined) return opened;
     }
@@ -95,11 +132,11 @@ class Opening {
   /** Another process is making or extending the table: what there is so far may do. */
   async #openAsItIs(): Promise<SortedIndex | undefined> {
     const manifest = await this.#readManifest();
-    return manifest && await this.#tryToOpen(manifest);
+    return manifest && this.#coversOnlyListed(manifest) ? await this.#tryToOpen(manifest) : undefined;
   }
 
   async #extend(change: TableChange): Promise<SortedIndex> {
-    const before = await this.#readAnyManifest();
+    const before = await this.#readManifest();
     const manifest = before && await this.#bringUpToDate(change, before);
     const opened = manifest && await this.#tryToOpen(manifest);
     if (opened !== undefined) return opened;
@@ -119,14 +156,8 @@ class Opening {
     }
   }
 
-  /** The manifest, if it covers no file that the repository no longer lists, or lists with another size. */
-  async #readManifest(): Promise<TableManifest | undefined> {
-    const manifest = await this.#readAnyManifest();
-    return manifest && this.#coversOnlyListed(manifest) ? manifest : undefined;
-  }
-
   /** The manifest, if it is ours. */
-  async #readAnyManifest(): Promise<TableManifest | undefined> {
+  async #readManifest(): Promise<TableManifest | undefined> {
     const bytes = await this.#folder.readManifest();
     if (bytes === undefined) return undefined;
     try {
@@ -137,6 +168,7 @@ class Opening {
     }
   }
 
+  /** Whether a table covers no file that the repository no longer lists, or lists with another size. */
   #coversOnlyListed(manifest: TableManifest): boolean {
     return stillListed(manifest, this.#sizes).length === manifest.indexes.length;
   }

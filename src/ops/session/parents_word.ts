@@ -1,0 +1,192 @@
+/**
+ * The index of a session. On a machine that sees a large repository for the first time, the index on disk must be made
+ * first. A session of streams does not wait for that: it begins on the word of the newest backup of its series, whose
+ * chunks it takes as known. Before it commits, each chunk that it took so must be in the complete index.
+ */
+import { IntegrityError } from "../../base/errors.ts";
+import { ID_BYTES, shortId } from "../../base/id.ts";
+import { IdTable } from "../../base/id_table.ts";
+import type { Backup } from "../../backup/backup.ts";
+import { blobsToConfirm, type PlannedParent } from "../../backup/chain/parent.ts";
+import { findSeriesNodes } from "../../backup/content/contents.ts";
+import { existenceAhead, existenceUnlessLong, type WholeIndexOptions } from "../../backup/whole_index.ts";
+import type { Node } from "../../format/tree/node.ts";
+import type { ExistenceIndex, NamedIndex } from "../../repository/index/blob_index.ts";
+import type { LoadedExistence } from "../../repository/index/sorted/load_existence.ts";
+import { TrustingIndex } from "../../repository/index/trusting_index.ts";
+import type { IndexedRepository, LockedRepository, Repository } from "../../repository/repository.ts";
+import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
+import type { World } from "../access.ts";
+
+/** The index of a session. Disposal closes it. */
+export interface SessionExistence extends AsyncDisposable {
+  readonly index: ExistenceIndex;
+  /** Notes the chunks of a stream, 32 bytes each. */
+  use(ids: Uint8Array): void;
+  /**
+   * Makes sure that all chunks of the streams are there. Throws `IntegrityError` if one that was taken on the word of
+   * the earlier backup is in no index, and what loading the index throws.
+   */
+  confirm(): Promise<void>;
+}
+
+/** What opening takes. */
+interface ExistenceRequest {
+  readonly planned: PlannedParent;
+  readonly repository: Repository;
+  /** Settles once the lock is confirmed. */
+  readonly confirmed: Promise<LockedRepository>;
+  readonly world: World;
+  readonly signal: AbortSignal;
+  readonly passing: WholeIndexOptions;
+  /** Whether the word of the earlier backup may be taken. */
+  readonly trustsParent: boolean;
+}
+
+/**
+ * Memory has room for so many chunks of an earlier backup, some 20 MB. A stream of more takes minutes, beside which the
+ * wait for the index is short.
+ */
+const MOST_TRUSTED_CHUNKS = 500_000;
+
+/** A few trees may expand to any number of files. */
+const MOST_NODES = 20_000;
+
+/** Opens the index of a session. Throws what `loadExistenceAhead` throws. */
+export async function openExistence(request: ExistenceRequest): Promise<SessionExistence> {
+  const { planned, repository, confirmed, world, signal, passing } = request;
+  const names = blobsToConfirm(planned);
+  const ahead = { confirmed, random: world.randomBytes };
+  const options = { ...passing, signal };
+  const { predecessor } = planned;
+  if (!request.trustsParent || predecessor === undefined) {
+    return new WholeExistence(await existenceAhead(names, repository, ahead, options));
+  }
+  const { loaded, later } = await existenceUnlessLong(names, repository, ahead, options);
+  if (loaded.index !== undefined) return new WholeExistence(loaded);
+  const { named } = loaded;
+  const trusted = await chunksOf({ ...await confirmed, index: named }, predecessor);
+  if (trusted === null) return new WholeExistence(await later(signal));
+  return new ParentsWord(predecessor, { named, trusted, later, signal });
+}
+
+/** An index that was loaded as a whole. */
+class WholeExistence implements SessionExistence {
+  readonly #loaded: LoadedExistence;
+  readonly index: ExistenceIndex;
+
+  constructor(loaded: LoadedExistence) {
+    this.#loaded = loaded;
+    this.index = loaded.index;
+  }
+
+  use(_ids: Uint8Array): void {}
+
+  confirm(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#loaded[Symbol.asyncDispose]();
+  }
+}
+
+/** What a session on the word of an earlier backup begins with. */
+interface Beginning {
+  readonly named: NamedIndex;
+  readonly trusted: IdTable;
+  /** Makes and loads the complete index. */
+  readonly later: (signal: AbortSignal) => Promise<LoadedExistence>;
+  readonly signal: AbortSignal;
+}
+
+/** The word of an earlier backup, until the complete index is there. */
+class ParentsWord implements SessionExistence {
+  readonly index: TrustingIndex;
+  readonly #parent: Backup;
+  readonly #later: () => Promise<LoadedExistence>;
+  readonly #end = new AbortController();
+  #complete: Promise<LoadedExistence>;
+
+  constructor(parent: Backup, { named, trusted, later, signal }: Beginning) {
+    this.#parent = parent;
+    this.index = new TrustingIndex(named, trusted);
+    const ending = AbortSignal.any([signal, this.#end.signal]);
+    this.#later = () => later(ending);
+    this.#complete = this.#load();
+  }
+
+  use(ids: Uint8Array): void {
+    this.index.use(ids);
+  }
+
+  async confirm(): Promise<void> {
+    // What failed an hour ago may succeed now, and the stream cannot be read again.
+    const complete = await this.#complete.catch(() => this.#complete = this.#load());
+    const lost = this.index.countLost(complete.index);
+    if (lost === 0) return;
+    const { series, id } = this.#parent;
+    const chunks = lost === 1 ? "a chunk of this stream" : `${lost} chunks of this stream`;
+    throw new IntegrityError(
+      `The backup ${series}@${
+        shortId(id)
+      } lists ${chunks}, but no index does any more, so nothing was committed; run ` +
+        `again with --no-parent, which stores what is missing; "agent check" names the backups that have lost it`,
+    );
+  }
+
+  /** Ends the loading of the complete index if it is still going on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    const complete = await this.#complete.catch(() => undefined);
+    await complete?.[Symbol.asyncDispose]();
+  }
+
+  #load(): Promise<LoadedExistence> {
+    const loading = this.#loadAndLookUp();
+    // Whoever confirms gets the rejection.
+    loading.catch(() => {});
+    return loading;
+  }
+
+  /** From then on, chunks of all other backups are known, too. */
+  async #loadAndLookUp(): Promise<LoadedExistence> {
+    const complete = await this.#later();
+    const { stored } = complete.index;
+    if (stored !== undefined) this.index.lookUpIn(stored);
+    return complete;
+  }
+}
+
+/** The chunks of a backup's streams; null if there are too many, or if their lists cannot be read. */
+async function chunksOf(repository: IndexedRepository<"tree">, backup: Backup): Promise<IdTable | null> {
+  const chunks = new IdTable();
+  try {
+    const { streams, tables } = await findSeriesNodes(repository, backup);
+    for await (const content of contentsBelow(repository, [streams, tables].filter((node) => node !== undefined))) {
+      if (chunks.size + content.length / ID_BYTES > MOST_TRUSTED_CHUNKS) return null;
+      for (let at = 0; at < content.length; at += ID_BYTES) chunks.add(content, at);
+    }
+  } catch (error) {
+    if (error instanceof IntegrityError) return null;
+    throw error;
+  }
+  return chunks.size === 0 ? null : chunks;
+}
+
+/** The content lists of nodes and of all below them, one at a time. Throws `IntegrityError` for damaged trees. */
+async function* contentsBelow(
+  repository: IndexedRepository<"tree">,
+  nodes: readonly Node[],
+): AsyncGenerator<Uint8Array> {
+  const waiting = [...nodes];
+  let met = waiting.length;
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (node.content !== null) yield node.content;
+    if (node.type !== "dir") continue;
+    const children = await readTree(repository, subtreeOf(node));
+    met += children.length;
+    if (met > MOST_NODES) throw new IntegrityError(`The streams of a backup are more than ${MOST_NODES} files`);
+    waiting.push(...children);
+  }
+}
