@@ -125,7 +125,8 @@ export class PipelineThreads {
   #bytesHere = 0;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   readonly #settings = new Map<Setting, BlobCalls[Setting]["request"]>();
-  #known: { readonly chunks: KnownChunks; readonly generation: number } | undefined;
+  /** Which blobs the sealing threads see. */
+  #known: (KnownChunks & { readonly generation: number }) | undefined;
   #isOver = false;
 
   /** Called by `startThreads`. */
@@ -210,11 +211,10 @@ export class PipelineThreads {
   }
 
   /** Makes every known chunk visible to the sealing threads, if that takes a new view. */
-  shareKnown(chunks: KnownChunks): void {
-    const { dataBlobs, stored } = chunks;
+  shareKnown({ dataBlobs, stored }: KnownChunks): void {
     const { generation } = dataBlobs;
-    if (this.#known?.chunks.dataBlobs === dataBlobs && this.#known.generation === generation) return;
-    this.#known = { chunks, generation };
+    if (this.#known?.dataBlobs === dataBlobs && this.#known.generation === generation) return;
+    this.#known = { dataBlobs, stored, generation };
     this.#tell("known", { table: dataBlobs.view, stored: stored?.view ?? null }).catch(() => {});
   }
 

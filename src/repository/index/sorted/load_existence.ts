@@ -4,6 +4,7 @@ import type { SealedFiles } from "../../sealed_files.ts";
 import { type BlobPlace, ExistenceIndex } from "../blob_index.ts";
 import { type IndexRow, indexRows, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
 import type { BuildTools } from "./build_table.ts";
+import { DiskExistence } from "./disk_existence.ts";
 import { dropSorted, openSorted, type SortedPlace } from "./open_sorted.ts";
 import { type SortedIndex, withPacksAndTrees } from "./sorted_index.ts";
 
@@ -33,10 +34,10 @@ export interface LoadedExistence extends AsyncDisposable {
  */
 export async function loadExistenceAhead(confirmed: Promise<unknown>, tools: ExistenceTools): Promise<LoadedExistence> {
   let read: readonly IndexId[] = [];
-  const { onUnreadable: _, ...silent } = tools;
   const refusal = new AbortController();
   const signal = AbortSignal.any([tools.signal, refusal.signal]);
-  const loading = loadExistence({ ...silent, signal }, (ids) => read = ids).catch(() => undefined);
+  const silent = { ...tools, signal, onUnreadable: undefined };
+  const loading = new ExistenceLoading(silent, tools, (ids) => read = ids).load(tools.place).catch(() => undefined);
   try {
     await confirmed;
   } catch (error) {
@@ -48,7 +49,7 @@ export async function loadExistenceAhead(confirmed: Promise<unknown>, tools: Exi
   const ahead = await loading;
   if (ahead !== undefined && await areListed(read, tools, ahead)) return ahead;
   await ahead?.[Symbol.asyncDispose]();
-  return await loadExistence(tools, () => {});
+  return await new ExistenceLoading(tools, tools, () => {}).load(tools.place);
 }
 
 /** Whether all index files are still there. Closes what was loaded if that cannot be told. */
@@ -66,49 +67,63 @@ async function areListed(
   }
 }
 
-async function loadExistence(
-  tools: ExistenceTools,
-  onListed: (ids: readonly IndexId[]) => void,
-): Promise<LoadedExistence> {
-  const { files, names, place, signal } = tools;
-  const rows = await indexRows(files, signal);
-  onListed(rows.map(({ id }) => id));
-  const sorted = place && await openSorted(place, rows, tools);
-  if (sorted === undefined) return await loaded(tools, rows, () => new ExistenceIndex(names));
-  try {
-    const places = names.map((name) => sorted.locate(name));
-    const missing = rows.filter(({ id }) => !sorted.covered.has(id));
-    return await loaded(tools, missing, () => beginning(sorted, names, places), () => closed(sorted, place!));
-  } catch (error) {
-    const isDamaged = sorted.isDamaged;
-    await closed(sorted, place!);
-    if (!isDamaged) throw error;
-    return await loadExistence({ ...tools, place: undefined }, onListed);
+class ExistenceLoading {
+  readonly #tools: ExistenceTools;
+  /** Those for whatever is loaded later. */
+  readonly #later: ExistenceTools;
+  readonly #onListed: (ids: readonly IndexId[]) => void;
+
+  constructor(tools: ExistenceTools, later: ExistenceTools, onListed: (ids: readonly IndexId[]) => void) {
+    this.#tools = tools;
+    this.#later = later;
+    this.#onListed = onListed;
   }
-}
 
-async function loaded(
-  { files, signal, onUnreadable }: ExistenceTools,
-  rows: readonly IndexRow[],
-  make: () => ExistenceIndex,
-  close: () => Promise<void> = () => Promise.resolve(),
-): Promise<LoadedExistence> {
-  const index = await loadIndexInto(make, files, { signal, onUnreadable, rows });
-  return { index, [Symbol.asyncDispose]: close };
-}
+  /** `place`: where the index on disk lies; undefined if there is none. */
+  async load(place: SortedPlace | undefined): Promise<LoadedExistence> {
+    const { files, names, signal } = this.#tools;
+    const rows = await indexRows(files, signal);
+    this.#onListed(rows.map(({ id }) => id));
+    const sorted = place && await openSorted(place, rows, this.#tools);
+    if (sorted === undefined) return await this.#loaded(rows, () => new ExistenceIndex(names));
+    try {
+      const places = names.map((name) => sorted.locate(name));
+      const missing = rows.filter(({ id }) => !sorted.covered.has(id));
+      return await this.#loaded(missing, () => this.#beginning(sorted, places), () => closed(sorted, place!));
+    } catch (error) {
+      const isDamaged = sorted.isDamaged;
+      await closed(sorted, place!);
+      if (!isDamaged) throw error;
+      return await this.load(undefined);
+    }
+  }
 
-/** An index with all that the index on disk knows. */
-function beginning(
-  sorted: SortedIndex,
-  names: readonly Uint8Array[],
-  places: readonly (BlobPlace | undefined)[],
-): ExistenceIndex {
-  const index = withPacksAndTrees(new ExistenceIndex(names, sorted), sorted);
-  names.forEach((name, i) => {
-    const place = places[i];
-    if (place !== undefined) index.named.add("data", place, name);
-  });
-  return index;
+  async #loaded(
+    rows: readonly IndexRow[],
+    make: () => ExistenceIndex,
+    close: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<LoadedExistence> {
+    const { files, signal, onUnreadable } = this.#tools;
+    const index = await loadIndexInto(make, files, { signal, onUnreadable, rows });
+    return { index, [Symbol.asyncDispose]: close };
+  }
+
+  /** An index with all that the index on disk knows. */
+  #beginning(sorted: SortedIndex, places: readonly (BlobPlace | undefined)[]): ExistenceIndex {
+    const { names } = this.#tools;
+    const { files, signal, onUnreadable, place } = this.#later;
+    const index = new DiskExistence(names, sorted, {
+      loadAll: (make) => loadIndexInto(make, files, { signal, onUnreadable }),
+      signal,
+      onProblem: place?.cache.onProblem,
+    });
+    withPacksAndTrees(index, sorted);
+    names.forEach((name, i) => {
+      const place = places[i];
+      if (place !== undefined) index.named.add("data", place, name);
+    });
+    return index;
+  }
 }
 
 async function closed(sorted: SortedIndex, place: SortedPlace): Promise<void> {
