@@ -97,6 +97,17 @@ export class IdTable {
     return entry;
   }
 
+  /** Adds all ids of a table that keeps as much of each as this one. */
+  addAll(other: IdTable): void {
+    invariant(this.#idBytes === other.#idBytes, "Two tables keep different parts of ids");
+    const id = new Uint8Array(ID_BYTES);
+    for (let entry = 0; entry < other.#size; entry++) {
+      const segment = other.#segments[(entry / SEGMENT_ENTRIES) | 0]!;
+      id.set(new Uint8Array(segment.buffer, (entry % SEGMENT_ENTRIES) * this.#idBytes, this.#idBytes));
+      this.add(id);
+    }
+  }
+
   /** Copies the id of an entry to `target` at `offset`. Only for tables that keep whole ids. */
   copyId(entry: number, target: Uint8Array, offset = 0): void {
     invariant(this.#idBytes === ID_BYTES, "A table of existence does not know whole ids");

@@ -125,6 +125,7 @@ export class PipelineThreads {
   #bytesHere = 0;
   readonly #blobs: { readonly thread: Thread<BlobCalls>; load: number }[] = [];
   readonly #settings = new Map<Setting, BlobCalls[Setting]["request"]>();
+  /** Which blobs the sealing threads see. */
   #known: (KnownChunks & { readonly generation: number }) | undefined;
   #isOver = false;
 
@@ -210,8 +211,7 @@ export class PipelineThreads {
   }
 
   /** Makes every known chunk visible to the sealing threads, if that takes a new view. */
-  shareKnown(chunks: KnownChunks): void {
-    const { dataBlobs, stored } = chunks;
+  shareKnown({ dataBlobs, stored }: KnownChunks): void {
     const { generation } = dataBlobs;
     const told = this.#known;
     if (told?.dataBlobs === dataBlobs && told.stored === stored && told.generation === generation) return;

@@ -122,8 +122,8 @@ class ParentsWord implements SessionExistence {
 
   async confirm(): Promise<void> {
     // What failed an hour ago may succeed now, and the stream cannot be read again.
-    const complete = await this.#complete.catch(() => this.#complete = this.#load());
-    const lost = this.index.countLost(complete.index);
+    const { index } = await this.#complete.catch(() => this.#complete = this.#load());
+    const lost = await this.#countLost(index);
     if (lost === 0) return;
     const { series, id } = this.#parent;
     const chunks = lost === 1 ? "a chunk of this stream" : `${lost} chunks of this stream`;
@@ -133,6 +133,16 @@ class ParentsWord implements SessionExistence {
       } lists ${chunks}, but no index does any more, so nothing was committed; run ` +
         `again with --no-parent, which stores what is missing; "agent check" names the backups that have lost it`,
     );
+  }
+
+  async #countLost(complete: ExistenceIndex): Promise<number> {
+    try {
+      return this.index.countLost(complete);
+    } catch (error) {
+      if (complete.renew === undefined || !(error instanceof IntegrityError)) throw error;
+      await complete.renew();
+      return this.index.countLost(complete);
+    }
   }
 
   /** Ends the loading of the complete index if it is still going on. */

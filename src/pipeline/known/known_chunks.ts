@@ -1,6 +1,6 @@
 /** Which chunks the repository holds, in memory and on disk. */
 import type { IdTable, IdTableView } from "../../base/id_table.ts";
-import type { SortedIdsView, StoredIds } from "../../store/sorted/sorted_ids.ts";
+import { isSurelyStored, type SortedIdsView, type StoredIds } from "../../store/sorted/sorted_ids.ts";
 
 /** The known chunks, for this thread. */
 export interface KnownChunks {
@@ -16,7 +16,7 @@ export interface KnownChunksView {
   readonly stored: SortedIdsView | null;
 }
 
-/** Whether the chunk is known whose id lies in `ids` from `offset` on. */
+/** Whether the chunk is surely known whose id lies in `ids` from `offset` on. */
 export function isKnownChunk({ dataBlobs, stored }: KnownChunks, ids: Uint8Array, offset = 0): boolean {
-  return dataBlobs.find(ids, offset) >= 0 || stored?.has(ids, offset) === true;
+  return dataBlobs.find(ids, offset) >= 0 || isSurelyStored(stored, ids, offset);
 }

@@ -1,4 +1,5 @@
 /** Looks known chunks up in a sealing thread. */
+import { IntegrityError } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { IdTableReader } from "../../base/id_table.ts";
 import { KeyedIds } from "../../crypto/table_keys.ts";
@@ -63,10 +64,18 @@ class StoredReader implements Disposable {
     return this.#runs.isWhole;
   }
 
-  /** Tells of each id by its position whether it is known. */
+  /** Tells of each id by its position whether it is surely known. */
   has(ids: Uint8Array): (position: number) => boolean {
     const keys = this.#keyed.ofAll(ids);
-    return (position) => this.#runs.has(keys, position * KEY_WORDS);
+    return (position) => {
+      try {
+        return this.#runs.has(keys, position * KEY_WORDS);
+      } catch (error) {
+        // The thread that stores chunks asks again, and can do more about it.
+        if (!(error instanceof IntegrityError)) throw error;
+        return false;
+      }
+    };
   }
 
   [Symbol.dispose](): void {

@@ -43,6 +43,11 @@ export interface BlobRegister extends KnownBlobs {
    * already and does not list it.
    */
   note(type: BlobType, id: Uint8Array, offset?: number, isNotOnDisk?: boolean): boolean;
+  /**
+   * Loads the ids from the store; of an index on disk only. Call it if `note` throws `IntegrityError`, since the index on
+   * disk cannot tell whether a blob is stored; `note` throws none afterwards.
+   */
+  readonly renew?: () => Promise<void>;
 }
 
 /** Tells where the blobs of some types are stored; code that reads blobs needs this. */
@@ -222,30 +227,31 @@ export class NamedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
 export class ExistenceIndex implements LoadableIndex, BlobRegister {
   /** What it can locate. */
   readonly named: NamedIndex;
-  /** The ids of all data blobs, except of those that `stored` knows; other threads look them up, too. */
-  readonly dataBlobs: IdTable;
-  #stored: StoredIds | undefined;
+  readonly #dataBlobs: IdTable;
   readonly #notedTrees = new IdTable(KEPT_ID_BYTES);
 
   /** `named`: locates what it names. `dataBlobs`: those that are known from the beginning. */
-  constructor(
-    named: NamedIndex = new NamedIndex([]),
-    stored?: StoredIds,
-    dataBlobs: IdTable = new IdTable(KEPT_ID_BYTES),
-  ) {
+  constructor(named: NamedIndex = new NamedIndex([]), dataBlobs: IdTable = new IdTable(KEPT_ID_BYTES)) {
     this.named = named;
-    this.dataBlobs = dataBlobs;
-    this.#stored = stored;
+    this.#dataBlobs = dataBlobs;
+  }
+
+  /** The ids of all data blobs, except of those that `stored` knows; other threads look them up, too. */
+  get dataBlobs(): IdTable {
+    return this.#dataBlobs;
   }
 
   /** Further data blobs. */
   get stored(): StoredIds | undefined {
-    return this.#stored;
+    return undefined;
   }
 
-  /** Looks further data blobs up in `stored` from here on. */
-  lookUpIn(stored: StoredIds): void {
-    this.#stored = stored;
+  /** As in `BlobRegister`. */
+  declare readonly renew?: () => Promise<void>;
+
+  /** Whether a data blob is listed. Throws `IntegrityError` if the index on disk cannot tell; `renew` helps. */
+  lists(id: Uint8Array): boolean {
+    return this.has("data", id);
   }
 
   addPack(id: Uint8Array): number {
@@ -257,15 +263,13 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
     return type === "tree" ? isPlaced : isAdded(this.dataBlobs, id, offset);
   }
 
-  note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
-    if (type === "data") {
-      return (isNotOnDisk || !this.#stored?.has(id, offset)) && isAdded(this.dataBlobs, id, offset);
-    }
+  note(type: BlobType, id: Uint8Array, offset = 0): boolean {
+    if (type === "data") return isAdded(this.dataBlobs, id, offset);
     return !this.named.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
   }
 
   has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return this.dataBlobs.find(id, offset) >= 0 || this.#stored?.has(id, offset) === true;
+    if (type === "data") return this.dataBlobs.find(id, offset) >= 0;
     return this.named.has(type, id, offset) || this.#notedTrees.find(id, offset) >= 0;
   }
 }

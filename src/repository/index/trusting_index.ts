@@ -4,19 +4,40 @@
  */
 import { ID_BYTES } from "../../base/id.ts";
 import type { IdTable } from "../../base/id_table.ts";
-import { ExistenceIndex, type KnownBlobs, type NamedIndex } from "./blob_index.ts";
+import type { BlobType } from "../../format/blob.ts";
+import { isSurelyStored, type StoredIds } from "../../store/sorted/sorted_ids.ts";
+import { ExistenceIndex, type NamedIndex } from "./blob_index.ts";
 
 /** It holds 37 to 43 bytes for each trusted chunk. */
 export class TrustingIndex extends ExistenceIndex {
   readonly #trusted: number;
   /** A bit for each trusted chunk, by its number. */
   readonly #used: Uint8Array;
+  #stored: StoredIds | undefined;
 
   /** `trusted`: whole ids of data blobs. It must hold nothing else, and belongs to the index. */
   constructor(named: NamedIndex, trusted: IdTable) {
-    super(named, undefined, trusted);
+    super(named, trusted);
     this.#trusted = trusted.size;
     this.#used = new Uint8Array(Math.ceil(trusted.size / 8));
+  }
+
+  override get stored(): StoredIds | undefined {
+    return this.#stored;
+  }
+
+  /** Looks further data blobs up in `stored` from here on. What cannot be told there is stored again. */
+  lookUpIn(stored: StoredIds): void {
+    this.#stored = stored;
+  }
+
+  override note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
+    if (type === "data" && !isNotOnDisk && isSurelyStored(this.#stored, id, offset)) return false;
+    return super.note(type, id, offset);
+  }
+
+  override has(type: BlobType, id: Uint8Array, offset = 0): boolean {
+    return super.has(type, id, offset) || type === "data" && isSurelyStored(this.#stored, id, offset);
   }
 
   /** Notes that a stream has these chunks, 32 bytes each. Those that are trusted are stored by nobody. */
@@ -27,14 +48,14 @@ export class TrustingIndex extends ExistenceIndex {
     }
   }
 
-  /** How many of the chunks that were taken on trust `complete` does not know. */
-  countLost(complete: KnownBlobs<"data">): number {
+  /** How many of the chunks that were taken on trust `complete` does not list. Throws what `lists` throws. */
+  countLost(complete: Pick<ExistenceIndex, "lists">): number {
     const id = new Uint8Array(ID_BYTES);
     let lost = 0;
     for (let number = 0; number < this.#trusted; number++) {
       if ((this.#used[number >> 3]! & 1 << (number & 7)) === 0) continue;
       this.dataBlobs.copyId(number, id);
-      if (!complete.has("data", id)) lost++;
+      if (!complete.lists(id)) lost++;
     }
     return lost;
   }

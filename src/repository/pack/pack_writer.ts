@@ -7,6 +7,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import { BackgroundWork } from "../../base/concurrency.ts";
+import { IntegrityError } from "../../base/errors.ts";
 import { Turn } from "../../base/limits.ts";
 import { encodeHex } from "../../base/hex.ts";
 import type { IndexId } from "../../base/id.ts";
@@ -132,7 +133,23 @@ export class PackWriter {
    * there.
    */
   addData(blob: SealedBlob): boolean | Promise<boolean> {
-    if (!this.#index.note("data", blob.id, 0, blob.isNotOnDisk)) return false;
+    const isNew = this.#note(blob);
+    if (typeof isNew === "boolean") return isNew && this.#store(blob);
+    return isNew.then((isNew) => isNew && this.#store(blob));
+  }
+
+  /** Records a data blob; returns whether it was unknown. */
+  #note({ id, isNotOnDisk }: SealedBlob): boolean | Promise<boolean> {
+    const index = this.#index;
+    try {
+      return index.note("data", id, 0, isNotOnDisk);
+    } catch (error) {
+      if (index.renew === undefined || !(error instanceof IntegrityError)) throw error;
+      return index.renew().then(() => index.note("data", id, 0, isNotOnDisk));
+    }
+  }
+
+  #store(blob: SealedBlob): boolean | Promise<boolean> {
     this.#count(blob);
     if (this.#isDry) return true;
     const slot = this.#coins.toss();

@@ -11,14 +11,27 @@ export interface SortedIdsView {
 
 /** Ids that are known without being in memory. */
 export interface StoredIds {
+  /** Whether an id is known. Throws `IntegrityError` if that cannot be told. */
   has(id: Uint8Array, offset?: number): boolean;
   /** For look-ups in other threads. */
   readonly view: SortedIdsView;
 }
 
+/** Whether an id is known; false if that cannot be told. For those who do too much then, and nothing wrong. */
+export function isSurelyStored(stored: StoredIds | undefined, id: Uint8Array, offset: number): boolean {
+  try {
+    return stored?.has(id, offset) === true;
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    return false;
+  }
+}
+
 /** Open runs. Disposal closes them. */
 export class OpenRuns implements Disposable {
   readonly #runs: readonly RunReader[];
+  /** Where the row begins that was found last. */
+  #row = -1;
   #isDamaged = false;
   readonly #areAllOpen: boolean;
 
@@ -58,42 +71,42 @@ export class OpenRuns implements Disposable {
     return this.#runs.map(({ view }) => view);
   }
 
-  /** Whether a row has the key at word `at`. What cannot be read counts as not there. */
+  /** Whether a row has the key at word `at`. Throws `IntegrityError` if that cannot be told. */
   has(keys: Uint32Array, at: number): boolean {
-    for (const run of this.#runs) {
-      try {
-        if (run.find(keys, at) >= 0) return true;
-      } catch {
-        this.#isDamaged = true;
-      }
-    }
-    return false;
+    return this.#runWith(keys, at) !== undefined;
   }
 
   /**
-   * The run that has the key, with its row at `at` of its `words`; undefined if none has it. Throws `IntegrityError`.
+   * The words of the run that has the key, and where its row begins in them; undefined if none has it. Throws
+   * `IntegrityError` if that cannot be told.
    */
   find(keys: Uint32Array, at: number): { readonly words: Uint32Array; readonly at: number } | undefined {
-    for (const run of this.#runs) {
-      const row = this.#findIn(run, keys, at);
-      if (row >= 0) return { words: run.words, at: row };
-    }
-    return undefined;
+    const run = this.#runWith(keys, at);
+    return run && { words: run.words, at: this.#row };
   }
 
-  #findIn(run: RunReader, keys: Uint32Array, at: number): number {
-    try {
-      return run.find(keys, at);
-    } catch (thrown) {
-      this.#isDamaged = true;
-      if (thrown instanceof IntegrityError) throw thrown;
-      throw new IntegrityError(`"${run.view.path}" cannot be read; it is made again when it is needed next`, {
-        cause: thrown,
-      });
+  /** If a run cannot be read, another one may still have the key. */
+  #runWith(keys: Uint32Array, at: number): RunReader | undefined {
+    let failure: IntegrityError | undefined;
+    for (const run of this.#runs) {
+      try {
+        this.#row = run.find(keys, at);
+        if (this.#row >= 0) return run;
+      } catch (thrown) {
+        this.#isDamaged = true;
+        failure ??= unreadableRun(run, thrown);
+      }
     }
+    if (failure !== undefined) throw failure;
+    return undefined;
   }
 
   [Symbol.dispose](): void {
     for (const run of this.#runs) run[Symbol.dispose]();
   }
+}
+
+function unreadableRun({ view: { path } }: RunReader, cause: unknown): IntegrityError {
+  if (cause instanceof IntegrityError) return cause;
+  return new IntegrityError(`"${path}" cannot be read; it is made again when it is needed next`, { cause });
 }

@@ -4,6 +4,7 @@ import type { SealedFiles } from "../../sealed_files.ts";
 import { type BlobPlace, ExistenceIndex, NamedIndex } from "../blob_index.ts";
 import { type IndexRow, indexRows, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
 import type { BuildTools } from "./build_table.ts";
+import { DiskExistence } from "./disk_existence.ts";
 import { dropSorted, openSorted, openSortedUnlessLong, type SortedPlace } from "./open_sorted.ts";
 import { type SortedIndex, withPacksAndTrees } from "./sorted_index.ts";
 
@@ -39,7 +40,7 @@ export interface EarlyExistence extends AsyncDisposable {
  * is given, and what the store throws.
  */
 export function loadExistenceAhead(confirmed: Promise<unknown>, tools: ExistenceTools): Promise<LoadedExistence> {
-  return loadAhead(confirmed, tools, loadExistence);
+  return loadAhead(confirmed, tools, (loading) => loading.load(tools.place));
 }
 
 /** The same, but does not wait for an index on disk of which most must be made first. Throws the same. */
@@ -47,19 +48,24 @@ export function loadExistenceUnlessLong(
   confirmed: Promise<unknown>,
   tools: ExistenceTools,
 ): Promise<LoadedExistence | EarlyExistence> {
-  return loadAhead(confirmed, tools, loadUnlessLong);
+  return loadAhead(confirmed, tools, (loading) => loading.loadUnlessLong());
+}
+
+/** Loads the whole index under a lock that holds. Throws what `loadExistenceAhead` throws. */
+export function loadExistence(tools: ExistenceTools): Promise<LoadedExistence> {
+  return new ExistenceLoading(tools, tools, () => {}).load(tools.place);
 }
 
 async function loadAhead<Loaded extends AsyncDisposable>(
   confirmed: Promise<unknown>,
   tools: ExistenceTools,
-  load: (tools: ExistenceTools, onListed: (ids: readonly IndexId[]) => void) => Promise<Loaded>,
+  load: (loading: ExistenceLoading) => Promise<Loaded>,
 ): Promise<Loaded> {
   let read: readonly IndexId[] = [];
-  const { onUnreadable: _, ...silent } = tools;
   const refusal = new AbortController();
   const signal = AbortSignal.any([tools.signal, refusal.signal]);
-  const loading = load({ ...silent, signal }, (ids) => read = ids).catch(() => undefined);
+  const silent = { ...tools, signal, onUnreadable: undefined };
+  const loading = load(new ExistenceLoading(silent, tools, (ids) => read = ids)).catch(() => undefined);
   try {
     await confirmed;
   } catch (error) {
@@ -71,7 +77,7 @@ async function loadAhead<Loaded extends AsyncDisposable>(
   const ahead = await loading;
   if (ahead !== undefined && await areListed(read, tools, ahead)) return ahead;
   await ahead?.[Symbol.asyncDispose]();
-  return await load(tools, () => {});
+  return await load(new ExistenceLoading(tools, tools, () => {}));
 }
 
 /** Whether all index files are still there. Closes what was loaded if that cannot be told. */
@@ -89,80 +95,87 @@ async function areListed(
   }
 }
 
-async function loadUnlessLong(
-  tools: ExistenceTools,
-  onListed: (ids: readonly IndexId[]) => void,
-): Promise<LoadedExistence | EarlyExistence> {
-  const rows = await listedRows(tools, onListed);
-  const sorted = tools.place && await openSortedUnlessLong(tools.place, rows, tools);
-  if (sorted !== "later") return await loadFrom(sorted, rows, tools, onListed);
-  const { files, names, signal, onUnreadable } = tools;
-  const named = await loadIndexInto(() => new NamedIndex(names), files, { signal, onUnreadable, rows });
-  return { named, [Symbol.asyncDispose]: () => Promise.resolve() };
-}
+class ExistenceLoading {
+  readonly #tools: ExistenceTools;
+  /** Those for whatever is loaded later. */
+  readonly #later: ExistenceTools;
+  readonly #onListed: (ids: readonly IndexId[]) => void;
 
-/** Loads the whole index. Throws what `loadExistenceAhead` throws. */
-export async function loadExistence(
-  tools: ExistenceTools,
-  onListed: (ids: readonly IndexId[]) => void = () => {},
-): Promise<LoadedExistence> {
-  const rows = await listedRows(tools, onListed);
-  const sorted = tools.place && await openSorted(tools.place, rows, tools);
-  return await loadFrom(sorted, rows, tools, onListed);
-}
-
-async function listedRows(
-  { files, signal }: ExistenceTools,
-  onListed: (ids: readonly IndexId[]) => void,
-): Promise<IndexRow[]> {
-  const rows = await indexRows(files, signal);
-  onListed(rows.map(({ id }) => id));
-  return rows;
-}
-
-/** Loads what the open table does not cover, or everything if there is none. */
-async function loadFrom(
-  sorted: SortedIndex | undefined,
-  rows: readonly IndexRow[],
-  tools: ExistenceTools,
-  onListed: (ids: readonly IndexId[]) => void,
-): Promise<LoadedExistence> {
-  const { names, place } = tools;
-  if (sorted === undefined) return await loaded(tools, rows, () => new ExistenceIndex(new NamedIndex(names)));
-  try {
-    const places = names.map((name) => sorted.locate(name));
-    const missing = rows.filter(({ id }) => !sorted.covered.has(id));
-    return await loaded(tools, missing, () => beginning(sorted, names, places), () => closed(sorted, place!));
-  } catch (error) {
-    const isDamaged = sorted.isDamaged;
-    await closed(sorted, place!);
-    if (!isDamaged) throw error;
-    return await loadExistence({ ...tools, place: undefined }, onListed);
+  constructor(tools: ExistenceTools, later: ExistenceTools, onListed: (ids: readonly IndexId[]) => void) {
+    this.#tools = tools;
+    this.#later = later;
+    this.#onListed = onListed;
   }
-}
 
-async function loaded(
-  { files, signal, onUnreadable }: ExistenceTools,
-  rows: readonly IndexRow[],
-  make: () => ExistenceIndex,
-  close: () => Promise<void> = () => Promise.resolve(),
-): Promise<LoadedExistence> {
-  const index = await loadIndexInto(make, files, { signal, onUnreadable, rows });
-  return { index, [Symbol.asyncDispose]: close };
-}
+  /** `place`: where the index on disk lies; undefined if there is none. */
+  async load(place: SortedPlace | undefined): Promise<LoadedExistence> {
+    const rows = await this.#list();
+    const sorted = place && await openSorted(place, rows, this.#tools);
+    return await this.#loadWith(sorted, rows, place);
+  }
 
-/** An index with all that the index on disk knows. */
-function beginning(
-  sorted: SortedIndex,
-  names: readonly Uint8Array[],
-  places: readonly (BlobPlace | undefined)[],
-): ExistenceIndex {
-  const index = withPacksAndTrees(new ExistenceIndex(new NamedIndex(names), sorted), sorted);
-  names.forEach((name, i) => {
-    const place = places[i];
-    if (place !== undefined) index.named.add("data", place, name);
-  });
-  return index;
+  async loadUnlessLong(): Promise<LoadedExistence | EarlyExistence> {
+    const { files, names, signal, onUnreadable, place } = this.#tools;
+    const rows = await this.#list();
+    const sorted = place && await openSortedUnlessLong(place, rows, this.#tools);
+    if (sorted !== "later") return await this.#loadWith(sorted, rows, place);
+    const named = await loadIndexInto(() => new NamedIndex(names), files, { signal, onUnreadable, rows });
+    return { named, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+
+  async #list(): Promise<IndexRow[]> {
+    const { files, signal } = this.#tools;
+    const rows = await indexRows(files, signal);
+    this.#onListed(rows.map(({ id }) => id));
+    return rows;
+  }
+
+  /** Loads what the open table does not cover, or everything if there is none. */
+  async #loadWith(
+    sorted: SortedIndex | undefined,
+    rows: readonly IndexRow[],
+    place: SortedPlace | undefined,
+  ): Promise<LoadedExistence> {
+    const { names } = this.#tools;
+    if (sorted === undefined) return await this.#loaded(rows, () => new ExistenceIndex(new NamedIndex(names)));
+    try {
+      const places = names.map((name) => sorted.locate(name));
+      const missing = rows.filter(({ id }) => !sorted.covered.has(id));
+      return await this.#loaded(missing, () => this.#beginning(sorted, places), () => closed(sorted, place!));
+    } catch (error) {
+      const isDamaged = sorted.isDamaged;
+      await closed(sorted, place!);
+      if (!isDamaged) throw error;
+      return await this.load(undefined);
+    }
+  }
+
+  async #loaded(
+    rows: readonly IndexRow[],
+    make: () => ExistenceIndex,
+    close: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<LoadedExistence> {
+    const { files, signal, onUnreadable } = this.#tools;
+    const index = await loadIndexInto(make, files, { signal, onUnreadable, rows });
+    return { index, [Symbol.asyncDispose]: close };
+  }
+
+  /** An index with all that the index on disk knows. */
+  #beginning(sorted: SortedIndex, places: readonly (BlobPlace | undefined)[]): ExistenceIndex {
+    const { names } = this.#tools;
+    const { files, signal, onUnreadable, place } = this.#later;
+    const index = new DiskExistence(new NamedIndex(names), sorted, {
+      loadAll: (make) => loadIndexInto(make, files, { signal, onUnreadable }),
+      signal,
+      onProblem: place?.cache.onProblem,
+    });
+    withPacksAndTrees(index, sorted);
+    names.forEach((name, i) => {
+      const place = places[i];
+      if (place !== undefined) index.named.add("data", place, name);
+    });
+    return index;
+  }
 }
 
 async function closed(sorted: SortedIndex, place: SortedPlace): Promise<void> {

@@ -77,7 +77,7 @@ export class SortedIndex implements StoredIds, Disposable {
     return this.#runs.isDamaged;
   }
 
-  /** Whether a data blob is listed. One that cannot be looked up counts as unknown, and a backup stores it again. */
+  /** Whether a data blob is listed. Throws `IntegrityError` if that cannot be told. */
   has(id: Uint8Array, offset = 0): boolean {
     return this.#runs.has(this.#keyed.of(id, offset), 0);
   }

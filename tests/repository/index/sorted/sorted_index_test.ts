@@ -5,6 +5,7 @@ import { LockedError } from "../../../../src/base/errors.ts";
 import { encodeIndex } from "../../../helpers/encode_index.ts";
 import type { ExistenceIndex } from "../../../../src/repository/index/blob_index.ts";
 import { loadIndex } from "../../../../src/repository/index/index_files.ts";
+import { isSurelyStored } from "../../../../src/store/sorted/sorted_ids.ts";
 import { TableFolder } from "../../../../src/store/sorted/table_folder.ts";
 import { noise } from "../../../helpers/world.ts";
 import { blobId, isTree, packOf, SortedScene } from "./sorted_repository.ts";
@@ -22,7 +23,7 @@ async function look(scene: SortedScene, end: number, tools: Parameters<SortedSce
   const { index } = loaded;
   return {
     known: known(index, end),
-    stored: range(0, end).filter((blob) => index.stored?.has(blobId(blob)) === true),
+    stored: range(0, end).filter((blob) => isSurelyStored(index.stored, blobId(blob), 0)),
     isSorted: index.stored !== undefined,
   };
 }

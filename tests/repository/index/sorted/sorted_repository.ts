@@ -40,10 +40,12 @@ export function isTree(blob: number): boolean {
 }
 
 /** What a scene needs beyond the usual. */
-type SceneTools = Partial<Pick<ExistenceTools, "files" | "names" | "onUnreadable" | "place" | "rowsAtOnce">> & {
-  readonly mostMissingBytes?: number;
-  readonly confirmed?: Promise<unknown>;
-};
+type SceneTools =
+  & Partial<Pick<ExistenceTools, "files" | "names" | "onUnreadable" | "place" | "rowsAtOnce" | "signal">>
+  & {
+    readonly mostMissingBytes?: number;
+    readonly confirmed?: Promise<unknown>;
+  };
 
 /** A repository in memory and a cache directory. */
 export class SortedScene implements AsyncDisposable {
