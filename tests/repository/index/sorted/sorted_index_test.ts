@@ -383,3 +383,20 @@ Deno.test("a repository with few blobs gets no index on disk", async () => {
   assert.equal(loaded.index.stored, undefined);
   await assert.rejects(Deno.stat(scene.folder), Deno.errors.NotFound);
 });
+
+Deno.test("a malformed index file of which rows were written already is not covered, and takes no other with it", async () => {
+  await using scene = await SortedScene.make();
+  // Longer than what is read of a text at a time.
+  const [first, broken, last] = [range(0, 300), range(300, 10_300), range(10_300, 10_600)];
+  await scene.save([packOf(1, first)]);
+  const text = encodeIndex([packOf(2, broken)]);
+  const malformed = await scene.repository.files.save("index", text.slice(0, -3));
+  await scene.save([packOf(3, last)]);
+  const told: string[] = [];
+  const onUnreadable = (unreadable: readonly { readonly id: string }[]) => told.push(...unreadable.map(({ id }) => id));
+  const found = await look(scene, 10_600, { rowsAtOnce: 100, onUnreadable });
+  assert.deepEqual(found.known, [...first, ...last]);
+  assert.deepEqual(found.stored, data([...first, ...last]));
+  assert.deepEqual(told, [malformed]);
+  assert.deepEqual(scene.names.map((name) => name.split("-")[0]), ["lock", "manifest", "rows", "trees"]);
+});
