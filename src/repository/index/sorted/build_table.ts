@@ -40,6 +40,14 @@ const MOST_TREE_LISTS = 8;
 /** With so many times more packs that ever had numbers than packs that are left, the table is made anew. */
 const MOST_GONE = 4;
 
+/** How far a table is. */
+export interface BuildProgress {
+  /** How many index files were read. */
+  readonly done: number;
+  /** How many are to be read. */
+  readonly total: number;
+}
+
 /** What building takes. */
 export interface BuildTools {
   readonly files: SealedFiles;
@@ -47,6 +55,8 @@ export interface BuildTools {
   readonly sealer: Sealer;
   readonly random: (lengthBytes: number) => Uint8Array;
   readonly signal: AbortSignal;
+  /** Called with what was read so far: first nothing. Called with null once the table is made, or cannot be. */
+  readonly onProgress?: ((progress: BuildProgress | null) => void) | undefined;
   /** How many rows are sorted in memory; by default as many as take 8 MB. */
   readonly rowsAtOnce?: number;
 }
@@ -74,6 +84,8 @@ export async function buildTable(
     await change.removeAllBut(before === undefined ? [] : namesOf(before));
     if (!(error instanceof HalfAddedFile)) throw error;
     return await buildTable(change, before, listed.filter(({ id }) => id !== error.id), tools);
+  } finally {
+    tools.onProgress?.(null);
   }
 }
 
@@ -95,7 +107,7 @@ export function namesOf({ runs, trees }: TableManifest): string[] {
 /** All of a table but what its keys follow from. */
 type Table = Omit<TableManifest, "salt">;
 
-const EMPTY: Table = { runs: [], trees: [], packs: [], indexes: [] };
+const EMPTY: Table = { runs: [], trees: [], packs: [], indexes: [], passedOver: [] };
 
 class Building {
   readonly #change: TableChange;
@@ -144,7 +156,9 @@ class Building {
     const left = await this.#whatIsLeft(named);
     const runs = await this.#finishRuns(left.runs);
     const trees = await this.#finishTrees(left.trees);
-    return { runs, trees, packs: this.#packs.packs(named), indexes };
+    const covered = new Set<string>(indexes.map(({ id }) => id));
+    const passedOver = this.#listed.filter(({ id }) => !covered.has(id)).map(({ id, size }) => ({ id, size }));
+    return { runs, trees, packs: this.#packs.packs(named), indexes, passedOver };
   }
 
   async #addFiles(): Promise<CoveredIndex[]> {
@@ -160,7 +174,7 @@ class Building {
         const named = json && await unlessDamaged(() => this.#addFile(id, json));
         if (named !== null) packs.set(id, named);
       },
-      onProgress: () => {},
+      onProgress: (done, total) => this.#tools.onProgress?.({ done, total }),
     });
     return rows.filter(({ id }) => packs.has(id)).map((row) => ({ ...row, packs: packs.get(row.id)! }));
   }
