@@ -13,6 +13,7 @@ import type { Plugins } from "../library/plugins/plugins.ts";
 import type { World } from "../ops/access.ts";
 import type { StoreRegistry } from "../store/store_urls.ts";
 import type { ActiveSettings } from "./active_settings.ts";
+import type { IndexingNews } from "./terminal/indexing_news.ts";
 import type { Input, Output } from "./terminal/input_output.ts";
 import type { Prompter } from "./terminal/prompter.ts";
 import type { TerminalLine } from "./terminal/terminal_line.ts";
@@ -44,6 +45,8 @@ export interface CliContext {
   /** Calls `tick` at this interval until the returned function is called; absent if there are no timers. */
   readonly every?: (ms: number, tick: () => void) => () => void;
   readonly world: World;
+  /** Passes on what `world` tells of the index on disk; absent if it tells nothing. */
+  readonly indexing?: IndexingNews;
   /** Aborted with an `InterruptedError` when the user or the system asks to stop. */
   readonly signal: AbortSignal;
   /** Rejects when the time to tidy up after such a request is over; absent if nothing ends the process. */

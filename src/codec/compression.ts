@@ -19,6 +19,7 @@ import {
   compressOnce,
   type DecompressionContext,
   oneShotContexts,
+  type PieceDecompression,
   type ZstdContexts,
   zstdContexts,
   type ZstdParameters,
@@ -141,7 +142,7 @@ export class BlobDecompressor {
       const written = this.#run(input, output, 0, room, what);
       if (written >= 0) return output.subarray(0, written);
       if (room >= maxBytes) {
-        throw new IntegrityError(`Cannot decompress ${what}: it holds more than the ${maxBytes} bytes allowed`);
+        throw tooLong(what, maxBytes);
       }
       freeBuffer(output);
       room = Math.min(room * 2, maxBytes);
@@ -166,6 +167,54 @@ function firstRoom(input: Uint8Array): number {
 /** `bytes` as one zstd frame of its own, even if that is longer or `bytes` is empty. */
 export function compress(bytes: Uint8Array, level: Exclude<CompressionLevel, "off">): Uint8Array<ArrayBuffer> {
   return compressOnce(bytes, (bytes.length <= SMALL_BYTES ? SMALL_PARAMETERS : LARGE_PARAMETERS)[level]);
+}
+
+/** So many bytes are decompressed at a time. */
+const PIECE_BYTES = 1024 * 1024;
+
+/**
+ * The content of `bytes`, which are one or more zstd frames, in pieces. Throws `IntegrityError` if they are damaged, or
+ * if the content has more than `maxBytes` bytes; the pieces before that are right as far as that is known. Where this
+ * runtime or the frames do not allow pieces, the content comes as a whole. Owns: a piece is valid until the next one.
+ */
+export function* decompressInPieces(
+  bytes: Uint8Array,
+  maxBytes: number,
+  what = "a file",
+  contexts: ZstdContexts = zstdContexts(),
+): Generator<Uint8Array<ArrayBuffer>, void, void> {
+  const pieces = contexts.inPieces?.(bytes);
+  const piece = new Uint8Array(Math.min(PIECE_BYTES, maxBytes + 1));
+  let total = 0;
+  try {
+    for (;;) {
+      const length = pieces === undefined ? -1 : nextLength(pieces, piece);
+      if (length < 0 && total > 0) throw new IntegrityError(`Cannot decompress ${what}: the data is damaged`);
+      if (length < 0) return yield new BlobDecompressor(contexts).decompressUpTo(bytes, maxBytes, what);
+      if (length === 0) return;
+      total += length;
+      if (total > maxBytes) throw tooLong(what, maxBytes);
+      yield piece.subarray(0, length);
+    }
+  } finally {
+    pieces?.close();
+    freeBuffer(piece);
+  }
+}
+
+/** The length of the next piece; negative if it cannot be decompressed. */
+function nextLength(pieces: PieceDecompression, piece: Uint8Array): number {
+  try {
+    return pieces.read(piece);
+  } catch (error) {
+    if (error instanceof BugError) throw error;
+    // Whoever decompresses the whole finds out whether it is damaged.
+    return -1;
+  }
+}
+
+function tooLong(what: string, maxBytes: number): IntegrityError {
+  return new IntegrityError(`Cannot decompress ${what}: it holds more than the ${maxBytes} bytes allowed`);
 }
 
 let shared: BlobDecompressor | undefined;

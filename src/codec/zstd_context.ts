@@ -38,10 +38,23 @@ export interface DecompressionContext {
   decompress(input: Uint8Array, output: Uint8Array, offset: number, room: number): number;
 }
 
+/** Decompresses one input piece by piece. */
+export interface PieceDecompression {
+  /**
+   * Writes the next bytes of the content to `output`, and returns how many: 0 at the end. Throws whatever the decoder
+   * throws if the input is damaged or cut off, or if it takes more memory than decoders must have.
+   */
+  read(output: Uint8Array): number;
+  /** Frees its memory. */
+  close(): void;
+}
+
 /** Makes contexts. There are two implementations; `zstdContexts` chooses one. */
 export interface ZstdContexts {
   compression(parameters: ZstdParameters): CompressionContext;
   decompression(): DecompressionContext;
+  /** Absent if an input can only be decompressed as a whole. */
+  readonly inPieces?: (input: Uint8Array) => PieceDecompression;
 }
 
 /** Tells the handle that its input is complete. */
@@ -95,6 +108,38 @@ class HandleDecompression implements DecompressionContext {
       at = end;
     }
     return total;
+  }
+}
+
+/** With a handle of its own, since others decompress between two pieces. */
+class HandlePieces implements PieceDecompression {
+  readonly #handle = new ZlibHandle(createZstdDecompress());
+  readonly #input: Uint8Array;
+  /** Where the frame begins that is read next, and where it ends. */
+  #at = 0;
+  #end = 0;
+
+  constructor(input: Uint8Array) {
+    this.#input = input;
+  }
+
+  read(output: Uint8Array): number {
+    let written = 0;
+    while (written < output.length && (this.#at < this.#end || this.#end < this.#input.length)) {
+      if (this.#at === this.#end) this.#end = frameEnd(this.#input, this.#at);
+      const frame = this.#input.subarray(0, this.#end);
+      const room = output.length - written;
+      this.#handle.run(WHOLE, frame, this.#at, output, written, room);
+      const at = this.#end - this.#handle.inputLeft;
+      if (at === this.#at && this.#handle.roomLeft === room) throw new Error("the decoder does not go on");
+      written += room - this.#handle.roomLeft;
+      this.#at = at;
+    }
+    return written;
+  }
+
+  close(): void {
+    this.#handle.close();
   }
 }
 
@@ -172,6 +217,7 @@ function largestFrameBytes(inputLength: number): number {
 export const handleContexts: ZstdContexts = {
   compression: (parameters) => new HandleCompression(parameters),
   decompression: () => new HandleDecompression(),
+  inPieces: (input) => new HandlePieces(input),
 };
 
 /** Contexts that use the public one-shot calls. */

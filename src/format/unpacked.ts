@@ -72,11 +72,11 @@ export class UnpackedWriter {
  * The JSON text of an opened file; without compression, that is `plaintext` itself. Throws an `IntegrityError` that
  * names `what` if the first byte is any other, the plaintext is empty, or `decompress` throws.
  */
-export function unwrapUnpacked(
+export function unwrapUnpacked<Text = Uint8Array<ArrayBuffer>>(
   plaintext: Uint8Array<ArrayBuffer>,
   what: string,
-  decompress: (frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
+  decompress: (frame: Uint8Array<ArrayBuffer>) => Text,
+): Uint8Array<ArrayBuffer> | Text {
   switch (plaintext[0]) {
     case OPEN_OBJECT:
     case OPEN_ARRAY:
@@ -90,11 +90,11 @@ export function unwrapUnpacked(
   }
 }
 
-function decompressOrFail(
+function decompressOrFail<Text>(
   frame: Uint8Array<ArrayBuffer>,
   what: string,
-  decompress: (frame: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
+  decompress: (frame: Uint8Array<ArrayBuffer>) => Text,
+): Text {
   try {
     return decompress(frame);
   } catch (error) {

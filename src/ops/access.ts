@@ -11,6 +11,7 @@ import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
 import { SortedTables } from "../repository/index/sorted/sorted_tables.ts";
+import type { BuildProgress } from "../repository/index/sorted/build_table.ts";
 import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
 import {
   type LockedRepository,
@@ -36,6 +37,12 @@ export interface World extends LockTools, MemoryBudget {
   readonly programVersion: string;
   /** Called with problems that do not stop the work; optional. */
   readonly onProblem?: (problem: AgentError) => void;
+  /**
+   * Called while the index on disk is made or extended, which the first work in a large repository waits for, and with
+   * null at the end of that; absent if nobody watches.
+   * @internal
+   */
+  readonly onIndexing?: ((progress: BuildProgress | null) => void) | undefined;
   /**
    * Begins to observe a repository that a use case opened or made; absent if nobody does.
    * @internal
@@ -275,11 +282,11 @@ export async function closeStore(store: BlobStore, { onProblem }: World): Promis
 function sortedPlace(
   { config }: UnlockedRepository,
   cache: CacheAccess | undefined,
-  { clock, randomBytes }: World,
+  { clock, randomBytes, onIndexing: onProgress }: World,
 ): SortedPlace | undefined {
   if (cache === undefined) return undefined;
-  const { sortedFromBytes, ...place } = cache;
-  return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes: sortedFromBytes };
+  const { sortedFromBytes: worthBytes, ...place } = cache;
+  return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes, onProgress };
 }
 
 function cached(

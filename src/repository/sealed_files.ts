@@ -8,7 +8,7 @@ import { IntegrityError, NotFoundError, TooLargeError } from "../base/errors.ts"
 import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
-import { compress, decompress } from "../codec/compression.ts";
+import { compress, decompress, decompressInPieces } from "../codec/compression.ts";
 import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/bounds.ts";
 import { UnpackedWriter, unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
 import type { RepositoryObserver } from "./observer.ts";
@@ -55,10 +55,19 @@ export async function getLimited(
 }
 
 function unpack(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: string): Uint8Array<ArrayBuffer> {
-  if (frame.length > limits.frameBytes) {
-    throw new IntegrityError(`Refusing to unpack ${what}: it has more than ${limits.frameBytes} bytes`);
-  }
+  refuseLongFrame(frame, limits, what);
   return decompress(frame, undefined, mostJsonBytes(limits, frame.length), what);
+}
+
+function* unpackInPieces(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: string) {
+  refuseLongFrame(frame, limits, what);
+  yield* decompressInPieces(frame, mostJsonBytes(limits, frame.length), what);
+  freeBuffer(frame);
+}
+
+function refuseLongFrame(frame: Uint8Array, limits: SealedFileLimits, what: string): void {
+  if (frame.length <= limits.frameBytes) return;
+  throw new IntegrityError(`Refusing to unpack ${what}: it has more than ${limits.frameBytes} bytes`);
 }
 
 /** Reads sealed files. */
@@ -87,15 +96,41 @@ export class SealedFiles {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const what = `${kind} ${id}`;
     const limits = SEALED_FILE_LIMITS[kind];
+    const plaintext = await this.#open(kind, id, options);
+    const json = unwrapUnpacked(plaintext, what, (frame) => unpack(frame, limits, what));
+    if (json.buffer !== plaintext.buffer) freeBuffer(plaintext);
+    return json;
+  }
+
+  /**
+   * The JSON of a file in pieces, so that it is not in memory as a whole: only the file is. Throws what `load` throws;
+   * while the pieces are read, too. Owns: a piece is valid until the next one.
+   */
+  async loadPieces<K extends SealedKind>(
+    kind: K,
+    id: SealedFileIds[K],
+    options?: StoreCallOptions,
+  ): Promise<Iterable<Uint8Array>> {
+    const what = `${kind} ${id}`;
+    const plaintext = await this.#open(kind, id, options);
+    const text = unwrapUnpacked(plaintext, what, (frame) => unpackInPieces(frame, SEALED_FILE_LIMITS[kind], what));
+    return text instanceof Uint8Array ? [text] : text;
+  }
+
+  async #open<K extends SealedKind>(
+    kind: K,
+    id: SealedFileIds[K],
+    options?: StoreCallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const what = `${kind} ${id}`;
+    const limits = SEALED_FILE_LIMITS[kind];
     const bytes = await getLimited(this.store, { kind, name: id }, limits.bytes, options);
     if (sha256Hex(bytes) !== id) {
       throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
     }
     const plaintext = this.#sealer.open(bytes, what);
     freeBuffer(bytes);
-    const json = unwrapUnpacked(plaintext, what, (frame) => unpack(frame, limits, what));
-    if (json.buffer !== plaintext.buffer) freeBuffer(plaintext);
-    return json;
+    return plaintext;
   }
 
   /** Whether a file exists. */

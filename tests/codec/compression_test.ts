@@ -10,6 +10,7 @@ import {
   compress,
   type CompressionLevel,
   decompress,
+  decompressInPieces,
 } from "../../src/codec/compression.ts";
 import { handleContexts, oneShotContexts } from "../../src/codec/zstd_context.ts";
 import { frameEnd } from "../../src/codec/zstd_frame.ts";
@@ -182,6 +183,28 @@ for (const [way, contexts] of Object.entries(WAYS)) {
     const content = new Uint8Array(6000);
     new BlobDecompressor(contexts).decompressInto(shared.subarray(0, frameBytes), content, 0, 6000);
     assert.deepEqual(content, input);
+  });
+
+  Deno.test(`${way}: content comes in pieces, of any frames; damage and too much are refused`, () => {
+    const content = rows(2_500_000);
+    const input = concatenate(
+      foreignFrame(content),
+      compress(content.subarray(0, 10), "auto"),
+      compress(content.subarray(0, 0), "auto"),
+      compress(content, "fastest"),
+    );
+    const whole = concatenate(content, content.subarray(0, 10), content);
+    const read = (bytes: Uint8Array, most: number) =>
+      concatenate(...Array.from(decompressInPieces(bytes, most, "a text", contexts), (piece) => piece.slice()));
+    assert.deepEqual(read(input, whole.length), whole);
+    assert.deepEqual(read(new Uint8Array(0), 10), new Uint8Array(0));
+    assert.throws(() => read(input, whole.length - 1), isIntegrityErrorOn("a text"));
+    assert.throws(() => read(input.subarray(0, input.length - 1), whole.length), isIntegrityErrorOn("a text"));
+    assert.throws(() => read(concatenate(input, new Uint8Array(3)), whole.length), isIntegrityErrorOn("a text"));
+    const flipped = input.slice();
+    flipped[200]! ^= 255;
+    assert.throws(() => read(flipped, whole.length), isIntegrityErrorOn("a text"));
+    assert.deepEqual(read(input, whole.length), whole);
   });
 }
 

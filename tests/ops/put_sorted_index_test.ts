@@ -89,6 +89,18 @@ Deno.test("short streams, which need no threads, are looked up, too", async () =
   assert.equal(again.manifest.stats.blobsNew, 0);
 });
 
+Deno.test("a put tells that it makes the index on disk, and when that is over", async () => {
+  await using made = await scene();
+  await putBytes(made.here, world, CONTENT);
+  const heard: unknown[] = [];
+  const watched = { ...world, onIndexing: (progress: unknown) => void heard.push(progress) };
+  await putBytes(made.here, watched, CONTENT);
+  assert.deepEqual([heard[0], heard.at(-1)], [{ done: 0, total: 1 }, null]);
+  heard.length = 0;
+  await putBytes(made.here, watched, CONTENT);
+  assert.deepEqual(heard, []);
+});
+
 Deno.test("after a prune elsewhere, a put relies on nothing that is gone", async () => {
   await using made = await scene();
   await putBytes(made.here, world, CONTENT);

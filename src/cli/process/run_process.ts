@@ -21,6 +21,7 @@ import { asksForJson, asksForQuiet, asksToPassSecrets, runCommandLine } from "..
 import { Environment } from "./secrets.ts";
 import { clearBeforeStops, type Interrupt, interruptOnSignals } from "./signals.ts";
 import { closedStreams, standardError, standardInput, standardOutput } from "../terminal/standard_streams.ts";
+import { IndexingNews } from "../terminal/indexing_news.ts";
 import { TerminalLine } from "../terminal/terminal_line.ts";
 import { UnwaitedWrites } from "../terminal/unwaited_writes.ts";
 import { writeWarning } from "../report/warning.ts";
@@ -68,6 +69,7 @@ function processContext(interrupt: Interrupt, { terminal, line, warnings }: Proc
   const environment = processEnvironment();
   const settings = new ActiveSettings();
   const isWatched = stderr.isTerminal && !asksForQuiet(Deno.args);
+  const indexing = new IndexingNews();
   const closed = closedStreams();
   const stdout = standardOutput({ isClosed: closed.includes("stdout") });
   return {
@@ -84,6 +86,7 @@ function processContext(interrupt: Interrupt, { terminal, line, warnings }: Proc
     stderr,
     ...line && { line, terminal: line.guard(terminal) },
     every,
+    indexing,
     world: {
       clock: systemClock,
       identity: ownIdentity(),
@@ -94,6 +97,7 @@ function processContext(interrupt: Interrupt, { terminal, line, warnings }: Proc
       onProblem: once(({ message }) => {
         warnings.add(writeWarning(message, { json: json || settings.isOn("json") }, stderr));
       }),
+      onIndexing: indexing.tell,
       ...isWatched && {
         onWait: (locked: LockedError) => settings.isOn("quiet") || void writeLine(stderr, waitingText(locked)),
       },

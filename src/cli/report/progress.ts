@@ -46,6 +46,8 @@ export class Progress {
   readonly #startedMs: number;
   readonly #stopTicking: (() => void) | undefined;
   #step: ProgressStep;
+  /** The index on disk is being made, which the command waits for. */
+  #indexing: ProgressStep | undefined;
   /** Where the current phase began. */
   #phaseStart: { readonly ms: number; readonly done: number };
   #toldMs: number;
@@ -62,6 +64,7 @@ export class Progress {
     this.#toldMs = json ? this.#startedMs : -Infinity;
     this.#tellNow();
     if (this.#tell) this.#stopTicking = context.every?.(this.#intervalMs, () => this.#tellNow());
+    context.indexing?.listen((progress) => this.#noteIndexing(progress));
   }
 
   /** Seconds since the start. */
@@ -71,14 +74,27 @@ export class Progress {
 
   /** Records how far the work is. */
   update(step: ProgressStep): void {
-    if (step.phase !== this.#step.phase) this.#phaseStart = { ms: this.#nowMs(), done: step.done ?? 0 };
+    if (step.phase !== this.#step.phase && this.#indexing === undefined) this.#startPhase(step);
     this.#step = step;
     this.#tellNow();
+  }
+
+  /** A put reads its source meanwhile, but what it waits for is told. */
+  #noteIndexing(progress: { readonly done: number; readonly total: number } | null): void {
+    const step = progress === null ? undefined : { ...READING_INDEXES, unit: "indexes", ...progress } as const;
+    if ((step === undefined) !== (this.#indexing === undefined)) this.#startPhase(step ?? this.#step);
+    this.#indexing = step;
+    this.#tellNow();
+  }
+
+  #startPhase({ done = 0 }: ProgressStep): void {
+    this.#phaseStart = { ms: this.#nowMs(), done };
   }
 
   /** Stops reporting, and removes the line. */
   async end(): Promise<void> {
     this.#stopTicking?.();
+    this.#context.indexing?.listen(undefined);
     this.#toldMs = Infinity;
     if (this.#tell === this.#draw) await this.#context.line?.clear();
   }
@@ -102,13 +118,14 @@ export class Progress {
 
   #state(): ProgressState {
     const { command, name = command } = this.#subject;
-    return { ...this.#step, command, name, seconds: this.seconds, perSecond: this.#perSecond() };
+    return { ...this.#indexing ?? this.#step, command, name, seconds: this.seconds, perSecond: this.#perSecond() };
   }
 
   #perSecond(): number | null {
     const seconds = (this.#nowMs() - this.#phaseStart.ms) / 1000;
-    if (this.#step.done === undefined || seconds < LEAST_RATE_SECONDS) return null;
-    return (this.#step.done - this.#phaseStart.done) / seconds;
+    const { done } = this.#indexing ?? this.#step;
+    if (done === undefined || seconds < LEAST_RATE_SECONDS) return null;
+    return (done - this.#phaseStart.done) / seconds;
   }
 }
 

@@ -2,6 +2,7 @@
  * Index files: which blob lies in which pack (restic design document, section Indexing). A repository of database
  * streams has millions of blobs, so the reader makes no object for each, but calls a visitor.
  */
+import { freeBuffer } from "../../base/bytes.ts";
 import { invariant } from "../../base/errors.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { type BlobType, PACK_OFFSET_LIMIT, type PackedBlob } from "../blob.ts";
@@ -99,45 +100,74 @@ const USUAL = {
  * fault. The visitor has then seen everything before it, which the caller must discard.
  */
 export function decodeIndex(bytes: Uint8Array, what: string, visitor: IndexVisitor): void {
-  new IndexReader(bytes, what, visitor).read();
+  for (const _ of new IndexReader(bytes, what, visitor).read());
 }
 
+/**
+ * Reads an index like `decodeIndex`, but from pieces of its text, of which only some are in memory as long as the text is
+ * written as restic and this program write it. Yields from time to time, so that the caller can make room for more.
+ */
+export function decodeIndexPieces(pieces: Iterable<Uint8Array>, what: string, visitor: IndexVisitor): Generator<void> {
+  return new IndexReader(pieces, what, visitor).read();
+}
+
+/** So many bytes of text are in view whenever a pack or a blob begins; one blob takes at most some 230. */
+const LEAST_VIEW_BYTES = 4096;
+
+/**
+ * Looks at one part of the text after the other. What may take more of it than is in view, because it is not written as
+ * usual, is read with all of the rest in view.
+ */
 class IndexReader {
-  readonly #bytes: Uint8Array;
+  readonly #pieces: Iterator<Uint8Array> | undefined;
+  #hasAll = false;
+  /** Holds what is in view of pieces. */
+  #memory = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** From here on there is too little of the text in view. */
+  #refillAt = Infinity;
   readonly #scanner: JsonScanner;
   readonly #visitor: IndexVisitor;
   readonly #packId = new Uint8Array(ID_BYTES);
   readonly #blobId = new Uint8Array(ID_BYTES);
 
-  constructor(bytes: Uint8Array, what: string, visitor: IndexVisitor) {
-    this.#bytes = bytes;
-    this.#scanner = new JsonScanner(bytes, what, WORDS);
+  /** `text`: all of it, or its pieces, each of which is valid until the next one is asked for. */
+  constructor(text: Uint8Array | Iterable<Uint8Array>, what: string, visitor: IndexVisitor) {
     this.#visitor = visitor;
+    if (text instanceof Uint8Array) this.#bytes = text;
+    else this.#pieces = text[Symbol.iterator]();
+    this.#scanner = new JsonScanner(this.#bytes, what, WORDS);
+    this.#view(LEAST_VIEW_BYTES);
   }
 
-  read(): void {
+  *read(): Generator<void> {
     const scanner = this.#scanner;
     let seen = false;
     for (let more = scanner.enterObject(); more; more = scanner.moreInObject()) {
       if (scanner.readKey() !== "packs") {
+        this.#view(Infinity);
         scanner.skipValue();
         continue;
       }
       if (seen) throw scanner.failure("a second list of packs");
       seen = true;
-      this.#readPacks();
+      yield* this.#readPacks();
     }
     scanner.end();
+    freeBuffer(this.#memory);
   }
 
-  #readPacks(): void {
+  *#readPacks(): Generator<void> {
     const scanner = this.#scanner;
     if (scanner.takeNull()) return;
-    for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) this.#readPack();
+    for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
+      yield* this.#refill();
+      yield* this.#readPack();
+    }
   }
 
   /** restic writes a pack's id before its blobs. If it comes later, the blobs are read once it is known. */
-  #readPack(): void {
+  *#readPack(): Generator<void> {
     const scanner = this.#scanner;
     let hasId = false;
     let blobsAt = -1;
@@ -152,12 +182,14 @@ class IndexReader {
           break;
         case "blobs":
           if (blobsAt >= 0) throw scanner.failure("a second list of blobs of one pack");
+          if (!hasId) this.#view(Infinity);
           blobsAt = scanner.position;
           blobsRead = hasId;
-          if (hasId) this.#readBlobs();
+          if (hasId) yield* this.#readBlobs();
           else scanner.skipValue();
           break;
         default:
+          this.#view(Infinity);
           scanner.skipValue();
       }
     }
@@ -165,21 +197,77 @@ class IndexReader {
     if (blobsAt < 0 || blobsRead) return;
     const end = scanner.position;
     scanner.seek(blobsAt);
-    this.#readBlobs();
+    yield* this.#readBlobs();
     scanner.seek(end);
   }
 
-  #readBlobs(): void {
+  *#readBlobs(): Generator<void> {
+    const scanner = this.#scanner;
+    if (scanner.takeNull()) return;
+    let more = scanner.enterArray();
+    while (more) {
+      yield* this.#refill();
+      more = this.#readBlobsInView();
+    }
+  }
+
+  /** Reads blobs until too little of the text is in view. Returns whether another blob follows. */
+  #readBlobsInView(): boolean {
     const scanner = this.#scanner;
     const { wantedData } = this.#visitor;
-    if (scanner.takeNull()) return;
-    for (let more = scanner.enterArray(); more; more = scanner.moreInArray()) {
-      if (wantedData !== undefined) scanner.seek(skimBlobs(this.#bytes, scanner.position, wantedData));
-      const start = scanner.position;
-      if (this.#readUsualBlob()) continue;
-      scanner.seek(start);
-      this.#readAnyBlob();
+    do {
+      if (wantedData !== undefined) {
+        scanner.seek(skimBlobs(this.#bytes, scanner.position, wantedData));
+        if (scanner.position >= this.#refillAt) return true;
+      }
+      this.#readBlob();
+      if (!scanner.moreInArray()) return false;
+    } while (scanner.position < this.#refillAt);
+    return true;
+  }
+
+  #readBlob(): void {
+    const scanner = this.#scanner;
+    const start = scanner.position;
+    if (this.#readUsualBlob()) return;
+    scanner.seek(start);
+    this.#view(Infinity);
+    this.#readAnyBlob();
+  }
+
+  /** Makes sure that enough of the text is in view. Yields if it was not. */
+  *#refill(): Generator<void> {
+    if (this.#scanner.position < this.#refillAt) return;
+    this.#view(LEAST_VIEW_BYTES);
+    yield;
+  }
+
+  /** Makes so many bytes of the text visible from the scanner's position on, or all that are left. */
+  #view(leastBytes: number): void {
+    if (this.#pieces === undefined || this.#hasAll) return;
+    const rest = this.#bytes.subarray(this.#scanner.position);
+    this.#memory.set(rest);
+    let { length } = rest;
+    while (length < leastBytes && !this.#hasAll) {
+      const { value, done } = this.#pieces.next();
+      if (done) this.#hasAll = true;
+      else length = this.#append(value, length);
     }
+    this.#bytes = this.#memory.subarray(0, length);
+    this.#refillAt = this.#hasAll ? Infinity : this.#bytes.length - LEAST_VIEW_BYTES;
+    this.#scanner.continueIn(this.#bytes);
+  }
+
+  #append(piece: Uint8Array, at: number): number {
+    const length = at + piece.length;
+    if (length > this.#memory.length) {
+      const more = new Uint8Array(Math.max(length + LEAST_VIEW_BYTES, 2 * this.#memory.length));
+      more.set(this.#memory.subarray(0, at));
+      freeBuffer(this.#memory);
+      this.#memory = more;
+    }
+    this.#memory.set(piece, at);
+    return length;
   }
 
   /**

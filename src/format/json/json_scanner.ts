@@ -38,11 +38,13 @@ const NIBBLES = Int8Array.from({ length: 256 }, (_, byte) => {
 
 /** Reads one JSON text from beginning to end. The file's comment shows how. */
 export class JsonScanner {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  #bytes: Uint8Array;
+  #view: DataView;
   readonly #what: string;
   readonly #words: KnownWords;
   #position = 0;
+  /** How many bytes of the text lie before `#bytes`. */
+  #bytesBefore = 0;
 
   /** `bytes` must not change while they are scanned. `what` names the text in errors. */
   constructor(bytes: Uint8Array, what: string, words: KnownWords) {
@@ -62,9 +64,18 @@ export class JsonScanner {
     this.#position = position;
   }
 
+  /** Goes on in `bytes`, which begin with what comes next. Positions count from their beginning. */
+  continueIn(bytes: Uint8Array): void {
+    this.#bytesBefore += this.#position;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#position = 0;
+  }
+
   /** The error for a problem near the current position. */
   failure(problem: string): Error {
-    return damaged(this.#what, `${problem} at byte ${this.#position} of ${this.#bytes.length}`);
+    const [at, end] = [this.#position, this.#bytes.length].map((position) => this.#bytesBefore + position);
+    return damaged(this.#what, `${problem} at byte ${at} of ${end}`);
   }
 
   /** Reads the beginning of an object. Returns whether it has a member. */

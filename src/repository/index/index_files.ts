@@ -177,14 +177,32 @@ export async function loadIndexFile(
   id: IndexId,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  const json = await loadIfThere(files, id, signal);
-  if (json !== null || !(await listIndexes(files, signal)).includes(id)) return json;
-  return await loadIfThere(files, id, signal);
+  return await ifThere(files, id, signal, () => files.load("index", id, { signal }));
 }
 
-async function loadIfThere(files: SealedFiles, id: IndexId, signal: AbortSignal | undefined) {
+/** The same text in pieces, as `SealedFiles.loadPieces` gives them. */
+export async function loadIndexPieces(
+  files: SealedFiles,
+  id: IndexId,
+  signal: AbortSignal | undefined,
+): Promise<Iterable<Uint8Array> | null> {
+  return await ifThere(files, id, signal, () => files.loadPieces("index", id, { signal }));
+}
+
+async function ifThere<T>(
+  files: SealedFiles,
+  id: IndexId,
+  signal: AbortSignal | undefined,
+  load: () => Promise<T>,
+): Promise<T | null> {
+  const loaded = await nullIfMissing(load);
+  if (loaded !== null || !(await listIndexes(files, signal)).includes(id)) return loaded;
+  return await nullIfMissing(load);
+}
+
+async function nullIfMissing<T>(load: () => Promise<T>): Promise<T | null> {
   try {
-    return await files.load("index", id, { signal });
+    return await load();
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
     return null;

@@ -6,7 +6,7 @@ const DIGIT_VALUES = 1 << 16;
 
 /** Takes 32 bytes a row, and 12 more while they are sorted. */
 export class RowBuffer {
-  #words: Uint32Array;
+  #words: Uint32Array<ArrayBuffer>;
   #size = 0;
 
   /** `rows`: how many there is room for at first. */
@@ -53,6 +53,7 @@ export class RowBuffer {
     if (wanted <= this.#words.length) return;
     const grown = new Uint32Array(Math.max(wanted, this.#words.length * 2));
     grown.set(this.#words.subarray(0, this.#size * ROW_WORDS));
+    this.#words.buffer.transfer(0);
     this.#words = grown;
   }
 

@@ -1,6 +1,7 @@
 /** Progress as it is told while time goes on: on a terminal, to programs, and to nobody. */
 import { strict as assert } from "node:assert";
 import { Progress, withProgress } from "../../../src/cli/report/progress.ts";
+import { IndexingNews } from "../../../src/cli/terminal/indexing_news.ts";
 import { jsonRows } from "../../helpers/executable.ts";
 import { testContext } from "../cli_context.ts";
 
@@ -124,4 +125,30 @@ Deno.test("a phase has its own pace: what was counted before it was heard of cou
   });
   await tick();
   assert.equal(screen.text, "check: reading trees, 60 %, 60 of 100, 0:01, 0:04 left");
+});
+
+Deno.test("while the index on disk is made, that is shown, whatever is read meanwhile", async () => {
+  const { context, world, screen, tick } = testContext({ terminal: 80 });
+  const indexing = new IndexingNews();
+  const progress = new Progress(SUBJECT, {}, { ...context, indexing });
+  await tick();
+  indexing.tell({ done: 0, total: 100 });
+  await tick();
+  assert.equal(screen.text, "prod/shop: reading indexes, 0 %, 0 of 100, 0:00");
+  for (let i = 0; i < 5; i++) await tick();
+  progress.update(bytes(100));
+  indexing.tell({ done: 50, total: 100 });
+  await tick();
+  assert.equal(screen.text, "prod/shop: reading indexes, 50 %, 50 of 100, 0:01, 0:01 left");
+  indexing.tell(null);
+  await tick();
+  assert.equal(screen.text, "prod/shop: 10 %, 100 B of 1000 B, 0:01");
+  for (let i = 0; i < 4; i++) await tick();
+  progress.update(bytes(500));
+  await tick();
+  assert.equal(screen.text, "prod/shop: 50 %, 500 B of 1000 B, 333 B/s, 0:02, 0:01 left");
+  await progress.end();
+  indexing.tell({ done: 1, total: 100 });
+  await world.clock.advance(1000);
+  assert.equal(screen.text, "", "nothing is told after the end");
 });

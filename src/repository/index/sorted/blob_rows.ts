@@ -1,7 +1,7 @@
 /** Turns the blobs of index files into rows, and keeps them in memory until there are enough for a run. */
 import { ID_BYTES } from "../../../base/id.ts";
 import { encryptValues, KeyedIds, type TableKeys } from "../../../crypto/table_keys.ts";
-import { decodeIndex } from "../../../format/index/index_file.ts";
+import { decodeIndexPieces } from "../../../format/index/index_file.ts";
 import { RowBuffer } from "../../../store/sorted/row_buffer.ts";
 import { KEY_WORDS, ROW_WORDS } from "../../../store/sorted/row_layout.ts";
 import type { BlobPlace } from "../blob_index.ts";
@@ -50,14 +50,15 @@ export class BlobRows {
   }
 
   /**
-   * Adds all blobs of an index file, or none. Returns the numbers of the packs that it names. Throws `IntegrityError`
-   * for a malformed one.
+   * Adds all blobs of an index file, whose text comes in pieces. Yields from time to time: rows may be taken out then.
+   * Returns the numbers of the packs that it names. Throws `IntegrityError` for a malformed one; then nothing of it was
+   * added, unless rows were taken out meanwhile.
    */
-  addFile(json: Uint8Array, what: string): number[] {
+  *addFile(json: Iterable<Uint8Array>, what: string): Generator<void, number[]> {
     const [rows, trees] = [this.rows.size, this.trees.size];
     this.#sums = new Map();
     try {
-      this.#addBlobs(json, what);
+      yield* this.#addBlobs(json, what);
     } catch (error) {
       this.#waiting = 0;
       this.rows.cutTo(rows);
@@ -70,9 +71,9 @@ export class BlobRows {
     return [...this.#sums.keys()];
   }
 
-  #addBlobs(json: Uint8Array, what: string): void {
+  *#addBlobs(json: Iterable<Uint8Array>, what: string): Generator<void> {
     let pack = -1;
-    decodeIndex(json, what, {
+    yield* decodeIndexPieces(json, what, {
       pack: (id) => {
         pack = this.#packs.numberOf(id);
         if (!this.#sums.has(pack)) this.#sums.set(pack, new ListingSum());

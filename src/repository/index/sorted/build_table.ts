@@ -1,6 +1,5 @@
 /** Makes a table of index files, or brings one up to date: adds index files, and takes out packs that have gone. */
 import { IntegrityError } from "../../../base/errors.ts";
-import { freeBuffer } from "../../../base/bytes.ts";
 import type { IndexId } from "../../../base/id.ts";
 import { type TableKeys, tableKeys } from "../../../crypto/table_keys.ts";
 import type { Sealer, SealingKeys } from "../../../crypto/seal.ts";
@@ -15,7 +14,7 @@ import { readTableFile } from "../../../store/sorted/table_file.ts";
 import type { TableChange } from "../../../store/sorted/table_folder.ts";
 import { sortedFileName } from "../../../store/cache/cache_entry.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
-import { forEachIndexFile, type IndexRow, loadIndexFile } from "../index_files.ts";
+import { forEachIndexFile, type IndexRow, loadIndexPieces } from "../index_files.ts";
 import { BlobRows } from "./blob_rows.ts";
 import { copyRowsOf } from "./copy_rows.ts";
 import { ListedPacks } from "./listed_packs.ts";
@@ -30,14 +29,24 @@ import {
 } from "./table_manifest.ts";
 import { TreeList, treeListBytes } from "./tree_list.ts";
 
-/** So many rows take 16 MB; a sorted piece of them is written at a time. */
-const ROWS_AT_ONCE = 1 << 19;
+/**
+ * A sorted piece of so many rows is written at a time. Together with those of a further piece of text they take 8 MB.
+ */
+const ROWS_AT_ONCE = (1 << 18) - (1 << 14);
 
 /** With more lists of trees, they become one. */
 const MOST_TREE_LISTS = 8;
 
 /** With so many times more packs that ever had numbers than packs that are left, the table is made anew. */
 const MOST_GONE = 4;
+
+/** How far a table is. */
+export interface BuildProgress {
+  /** How many index files were read. */
+  readonly done: number;
+  /** How many are to be read. */
+  readonly total: number;
+}
 
 /** What building takes. */
 export interface BuildTools {
@@ -46,16 +55,18 @@ export interface BuildTools {
   readonly sealer: Sealer;
   readonly random: (lengthBytes: number) => Uint8Array;
   readonly signal: AbortSignal;
-  /** How many rows are sorted in memory; by default as many as take 16 MB. */
+  /** Called with what was read so far: first nothing. Called with null once the table is made, or cannot be. */
+  readonly onProgress?: ((progress: BuildProgress | null) => void) | undefined;
+  /** How many rows are sorted in memory; by default as many as take 8 MB. */
   readonly rowsAtOnce?: number;
 }
 
 /**
  * Makes a table that covers the listed index files of the table `before`, or of an empty one, and publishes it. Files
  * that are damaged or gone are left out. What only a file listed that is not there any more goes; the packs that another
- * file lists in the same way stay without being read again. Memory: a few index files as text, and 60 bytes for each of
- * the rows sorted at a time. Throws what the store throws, the filesystem's own errors, `IntegrityError` if the table is
- * damaged or cannot be brought up to date, and the signal's reason.
+ * file lists in the same way stay without being read again. Memory: a few index files as they are stored, and 44 bytes
+ * for each of the rows sorted at a time. Throws what the store throws, the filesystem's own errors, `IntegrityError` if
+ * the table is damaged or cannot be brought up to date, and the signal's reason.
  */
 export async function buildTable(
   change: TableChange,
@@ -71,7 +82,17 @@ export async function buildTable(
     return manifest;
   } catch (error) {
     await change.removeAllBut(before === undefined ? [] : namesOf(before));
-    throw error;
+    if (!(error instanceof HalfAddedFile)) throw error;
+    return await buildTable(change, before, listed.filter(({ id }) => id !== error.id), tools);
+  } finally {
+    tools.onProgress?.(null);
+  }
+}
+
+/** A malformed index file of which rows have been written already, so that the table has to be made without it. */
+class HalfAddedFile extends Error {
+  constructor(readonly id: IndexId) {
+    super(`Index ${id} is malformed`);
   }
 }
 
@@ -86,7 +107,7 @@ export function namesOf({ runs, trees }: TableManifest): string[] {
 /** All of a table but what its keys follow from. */
 type Table = Omit<TableManifest, "salt">;
 
-const EMPTY: Table = { runs: [], trees: [], packs: [], indexes: [] };
+const EMPTY: Table = { runs: [], trees: [], packs: [], indexes: [], passedOver: [] };
 
 class Building {
   readonly #change: TableChange;
@@ -135,29 +156,45 @@ class Building {
     const left = await this.#whatIsLeft(named);
     const runs = await this.#finishRuns(left.runs);
     const trees = await this.#finishTrees(left.trees);
-    return { runs, trees, packs: this.#packs.packs(named), indexes };
+    const covered = new Set<string>(indexes.map(({ id }) => id));
+    const passedOver = this.#listed.filter(({ id }) => !covered.has(id)).map(({ id, size }) => ({ id, size }));
+    return { runs, trees, packs: this.#packs.packs(named), indexes, passedOver };
   }
 
   async #addFiles(): Promise<CoveredIndex[]> {
-    const { files, signal, rowsAtOnce = ROWS_AT_ONCE } = this.#tools;
+    const { files, signal } = this.#tools;
     const covered = new Set<string>(this.#kept.map(({ id }) => id));
     const rows = this.#listed.filter(({ id }) => !covered.has(id));
     const packs = new Map<IndexId, number[]>();
-    await forEachIndexFile<Uint8Array<ArrayBuffer> | null>(files, {
+    await forEachIndexFile<Iterable<Uint8Array> | null>(files, {
       rows,
       signal,
-      load: (id) => unlessDamaged(() => loadIndexFile(files, id, signal)),
+      load: (id) => unlessDamaged(() => loadIndexPieces(files, id, signal)),
       take: async (id, json) => {
-        signal.throwIfAborted();
-        if (json === null) return;
-        const named = await unlessDamaged(() => Promise.resolve(this.#blobs.addFile(json, `index ${id}`)));
-        freeBuffer(json);
+        const named = json && await unlessDamaged(() => this.#addFile(id, json));
         if (named !== null) packs.set(id, named);
-        if (this.#blobs.rows.size >= rowsAtOnce) await this.#writePiece();
       },
-      onProgress: () => {},
+      onProgress: (done, total) => this.#tools.onProgress?.({ done, total }),
     });
     return rows.filter(({ id }) => packs.has(id)).map((row) => ({ ...row, packs: packs.get(row.id)! }));
+  }
+
+  /** Returns the numbers of the packs that the file names. Throws `IntegrityError` if it is malformed. */
+  async #addFile(id: IndexId, json: Iterable<Uint8Array>): Promise<number[]> {
+    const { signal, rowsAtOnce = ROWS_AT_ONCE } = this.#tools;
+    const adding = this.#blobs.addFile(json, `index ${id}`);
+    const pieces = this.#pieces.length;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const { done, value } = adding.next();
+        if (this.#blobs.rows.size >= rowsAtOnce) await this.#writePiece();
+        if (done) return value;
+      }
+    } catch (error) {
+      if (error instanceof IntegrityError && this.#pieces.length > pieces) throw new HalfAddedFile(id);
+      throw error;
+    }
   }
 
   /** The runs and lists of trees of the table before, without what lies in packs that are no longer named. */

@@ -11,7 +11,7 @@ import { type TableChange, TableFolder } from "../../../store/sorted/table_folde
 import type { IndexRow } from "../index_files.ts";
 import { buildTable, type BuildTools, namesOf } from "./build_table.ts";
 import { SortedIndex } from "./sorted_index.ts";
-import { decodeManifest, sizesOf, stillListed, type TableManifest } from "./table_manifest.ts";
+import { decodeManifest, sizesOf, stillListed, type TableManifest, tableName } from "./table_manifest.ts";
 
 /** An index file takes some 40 bytes a blob. So with 200,000 blobs, loading them all takes as long as this does. */
 const WORTH_BYTES = 8 * 1024 * 1024;
@@ -26,18 +26,21 @@ export interface SortedPlace {
   readonly worthBytes?: number | undefined;
   /** How many bytes of index files may be missing before the table is extended; by default those of 50,000 blobs. */
   readonly mostMissingBytes?: number;
+  /** As in `BuildTools`. */
+  readonly onProgress?: BuildTools["onProgress"];
 }
 
 /**
  * The open table, which covers some or all of the listed files and no others; undefined if there is none to be had.
- * Throws the signal's reason only.
+ * `alreadyOpen` finds a table by its name that need not be opened again. Throws the signal's reason only.
  */
 export async function openSorted(
   place: SortedPlace,
   listed: readonly IndexRow[],
   tools: BuildTools,
+  alreadyOpen: (name: string) => SortedIndex | undefined = () => undefined,
 ): Promise<SortedIndex | undefined> {
-  return await opened(place, listed, tools, (opening) => opening.open());
+  return await opened(place, listed, { ...tools, alreadyOpen }, (opening) => opening.open());
 }
 
 /**
@@ -49,13 +52,14 @@ export async function openSortedUnlessLong(
   listed: readonly IndexRow[],
   tools: BuildTools,
 ): Promise<SortedIndex | "later" | undefined> {
-  return await opened(place, listed, tools, (opening) => opening.openUnlessLong());
+  const alreadyOpen = () => undefined;
+  return await opened(place, listed, { ...tools, alreadyOpen }, (opening) => opening.openUnlessLong());
 }
 
 async function opened<T>(
   place: SortedPlace,
   listed: readonly IndexRow[],
-  tools: BuildTools,
+  tools: OpeningTools,
   open: (opening: Opening) => Promise<T>,
 ): Promise<T | undefined> {
   const bytes = totalBytes(listed);
@@ -86,23 +90,27 @@ export async function dropSorted({ cache }: SortedPlace): Promise<void> {
 /** Another process may replace the table between two looks at it, but hardly several times. */
 const TRIES = 3;
 
+interface OpeningTools extends BuildTools {
+  readonly alreadyOpen: (name: string) => SortedIndex | undefined;
+}
+
 class Opening {
   readonly #cache: CacheOptions;
   readonly #folder: TableFolder;
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #rows: readonly IndexRow[];
-  readonly #tools: BuildTools;
+  readonly #tools: OpeningTools;
   readonly #mostMissingBytes: number;
   readonly #worthBytes: number;
 
-  constructor(place: SortedPlace, rows: readonly IndexRow[], tools: BuildTools) {
-    const { cache, mostMissingBytes } = place;
+  constructor(place: SortedPlace, rows: readonly IndexRow[], tools: OpeningTools) {
+    const { cache, mostMissingBytes, onProgress } = place;
     this.#cache = cache;
     this.#worthBytes = worthBytesOf(place);
     this.#folder = new TableFolder(cache);
     this.#rows = rows;
     this.#sizes = sizesOf(rows);
-    this.#tools = tools;
+    this.#tools = { ...tools, onProgress };
     this.#mostMissingBytes = mostMissingBytes ?? MOST_MISSING_BYTES;
   }
 
@@ -173,9 +181,10 @@ class Opening {
     return stillListed(manifest, this.#sizes).length === manifest.indexes.length;
   }
 
-  #missingIn({ indexes }: TableManifest): IndexRow[] {
-    const covered = new Set<string>(indexes.map(({ id }) => id));
-    return this.#rows.filter(({ id }) => !covered.has(id));
+  /** Those that it does not cover. To read again what could not be read would mostly be in vain. */
+  #missingIn({ indexes, passedOver }: TableManifest): IndexRow[] {
+    const known = new Map<string, number>([...indexes, ...passedOver].map(({ id, size }) => [id, size]));
+    return this.#rows.filter(({ id, size }) => known.get(id) !== size);
   }
 
   #isShort(manifest: TableManifest): boolean {
@@ -192,6 +201,8 @@ class Opening {
   }
 
   async #openNow(manifest: TableManifest): Promise<SortedIndex> {
+    const open = this.#tools.alreadyOpen(tableName(manifest));
+    if (open !== undefined) return open;
     const folder = await this.#folder.path();
     const opened = await SortedIndex.open(
       manifest,

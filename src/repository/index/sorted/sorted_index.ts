@@ -9,7 +9,7 @@ import { OpenRuns, type SortedIdsView, type StoredIds } from "../../../store/sor
 import type { BlobPlace, LoadableIndex } from "../blob_index.ts";
 import { readTrees } from "./build_table.ts";
 import { NO_PACK, PLACE_WORDS, readPlace } from "./place_words.ts";
-import type { TableManifest } from "./table_manifest.ts";
+import { type TableManifest, tableName } from "./table_manifest.ts";
 import type { TreeList } from "./tree_list.ts";
 
 /** The keys of the repository. */
@@ -53,7 +53,7 @@ export class SortedIndex implements StoredIds, Disposable {
   }
 
   private constructor(
-    { indexes, packs, runs: runsOf, trees: listsOf }: TableManifest,
+    manifest: TableManifest,
     keys: TableKeys,
     { trees, runs }: { readonly trees: TreeList; readonly runs: OpenRuns },
   ) {
@@ -61,10 +61,9 @@ export class SortedIndex implements StoredIds, Disposable {
     this.#runs = runs;
     this.#keyed = new KeyedIds(keys.ids);
     this.#values = new ValueDecryption(keys.places);
-    const parts = [...runsOf, ...listsOf].map(({ name }) => name);
-    this.name = [...parts, ...indexes.map(({ id }) => id)].join();
-    this.covered = new Set(indexes.map(({ id }) => id));
-    this.packs = packs.map(({ id }) => id);
+    this.name = tableName(manifest);
+    this.covered = new Set(manifest.indexes.map(({ id }) => id));
+    this.packs = manifest.packs.map(({ id }) => id);
     this.trees = trees;
   }
 

@@ -8,6 +8,7 @@ import type { SortedIndex } from "./sorted_index.ts";
 export class SortedTables implements AsyncDisposable {
   readonly #place: SortedPlace;
   readonly #tables = new Map<string, SortedIndex>();
+  readonly #handedOut = new WeakSet<SortedIndex>();
   #isClosed = false;
 
   constructor(place: SortedPlace) {
@@ -19,16 +20,24 @@ export class SortedTables implements AsyncDisposable {
     listed: readonly IndexRow[],
     tools: Omit<BuildTools, "random">,
   ): Promise<SortedIndex | undefined> {
-    const opened = await openSorted(this.#place, listed, { ...tools, random: this.#place.cache.random });
-    if (opened === undefined) return undefined;
-    const before = this.#tables.get(opened.name);
-    if (this.#isClosed || before?.isDamaged === false) {
+    const { random } = this.#place.cache;
+    const opened = await openSorted(this.#place, listed, { ...tools, random }, (name) => this.#intact(name));
+    if (opened === undefined || this.#handedOut.has(opened)) return this.#isClosed ? undefined : opened;
+    // Another call may have opened it meanwhile.
+    const intact = this.#intact(opened.name);
+    if (this.#isClosed || intact !== undefined) {
       opened[Symbol.dispose]();
-      return before;
+      return intact;
     }
-    before?.[Symbol.dispose]();
+    this.#tables.get(opened.name)?.[Symbol.dispose]();
     this.#tables.set(opened.name, opened);
+    this.#handedOut.add(opened);
     return opened;
+  }
+
+  #intact(name: string): SortedIndex | undefined {
+    const table = this.#tables.get(name);
+    return table?.isDamaged === false ? table : undefined;
   }
 
   /** Closes all tables, and empties the folder of one that turned out to be damaged. */

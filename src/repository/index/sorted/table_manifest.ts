@@ -31,6 +31,8 @@ export interface TableManifest {
   readonly packs: readonly TablePack[];
   /** The index files of which it holds all blobs, with their sizes: one that was cut off since is not covered. */
   readonly indexes: readonly CoveredIndex[];
+  /** Listed index files that could not be read when the table was made. */
+  readonly passedOver: readonly IndexRow[];
 }
 
 /** Grows with every change of what the table's files look like. */
@@ -53,7 +55,13 @@ const schema = v.object({
   trees: v.array(v.object({ name: hex(16), trees: count })),
   packs: v.array(v.pipe(v.string(), v.regex(PACK))),
   indexes: v.array(v.object({ id: idOf<IndexId>(), size: count, packs: counts })),
+  passedOver: v.optional(v.array(v.object({ id: idOf<IndexId>(), size: count })), []),
 });
+
+/** Tells a table from all others of its repository. */
+export function tableName({ runs, trees, indexes }: Pick<TableManifest, "runs" | "trees" | "indexes">): string {
+  return [...[...runs, ...trees].map(({ name }) => name), ...indexes.map(({ id }) => id)].join();
+}
 
 /** The numbers of all packs that index files name. */
 export function namedPacks(indexes: readonly CoveredIndex[]): Set<number> {

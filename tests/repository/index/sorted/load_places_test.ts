@@ -5,7 +5,7 @@ import { concatBytes } from "../../../../src/base/bytes.ts";
 import { IntegrityError, StoreError } from "../../../../src/base/errors.ts";
 import type { BlobIndex, BlobPlace } from "../../../../src/repository/index/blob_index.ts";
 import { NamedIndex, PlacedIndex, withRenewal } from "../../../../src/repository/index/blob_index.ts";
-import { loadIndex, type UnreadableIndex } from "../../../../src/repository/index/index_files.ts";
+import { indexRows, loadIndex, type UnreadableIndex } from "../../../../src/repository/index/index_files.ts";
 import { DiskIndex } from "../../../../src/repository/index/sorted/disk_index.ts";
 import { loadPlaces } from "../../../../src/repository/index/sorted/load_places.ts";
 import { SortedTables } from "../../../../src/repository/index/sorted/sorted_tables.ts";
@@ -228,4 +228,22 @@ Deno.test("without a table, the index is in memory, with what is wanted of it", 
   assert.ok(named instanceof NamedIndex && named.has("data", blobId(1)));
   await sortedTables[Symbol.asyncDispose]();
   assert.ok(await load(scene, { sortedTables }) instanceof PlacedIndex, "the repository is closed");
+});
+
+Deno.test("readers share a table that is open, and it is not opened again", async () => {
+  await using scene = await SortedScene.make();
+  await scene.save([packOf(1, range(0, 300))]);
+  const { files, keys, sealer } = scene.repository;
+  const { signal } = new AbortController();
+  const rows = await indexRows(files, signal);
+  await using tables = tablesOf(scene);
+  const open = () => tables.open(rows, { files, keys, sealer, signal });
+  const first = await open();
+  assert.ok(first !== undefined);
+  assert.deepEqual(await Promise.all([open(), open()]), [first, first]);
+  const run = scene.names.find((name) => name.startsWith("rows-"))!;
+  // An attempt to open it would fail, and make it anew.
+  await Deno.remove(`${scene.folder}/${run}`);
+  assert.equal(await open(), first);
+  assert.ok(first.has(blobId(1)));
 });

@@ -21,8 +21,10 @@ async function look(scene: SortedScene, rowsAtOnce = 50) {
   const read: string[] = [];
   const watched = new Proxy(files, {
     get(target, key) {
-      if (key !== "load") return Reflect.get(target, key).bind?.(target) ?? Reflect.get(target, key);
-      return (kind: "index", name: IndexId, ...rest: []) => (read.push(name), target.load(kind, name, ...rest));
+      if (key !== "load" && key !== "loadPieces") {
+        return Reflect.get(target, key).bind?.(target) ?? Reflect.get(target, key);
+      }
+      return (kind: "index", name: IndexId, ...rest: []) => (read.push(name), target[key](kind, name, ...rest));
     },
   });
   const names = range(0, END).filter((blob) => !isTree(blob)).map(blobId);

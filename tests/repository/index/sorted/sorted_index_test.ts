@@ -1,7 +1,7 @@
 /** The index on disk: what it knows, what it covers, and what becomes of it when it is damaged, shared or killed. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LockedError } from "../../../../src/base/errors.ts";
+import { InterruptedError, LockedError } from "../../../../src/base/errors.ts";
 import { encodeIndex } from "../../../helpers/encode_index.ts";
 import type { ExistenceIndex } from "../../../../src/repository/index/blob_index.ts";
 import { loadIndex } from "../../../../src/repository/index/index_files.ts";
@@ -343,6 +343,52 @@ Deno.test("a damaged index file is told of and never covered", async () => {
   }
 });
 
+Deno.test("a table is not made again for an index file that it could not cover, but with the next ones it is tried", async () => {
+  await using scene = await SortedScene.make();
+  await scene.save([packOf(1, range(0, 100))]);
+  const damaged = await scene.repository.files.save("index", encodeIndex([packOf(2, range(200, 5200))]).slice(0, -5));
+  const onUnreadable = () => {};
+  const manifest = () => Deno.readFile(`${scene.folder}/manifest`);
+  await look(scene, 10, { onUnreadable });
+  const first = await manifest();
+  await look(scene, 10, { onUnreadable });
+  assert.deepEqual(await manifest(), first);
+  await scene.repository.files.remove("index", damaged);
+  await scene.save([packOf(3, range(100, 200))]);
+  assert.deepEqual((await look(scene, 5200)).stored, data(range(0, 200)));
+  assert.notDeepEqual(await manifest(), first);
+});
+
+Deno.test("who waits for a table hears how far it is, and of its end, also if it cannot be made", async () => {
+  await using scene = await SortedScene.make();
+  for (const number of range(0, 9)) await scene.save([packOf(number, range(100 * number, 100 * number + 100))]);
+  const heard: unknown[] = [];
+  const place = {
+    cache: scene.cache,
+    worthBytes: 0,
+    mostMissingBytes: 0,
+    onProgress: (progress: unknown) => void heard.push(progress),
+  };
+  await look(scene, 10, { place });
+  assert.deepEqual(heard[0], { done: 0, total: 9 });
+  assert.deepEqual(heard.slice(-2), [{ done: 9, total: 9 }, null]);
+  const counts = heard.slice(0, -1).map((progress) => (progress as { done: number }).done);
+  assert.ok(counts.length > 3 && counts.every((count, i) => i === 0 || count > counts[i - 1]!), `${counts}`);
+  heard.length = 0;
+  await look(scene, 10, { place });
+  assert.equal(heard.length, 0);
+  await scene.save([packOf(9, range(900, 1000))]);
+  const stop = new AbortController();
+  const stopped = new InterruptedError();
+  const onProgress = (progress: unknown) => {
+    heard.push(progress);
+    stop.abort(stopped);
+  };
+  const stopping = { ...place, onProgress };
+  await assert.rejects(look(scene, 10, { place: stopping, signal: stop.signal }), InterruptedError);
+  assert.equal(heard.at(-1), null);
+});
+
 Deno.test("nothing in the cache directory tells ids or lengths, and only its owner may read it", async () => {
   await using scene = await SortedScene.make();
   await scene.save([packOf(1, range(0, 100))]);
@@ -382,4 +428,21 @@ Deno.test("a repository with few blobs gets no index on disk", async () => {
   await using loaded = await scene.load({ place: { cache: scene.cache } });
   assert.equal(loaded.index.stored, undefined);
   await assert.rejects(Deno.stat(scene.folder), Deno.errors.NotFound);
+});
+
+Deno.test("a malformed index file of which rows were written already is not covered, and takes no other with it", async () => {
+  await using scene = await SortedScene.make();
+  // Longer than what is read of a text at a time.
+  const [first, broken, last] = [range(0, 300), range(300, 10_300), range(10_300, 10_600)];
+  await scene.save([packOf(1, first)]);
+  const text = encodeIndex([packOf(2, broken)]);
+  const malformed = await scene.repository.files.save("index", text.slice(0, -3));
+  await scene.save([packOf(3, last)]);
+  const told: string[] = [];
+  const onUnreadable = (unreadable: readonly { readonly id: string }[]) => told.push(...unreadable.map(({ id }) => id));
+  const found = await look(scene, 10_600, { rowsAtOnce: 100, onUnreadable });
+  assert.deepEqual(found.known, [...first, ...last]);
+  assert.deepEqual(found.stored, data([...first, ...last]));
+  assert.deepEqual(told, [malformed]);
+  assert.deepEqual(scene.names.map((name) => name.split("-")[0]), ["lock", "manifest", "rows", "trees"]);
 });
