@@ -39,9 +39,8 @@ export interface StartingThreads extends Disposable {
 /** Options of `startThreads`. */
 interface ThreadOptions {
   /**
-   * Whether streams are digested, true by default. If not, the digesting thread starts only with the first stream, and
-   * with none that needs no more than its SHA-256, unless `needed` is given: a thread that does nothing but hand on what
-   * it reads has the time for that.
+   * Whether streams are digested, true by default. If not, the digesting thread starts only with the first stream that
+   * needs more than its SHA-256: a thread that does nothing but hand on what it reads has the time for that.
    */
   readonly digest?: boolean;
   /**
@@ -156,7 +155,7 @@ export class PipelineThreads {
   inspect(guard: GuardChoice): StreamInspection;
   inspect(guard: GuardChoice, wanted: WantedDigests): StreamInspection<ReadSummary>;
   inspect(guard: GuardChoice, wanted: WantedDigests = { md5: true }): StreamInspection<ReadSummary> {
-    const needsThread = wanted.md5 || guard !== "none" || this.#startsLate;
+    const needsThread = wanted.md5 || guard !== "none";
     if (this.#digest === undefined && !needsThread) return (this.#digestHere ??= new DigestHere()).inspect();
     this.#digest ??= new DigestThread({ startsLate: this.#startsLate });
     return this.#digest.inspect(guard, wanted);

@@ -118,3 +118,26 @@ Deno.test("a stream that goes on is digested in a thread, from its first piece o
   }
   await assertAllFree(pool, POOL.count);
 });
+
+Deno.test("a long stream whose SHA-256 is all that is wanted is digested without a thread", async () => {
+  const bytes = noise(2500, "sha256");
+  for (const needed of [undefined, NEVER]) {
+    for (const [guard, md5, more] of [["none", false, 0], ["none", true, 1], ["auto", false, 1]] as const) {
+      const pool = new SegmentPool(POOL);
+      const started = await workersOf(async () => {
+        using starting = startThreads(1, { digest: false, ...needed && { needed } });
+        const threads = await starting.configure(KEYS, "off");
+        const inspection = threads.inspect(guard, { md5 });
+        for (let at = 0; at < bytes.length; at += 1000) {
+          const piece = bytes.subarray(at, at + 1000);
+          const segment = await pool.acquire();
+          segment.bytes.set(piece);
+          inspection.take({ segment, length: piece.length });
+        }
+        assert.equal((await inspection.finish()).sha256, hash("sha256", bytes));
+      });
+      assert.equal(started, (needed === undefined ? 1 : 0) + more, `guard ${guard}, MD5 ${md5}`);
+      await assertAllFree(pool, POOL.count);
+    }
+  }
+});
