@@ -59,6 +59,7 @@ export async function runArchive(
     md5: options.md5,
     noLock: options.lock === false,
     judgesStreams: options.md5 === true,
+    opensHere: true,
   };
   return await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const result = await intoOutput(options, context, (sink) =>

@@ -30,6 +30,11 @@ const BATCHES_PER_THREAD = 2;
  */
 const MOST_BYTES_HERE = 512 * 1024;
 
+/** How many sealing threads there are if this thread opens in the place of one. */
+const THREADS_WITH_ONE_HERE = 2;
+/** How many calls a thread has under way while this one opens: one is being answered, one waits. */
+const CALLS_MEANWHILE = 2;
+
 /** Threads that are starting and not configured yet. Disposing of them ends them, even after they are configured. */
 export interface StartingThreads extends Disposable {
   /** Gives the sealing threads their keys; may be called once. */
@@ -39,9 +44,8 @@ export interface StartingThreads extends Disposable {
 /** Options of `startThreads`. */
 interface ThreadOptions {
   /**
-   * Whether streams are digested, true by default. If not, the digesting thread starts only with the first stream, and
-   * with none that needs no more than its SHA-256, unless `needed` is given: a thread that does nothing but hand on what
-   * it reads has the time for that.
+   * Whether streams are digested, true by default. If not, the digesting thread starts only with the first stream that
+   * needs more than its SHA-256: a thread that does nothing but hand on what it reads has the time for that.
    */
   readonly digest?: boolean;
   /**
@@ -49,6 +53,12 @@ interface ThreadOptions {
    * until then this thread does it. Without it, they start at once, for example while the user types the password.
    */
   readonly needed?: Promise<unknown>;
+  /**
+   * Whether this thread takes the place of one of two sealing threads when blobs are opened; false by default. It is
+   * held up by ten milliseconds for each batch, so it must have nothing else to do. With more threads it has enough to
+   * do with handing out work.
+   */
+  readonly opensHere?: boolean;
 }
 
 /** Starts `blobThreads` threads that seal and open, and one that digests. */
@@ -119,6 +129,9 @@ export class PipelineThreads {
   /** Of the chunks of all streams. */
   readonly zeroIds = new ZeroIds();
   readonly #startsLate: boolean;
+  /** Whether this thread opens in the place of the last sealing thread. */
+  readonly #opensHere: boolean;
+  #isOpeningHere = false;
   #digest: DigestThread | undefined;
   #digestHere: DigestHere | undefined;
   readonly #here = new CallsHere<BlobCalls>(async () => (await import("./blob_calls.ts")).blobCalls());
@@ -138,8 +151,9 @@ export class PipelineThreads {
     };
   }
 
-  private constructor(blobThreads: number, { digest = true, needed }: ThreadOptions = {}) {
+  private constructor(blobThreads: number, { digest = true, needed, opensHere = false }: ThreadOptions = {}) {
     this.blobThreads = blobThreads;
+    this.#opensHere = opensHere && blobThreads === THREADS_WITH_ONE_HERE;
     this.batchSlots = new Semaphore(blobThreads * BATCHES_PER_THREAD);
     this.carries = new CarryPool(blobThreads * BATCHES_PER_THREAD + 1);
     this.#startsLate = needed !== undefined;
@@ -157,7 +171,7 @@ export class PipelineThreads {
   inspect(guard: GuardChoice): StreamInspection;
   inspect(guard: GuardChoice, wanted: WantedDigests): StreamInspection<ReadSummary>;
   inspect(guard: GuardChoice, wanted: WantedDigests = { md5: true }): StreamInspection<ReadSummary> {
-    const needsThread = wanted.md5 || guard !== "none" || this.#startsLate;
+    const needsThread = wanted.md5 || guard !== "none";
     if (this.#digest === undefined && !needsThread) return (this.#digestHere ??= new DigestHere()).inspect();
     this.#digest ??= new DigestThread({ startsLate: this.#startsLate });
     return this.#digest.inspect(guard, wanted);
@@ -167,15 +181,19 @@ export class PipelineThreads {
   async #startOneByOne(): Promise<void> {
     if (this.#isOver) return;
     this.#digest?.start();
-    while (this.#blobs.length < this.blobThreads) {
+    while (this.#wantsBlobThread()) {
       await new Promise((resolve) => setTimeout(resolve));
       if (this.#isOver) return;
-      if (this.#blobs.length < this.blobThreads) this.#startBlobThread();
+      if (this.#wantsBlobThread()) this.#startBlobThread();
     }
   }
 
   #startBlobThreads(): void {
-    while (this.#blobs.length < this.blobThreads) this.#startBlobThread();
+    while (this.#wantsBlobThread()) this.#startBlobThread();
+  }
+
+  #wantsBlobThread(): boolean {
+    return this.#blobs.length < this.blobThreads - (this.#opensHere ? 1 : 0);
   }
 
   #startBlobThread(): void {
@@ -230,7 +248,23 @@ export class PipelineThreads {
    * transferred.
    */
   async open(request: OpenRequest): Promise<void> {
-    await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts], plaintextBytes(request));
+    const bytes = plaintextBytes(request);
+    if (this.#opensHere && this.#blobs.length > 0 && this.#mayOpenHere()) await this.#openHere(request, bytes);
+    else await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts], bytes);
+  }
+
+  /** Whether the others have work for as long as this thread opens. */
+  #mayOpenHere(): boolean {
+    return !this.#isOpeningHere && this.#blobs.every(({ load }) => load >= CALLS_MEANWHILE);
+  }
+
+  async #openHere(request: OpenRequest, bytes: number): Promise<void> {
+    this.#isOpeningHere = true;
+    try {
+      await this.#callHere("open", request, bytes);
+    } finally {
+      this.#isOpeningHere = false;
+    }
   }
 
   /** Verifies a run of blobs. Owns: all buffers of the request are transferred. */

@@ -170,7 +170,8 @@ async function restoreBackup(
   const { id, begin } = session;
   return await withProgress({ command: "get", name: selector }, options, context, async (progress) => {
     const streams = new StreamCounter(progress);
-    const request = { selector, noLock: !options.lock, file: options.file, judgesStreams: options.md5 === true };
+    const { file, lock, md5 = false } = options;
+    const request = { selector, noLock: !lock, file, judgesStreams: md5, opensHere: true };
     const reading = { world, signal, begin, onProgress: streams.take };
     return await withFoundBackup(access, request, reading, async (found) => {
       const run = { options, progress, session: id };

@@ -84,7 +84,7 @@ async function run(selector: string, options: VerifyOptions, context: CliContext
   await withProgress({ command: "verify", name: selector }, options, context, async (progress) => {
     const access = withoutCache(repositoryAccess(options, context));
     const streams = new StreamCounter(progress);
-    const request = { selector, noLock: !options.lock };
+    const request = { selector, noLock: !options.lock, opensHere: true };
     await withBackup(access, request, { world, signal, onProgress: streams.take }, async (open) => {
       streams.expect(open.files);
       const { chain } = await verifyBackup(open, {

@@ -56,6 +56,8 @@ export interface OpenRequest {
    * starts one if it needs more than its SHA-256.
    */
   readonly judgesStreams?: boolean;
+  /** Whether this thread may open chunks, too; see `startThreads`. False by default. */
+  readonly opensHere?: boolean;
 }
 
 /** Options of use cases that read streams. */
@@ -220,7 +222,8 @@ export async function withFoundBackup<T>(
   return await useCase(options, async (signal) => {
     const muchToDo = Promise.withResolvers<void>();
     const needed = muchToDo.promise;
-    using starting = startThreads(options.world.blobThreads, { digest: request.judgesStreams ?? true, needed });
+    const { judgesStreams = true, opensHere = false } = request;
+    using starting = startThreads(options.world.blobThreads, { digest: judgesStreams, needed, opensHere });
     const onFound = (backup: Backup) => {
       if ((sizeOf(backup) ?? Infinity) > SEGMENT_BYTES) muchToDo.resolve();
     };
