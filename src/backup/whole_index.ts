@@ -1,7 +1,7 @@
 /** Loads the index of a whole repository, at once or when it is first needed. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
-import { type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
+import { type ExistenceIndex, type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
 import { loadIndexInto, type UnreadableIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
 import type { RandomBytes } from "../crypto/random.ts";
 import { type LoadedExistence, loadExistenceAhead } from "../repository/index/sorted/load_existence.ts";
@@ -70,6 +70,14 @@ export function indexPassingOver<Index extends LoadableIndex>(
   return loadIndexInto(make, files, { signal, onUnreadable: tellOf(onUnreadable) });
 }
 
+/** What loading before a lock is confirmed takes. */
+interface ExistenceAhead {
+  readonly confirmed: Promise<unknown>;
+  readonly random: RandomBytes;
+  /** As in `ExistenceTools`. */
+  readonly onAhead?: ((index: ExistenceIndex) => void) | undefined;
+}
+
 /**
  * Loads the ids of all blobs, and the places of trees and of the data blobs `names`, before a lock is confirmed, as
  * `loadExistenceAhead` does. Treats unreadable index files like `loadWholeIndex`.
@@ -77,11 +85,11 @@ export function indexPassingOver<Index extends LoadableIndex>(
 export function existenceAhead(
   names: readonly Uint8Array[],
   { files, keys, sealer, sortedIndex }: Repository,
-  { confirmed, random }: { readonly confirmed: Promise<unknown>; readonly random: RandomBytes },
+  { confirmed, random, onAhead }: ExistenceAhead,
   { signal, onUnreadable }: WholeIndexOptions & { readonly signal: AbortSignal },
 ): Promise<LoadedExistence> {
   const tools = { files, keys, sealer, place: sortedIndex, random, signal, onUnreadable: tellOf(onUnreadable) };
-  return loadExistenceAhead(confirmed, { ...tools, names });
+  return loadExistenceAhead(confirmed, { ...tools, names, onAhead });
 }
 
 /** Reports all skipped index files as one problem. */

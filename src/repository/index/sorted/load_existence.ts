@@ -17,6 +17,8 @@ export interface ExistenceTools extends BuildTools {
   readonly names: readonly Uint8Array[];
   /** As in `loadIndexInto`. */
   readonly onUnreadable?: ((unreadable: readonly UnreadableIndex[]) => void) | undefined;
+  /** Called with what was read while the lock is not confirmed yet; it may turn out not to count. */
+  readonly onAhead?: ((index: ExistenceIndex) => void) | undefined;
 }
 
 /** An index that must be closed. */
@@ -33,12 +35,14 @@ export interface LoadedExistence extends AsyncDisposable {
  */
 export async function loadExistenceAhead(confirmed: Promise<unknown>, tools: ExistenceTools): Promise<LoadedExistence> {
   let read: readonly IndexId[] = [];
-  const { onUnreadable: _, ...silent } = tools;
+  const { onUnreadable: _, onAhead, ...silent } = tools;
   const refusal = new AbortController();
   const signal = AbortSignal.any([tools.signal, refusal.signal]);
   const loading = loadExistence({ ...silent, signal }, (ids) => read = ids).catch(() => undefined);
+  let isSettled = false;
+  void loading.then((ahead) => ahead === undefined || isSettled || onAhead?.(ahead.index));
   try {
-    await confirmed;
+    await confirmed.finally(() => isSettled = true);
   } catch (error) {
     // Nobody waits for an index that may take a minute to make, only to hear that the repository is locked.
     refusal.abort(error);
