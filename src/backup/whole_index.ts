@@ -1,7 +1,7 @@
 /** Loads the index of a whole repository, at once or when it is first needed. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
-import { type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
+import { type ExistenceIndex, type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
 import { loadIndexInto, type UnreadableIndex, unreadableIndexProblem } from "../repository/index/index_files.ts";
 import type { RandomBytes } from "../crypto/random.ts";
 import {
@@ -77,11 +77,12 @@ export function indexPassingOver<Index extends LoadableIndex>(
   return loadIndexInto(make, files, { signal, onUnreadable: tellOf(onUnreadable) });
 }
 
-/** What is needed to load the index of a session. */
+/** What is needed to load the index of a session before a lock is confirmed. */
 interface AheadOptions {
-  /** Settles once the lock is confirmed. */
   readonly confirmed: Promise<unknown>;
   readonly random: RandomBytes;
+  /** As in `ExistenceTools`. */
+  readonly onAhead?: ((index: ExistenceIndex) => void) | undefined;
 }
 
 /**
@@ -91,34 +92,44 @@ interface AheadOptions {
 export function existenceAhead(
   names: readonly Uint8Array[],
   repository: Repository,
-  { confirmed, random }: AheadOptions,
+  { confirmed, ...ahead }: AheadOptions,
   options: WholeIndexOptions & { readonly signal: AbortSignal },
 ): Promise<LoadedExistence> {
-  return loadExistenceAhead(confirmed, existenceTools(names, repository, random, options));
+  return loadExistenceAhead(confirmed, existenceTools(names, repository, ahead, options));
 }
 
-/** The same, but does not wait for an index on disk of which most must be made first; `later` makes and loads it. */
+/**
+ * The same, but does not wait for an index on disk of which most must be made first. `later` makes and loads it; its
+ * progress is told only while `isAwaited` says so.
+ */
 export async function existenceUnlessLong(
   names: readonly Uint8Array[],
   repository: Repository,
-  { confirmed, random }: AheadOptions,
+  { confirmed, ...ahead }: AheadOptions,
   options: WholeIndexOptions & { readonly signal: AbortSignal },
 ): Promise<{
   readonly loaded: LoadedExistence | EarlyExistence;
-  readonly later: (signal: AbortSignal) => Promise<LoadedExistence>;
+  readonly later: (signal: AbortSignal, isAwaited: () => boolean) => Promise<LoadedExistence>;
 }> {
-  const tools = existenceTools(names, repository, random, options);
+  const tools = existenceTools(names, repository, ahead, options);
   const loaded = await loadExistenceUnlessLong(confirmed, tools);
-  return { loaded, later: (signal) => loadExistence({ ...tools, signal }) };
+  return {
+    loaded,
+    later(signal, isAwaited) {
+      const { onProgress, ...place } = tools.place!;
+      const tell: typeof onProgress = (progress) => isAwaited() ? onProgress?.(progress) : undefined;
+      return loadExistence({ ...tools, place: { ...place, onProgress: tell }, signal });
+    },
+  };
 }
 
 function existenceTools(
   names: readonly Uint8Array[],
-  { files, keys, sealer, sortedIndex }: Repository,
-  random: RandomBytes,
+  { files, keys, sealer, sortedIndex: place }: Repository,
+  ahead: Omit<AheadOptions, "confirmed">,
   { signal, onUnreadable }: WholeIndexOptions & { readonly signal: AbortSignal },
 ): ExistenceTools {
-  return { files, keys, sealer, place: sortedIndex, random, signal, onUnreadable: tellOf(onUnreadable), names };
+  return { ...ahead, files, keys, sealer, place, signal, onUnreadable: tellOf(onUnreadable), names };
 }
 
 /** Reports all skipped index files as one problem. */

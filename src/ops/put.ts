@@ -19,6 +19,7 @@ import { EngineOpening, NOTHING_LEFT } from "./session/reader/engine_opening.ts"
 import { ItemReader, type ItemWithContent, type PutStream } from "./session/reader/item_reader.ts";
 import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./session/backup_request.ts";
 import type { TreeCounts } from "./session/tree/tree_counts.ts";
+import type { HeadStart } from "./session/head_start.ts";
 import { withSession } from "./session/session.ts";
 import { refuseIncomplete } from "./session/stream_remarks.ts";
 import { SEGMENT_BYTES } from "../backup/buffers.ts";
@@ -206,8 +207,14 @@ async function writeBackup(
   // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
   lock.confirmed.catch((reason) => recipient.fail(reason));
   await passGate(gate, recipient.signal);
-  const onStoreFailure = (error: unknown) => recipient.fail(error);
-  const tools = { ...options, world, repository, threads, lock, signal, onStoreFailure, ...source && { source } };
+  const hearing = {
+    onStoreFailure: (error: unknown) => recipient.fail(error),
+    // What an engine gives depends on the level before, and what two repositories share waits for both.
+    ...source === undefined && request.also === undefined && {
+      onHeadStart: (headStart: HeadStart) => recipient.begin(headStart),
+    },
+  };
+  const tools = { ...options, world, repository, threads, lock, signal, ...hearing, ...source && { source } };
   return await withSession({ ...tools, request: { ...request, engine: engineOf(request.input) } }, async (session) => {
     return await recipient.finishing(async () => {
       reader.tellSizesBefore(recipient, session);

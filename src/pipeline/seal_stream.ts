@@ -4,11 +4,12 @@
  */
 import type { Permit } from "../base/limits.ts";
 import type { Chunker } from "../chunker/gear.ts";
-import type { SealedBatch } from "./calls.ts";
+import { ID_BYTES } from "../base/id.ts";
+import type { SealedBatch, SealRequest } from "./calls.ts";
 import { zerosIn } from "./cutting/carry.ts";
 import type { Feed, FilledSegment } from "./feed.ts";
 import type { StreamInspection } from "./inspection.ts";
-import type { KnownChunks } from "./known/known_chunks.ts";
+import { isKnownChunk, type KnownChunks } from "./known/known_chunks.ts";
 import { type CutSegment, SegmentCutter } from "./cutting/segment_cutter.ts";
 import type { PipelineThreads } from "./threads.ts";
 
@@ -21,6 +22,27 @@ interface SealStreamOptions {
   readonly inspection: StreamInspection;
   /** The blobs that the repository holds. The consumer of the batches adds the blobs that it stores. */
   readonly known: KnownChunks;
+  /**
+   * Resolves with what counts in the place of `known`, if that was read before the lock was confirmed. Until then, no
+   * batch is yielded. What a batch left out as known and what has vanished is sealed then. If it rejects, so does the
+   * stream.
+   */
+  readonly confirmedKnown?: Promise<KnownChunks> | undefined;
+}
+
+/** The known chunks, which may still turn out to be others. */
+class KnownSoFar {
+  chunks: KnownChunks;
+  /** Absent once `chunks` are what counts. */
+  confirmed: Promise<unknown> | undefined;
+
+  constructor({ known, confirmedKnown }: Pick<SealStreamOptions, "known" | "confirmedKnown">) {
+    this.chunks = known;
+    this.confirmed = confirmedKnown && guarded(confirmedKnown.then((chunks) => {
+      this.chunks = chunks;
+      this.confirmed = undefined;
+    }));
+  }
 }
 
 /**
@@ -29,7 +51,8 @@ interface SealStreamOptions {
  * batches only while it can make progress by itself, never while it waits for its feed or for another slot.
  */
 export async function* sealStream(options: SealStreamOptions): AsyncGenerator<SealedBatch, void, void> {
-  const { feed, threads, inspection, known } = options;
+  const { feed, threads, inspection } = options;
+  const known = new KnownSoFar(options);
   const slots = threads.batchSlots;
   const cutter = new SegmentCutter(options.chunker, threads.carries);
   const inFlight: BatchInFlight[] = [];
@@ -56,8 +79,8 @@ export async function* sealStream(options: SealStreamOptions): AsyncGenerator<Se
         let slot = slots.tryTake();
         for (; slot === undefined && inFlight.length > 0; slot = slots.tryTake()) yield* oldest();
         slot ??= await slots.take();
-        threads.shareKnown(known);
-        inFlight.push({ slot, batch: guarded(seal(options, request, filled)) });
+        threads.shareKnown(known.chunks);
+        inFlight.push({ slot, batch: guarded(seal({ ...options, known }, request, filled)) });
       } finally {
         filled?.segment.release();
       }
@@ -78,24 +101,46 @@ interface BatchInFlight {
 
 const NO_MEMORY = new SharedArrayBuffer(0);
 
+/** What the sealing of a segment takes. */
+interface SealTools extends Pick<SealStreamOptions, "threads" | "chunker"> {
+  readonly known: KnownSoFar;
+}
+
 /** Seals the chunks of a segment. Chunks of zeros that are known need no thread. */
-async function seal({ threads, known, chunker }: SealStreamOptions, cut: CutSegment, filled: FilledSegment | null) {
+async function seal({ threads, known, chunker }: SealTools, cut: CutSegment, filled: FilledSegment | null) {
   const { carries, zeroIds } = threads;
   const { carryBytes, cuts, isZeros } = cut;
-  const zeros = isZeros ? zeroIds.batchOf(lengthsOf(cut), known) : undefined;
+  const knowsZeros = isZeros && known.confirmed === undefined;
+  const zeros = knowsZeros ? zeroIds.batchOf(lengthsOf(cut), known.chunks) : undefined;
   if (zeros !== undefined) return zeros;
   const carry = cut.carry ?? (carryBytes > 0 ? zerosIn(carries, chunker.mostBytes, carryBytes) : null);
   const segment = filled?.segment;
   segment?.retain();
   try {
     const memory = { segment: segment?.bytes.buffer ?? NO_MEMORY, carry: carry?.buffer ?? NO_MEMORY };
-    const batch = await threads.seal({ carryBytes, cuts, ...memory });
+    const batch = await sealConfirmed(threads, { carryBytes, cuts, ...memory }, known);
     if (isZeros && filled !== null) zeroIds.learn(batch);
     return batch;
   } finally {
     segment?.release();
     if (carry !== null) carries.giveBack(carry);
   }
+}
+
+/** Seals the chunks that are not known, by what counts in the end. */
+async function sealConfirmed(threads: PipelineThreads, request: SealRequest, known: KnownSoFar): Promise<SealedBatch> {
+  if (known.confirmed === undefined) return await threads.seal(request);
+  const asked = known.chunks;
+  const batch = await threads.seal({ ...request, cuts: request.cuts.slice() });
+  await known.confirmed;
+  if (known.chunks === asked) return batch;
+  if (leavesOutOnlyKnown(batch, known.chunks)) return { ...batch, isNotOnDisk: false };
+  threads.shareKnown(known.chunks);
+  return await threads.seal(request);
+}
+
+function leavesOutOnlyKnown({ ids, sealedLengths }: SealedBatch, known: KnownChunks): boolean {
+  return sealedLengths.every((length, i) => length > 0 || isKnownChunk(known, ids, i * ID_BYTES));
 }
 
 function lengthsOf({ carryBytes, cuts }: CutSegment): Uint32Array<ArrayBuffer> {

@@ -9,6 +9,7 @@ import { parametersFor } from "../../src/chunker/parameters.ts";
 import { createSealer } from "../../src/crypto/seal.ts";
 import { type CompressionLevel, decompress } from "../../src/codec/compression.ts";
 import type { SealedBatch, StreamSummary } from "../../src/pipeline/calls.ts";
+import type { KnownChunks } from "../../src/pipeline/known/known_chunks.ts";
 import { FeedGroup, type WritableFeed } from "../../src/pipeline/writable_feed.ts";
 import { SourceFeed } from "../../src/pipeline/source_feed.ts";
 import { sealStream } from "../../src/pipeline/seal_stream.ts";
@@ -31,6 +32,8 @@ interface SealingOptions {
   readonly segmentBytes?: number;
   readonly compression?: CompressionLevel;
   readonly known?: IdTable;
+  /** Resolves with what counts in the place of `known`. */
+  readonly confirmedKnown?: Promise<KnownChunks>;
   readonly blobThreads?: number;
   /** Whether the threads start only for more than a little work. */
   readonly startsLate?: boolean;
@@ -48,7 +51,9 @@ async function sealed(source: ByteSource, options: SealingOptions = {}): Promise
   const threads = options.threads ?? await starting!.configure(KEYS, compression);
   const inspection = threads.inspect("auto");
   const chunker = new Chunker(GEAR, parametersFor(average));
-  const batches = Array.fromAsync(sealStream({ feed, chunker, threads, inspection, known: { dataBlobs: known } }));
+  const { confirmedKnown } = options;
+  const tools = { feed, chunker, threads, inspection, known: { dataBlobs: known }, confirmedKnown };
+  const batches = Array.fromAsync(sealStream(tools));
   const [outcome] = await Promise.allSettled([batches]);
   const summary = await inspection.finish();
   await feed.cancel(new SourceError("over"));
@@ -135,6 +140,34 @@ Deno.test("what is known is named but not sealed", async () => {
   const chunks = sealedChunks((await sealed(new BytesSource(data), { known })).batches);
   assert.deepEqual(chunks.map(({ id }) => id), expected.map((chunk) => hash("sha256", chunk)));
   assert.deepEqual(chunks.map(({ sealed }) => sealed.length > 0), expected.map((_, i) => i % 2 === 1));
+});
+
+for (const startsLate of [false, true]) {
+  const where = startsLate ? "this thread" : "other threads";
+  Deno.test(`what only an index of before knows is sealed in the end, in ${where}`, async () => {
+    const data = concat([noise(60_000, "before"), ZERO(20_000)]);
+    const expected = chunksOf(data);
+    const [known, stays] = [new IdTable(), new IdTable()];
+    for (const chunk of expected) known.add(hash("sha256", chunk, "buffer"));
+    for (const chunk of expected.slice(20)) stays.add(hash("sha256", chunk, "buffer"));
+    const confirmed = Promise.withResolvers<KnownChunks>();
+    const sealing = sealed(new BytesSource(data), { known, confirmedKnown: confirmed.promise, startsLate });
+    for (let turn = 0; turn < 100; turn++) await macrotask();
+    confirmed.resolve({ dataBlobs: stays });
+    const chunks = sealedChunks((await sealing).batches);
+    assert.deepEqual(chunks.map(({ id }) => id), expected.map((chunk) => hash("sha256", chunk)));
+    assert.deepEqual(chunks.map(({ sealed }) => sealed.length > 0), expected.map((_, i) => i < 20));
+    chunks.slice(0, 20).forEach((chunk, i) => assert.deepEqual(plaintextOf(chunk), expected[i]));
+  });
+}
+
+Deno.test("a stream breaks off if what counts never becomes known, and gives nothing", async () => {
+  const confirmed = Promise.withResolvers<KnownChunks>();
+  const sealing = sealed(new BytesSource(noise(60_000, "refused")), { confirmedKnown: confirmed.promise });
+  const rejected = assert.rejects(sealing, { message: "no lock" });
+  for (let turn = 0; turn < 100; turn++) await macrotask();
+  confirmed.reject(new SourceError("no lock"));
+  await rejected;
 });
 
 const ZERO = (bytes: number) => new Uint8Array(bytes);

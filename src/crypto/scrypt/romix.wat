@@ -4,8 +4,8 @@
 ;; i. A step of four columns, or of four rows, then is one operation on vectors. Exclusive or does not mind the order, and
 ;; the first word, from which ROMix takes its next address, keeps its place.
 ;;
-;; Memory, in pieces of 128*r bytes: zeros, a piece of scratch, and the N + 1 pieces of V, of which the first is the
-;; input, and the last is what V ends with, and the result.
+;; The memory of a lane, in pieces of 128*r bytes: zeros, a piece of scratch, and the N + 1 pieces of V, of which the
+;; first is the input, and the last is what V ends with, and the result. That of a second lane lies behind it.
 ;;
 ;; Built into romix_wasm.ts by scripts/wasm/build.ts.
 (module
@@ -87,12 +87,164 @@
       (br_if $block
         (i32.lt_u (local.tee $a (i32.add (local.get $a) (i32.const 64))) (local.get $end)))))
 
+  ;; The same for two lanes. Each step of Salsa20 waits for the one before, so that a core has time for a second lane.
+  (func $mix_two (param $a i32) (param $b i32) (param $to i32) (param $c i32) (param $d i32) (param $into i32)
+    (param $bytes i32)
+    (local $end i32) (local $other i32) (local $another i32) (local $swap i32) (local $round i32)
+    (local $t v128) (local $u v128)
+    (local $x0 v128) (local $x1 v128) (local $x2 v128) (local $x3 v128)
+    (local $y0 v128) (local $y1 v128) (local $y2 v128) (local $y3 v128)
+    (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128)
+    (local $z0 v128) (local $z1 v128) (local $z2 v128) (local $z3 v128)
+    (local.set $end (i32.add (local.get $a) (local.get $bytes)))
+    (local.set $other (i32.add (local.get $to) (i32.shr_u (local.get $bytes) (i32.const 1))))
+    (local.set $swap (i32.sub (i32.add (local.get $b) (local.get $bytes)) (i32.const 64)))
+    (local.set $round (i32.sub (i32.add (local.get $a) (local.get $bytes)) (i32.const 64)))
+    (local.set $x0 (v128.xor (v128.load (local.get $round)) (v128.load (local.get $swap))))
+    (local.set $x1 (v128.xor (v128.load offset=16 (local.get $round)) (v128.load offset=16 (local.get $swap))))
+    (local.set $x2 (v128.xor (v128.load offset=32 (local.get $round)) (v128.load offset=32 (local.get $swap))))
+    (local.set $x3 (v128.xor (v128.load offset=48 (local.get $round)) (v128.load offset=48 (local.get $swap))))
+    (local.set $another (i32.add (local.get $into) (i32.shr_u (local.get $bytes) (i32.const 1))))
+    (local.set $swap (i32.sub (i32.add (local.get $d) (local.get $bytes)) (i32.const 64)))
+    (local.set $round (i32.sub (i32.add (local.get $c) (local.get $bytes)) (i32.const 64)))
+    (local.set $y0 (v128.xor (v128.load (local.get $round)) (v128.load (local.get $swap))))
+    (local.set $y1 (v128.xor (v128.load offset=16 (local.get $round)) (v128.load offset=16 (local.get $swap))))
+    (local.set $y2 (v128.xor (v128.load offset=32 (local.get $round)) (v128.load offset=32 (local.get $swap))))
+    (local.set $y3 (v128.xor (v128.load offset=48 (local.get $round)) (v128.load offset=48 (local.get $swap))))
+    (loop $block
+      (local.set $x0 (v128.xor (local.get $x0) (v128.xor (v128.load (local.get $a)) (v128.load (local.get $b)))))
+      (local.set $x1
+        (v128.xor (local.get $x1) (v128.xor (v128.load offset=16 (local.get $a)) (v128.load offset=16 (local.get $b)))))
+      (local.set $x2
+        (v128.xor (local.get $x2) (v128.xor (v128.load offset=32 (local.get $a)) (v128.load offset=32 (local.get $b)))))
+      (local.set $x3
+        (v128.xor (local.get $x3) (v128.xor (v128.load offset=48 (local.get $a)) (v128.load offset=48 (local.get $b)))))
+      (local.set $s0 (local.get $x0))
+      (local.set $s1 (local.get $x1))
+      (local.set $s2 (local.get $x2))
+      (local.set $s3 (local.get $x3))
+      (local.set $y0 (v128.xor (local.get $y0) (v128.xor (v128.load (local.get $c)) (v128.load (local.get $d)))))
+      (local.set $y1
+        (v128.xor (local.get $y1) (v128.xor (v128.load offset=16 (local.get $c)) (v128.load offset=16 (local.get $d)))))
+      (local.set $y2
+        (v128.xor (local.get $y2) (v128.xor (v128.load offset=32 (local.get $c)) (v128.load offset=32 (local.get $d)))))
+      (local.set $y3
+        (v128.xor (local.get $y3) (v128.xor (v128.load offset=48 (local.get $c)) (v128.load offset=48 (local.get $d)))))
+      (local.set $z0 (local.get $y0))
+      (local.set $z1 (local.get $y1))
+      (local.set $z2 (local.get $y2))
+      (local.set $z3 (local.get $y3))
+      (local.set $round (i32.const 4))
+      (loop $double_round
+        ;; The columns.
+        (local.set $t (i32x4.add (local.get $x0) (local.get $x3)))
+        (local.set $u (i32x4.add (local.get $y0) (local.get $y3)))
+        (local.set $x1 (v128.xor (local.get $x1) (i32x4.shl (local.get $t) (i32.const 7))))
+        (local.set $y1 (v128.xor (local.get $y1) (i32x4.shl (local.get $u) (i32.const 7))))
+        (local.set $x1 (v128.xor (local.get $x1) (i32x4.shr_u (local.get $t) (i32.const 25))))
+        (local.set $y1 (v128.xor (local.get $y1) (i32x4.shr_u (local.get $u) (i32.const 25))))
+        (local.set $t (i32x4.add (local.get $x1) (local.get $x0)))
+        (local.set $u (i32x4.add (local.get $y1) (local.get $y0)))
+        (local.set $x2 (v128.xor (local.get $x2) (i32x4.shl (local.get $t) (i32.const 9))))
+        (local.set $y2 (v128.xor (local.get $y2) (i32x4.shl (local.get $u) (i32.const 9))))
+        (local.set $x2 (v128.xor (local.get $x2) (i32x4.shr_u (local.get $t) (i32.const 23))))
+        (local.set $y2 (v128.xor (local.get $y2) (i32x4.shr_u (local.get $u) (i32.const 23))))
+        (local.set $t (i32x4.add (local.get $x2) (local.get $x1)))
+        (local.set $u (i32x4.add (local.get $y2) (local.get $y1)))
+        (local.set $x3 (v128.xor (local.get $x3) (i32x4.shl (local.get $t) (i32.const 13))))
+        (local.set $y3 (v128.xor (local.get $y3) (i32x4.shl (local.get $u) (i32.const 13))))
+        (local.set $x3 (v128.xor (local.get $x3) (i32x4.shr_u (local.get $t) (i32.const 19))))
+        (local.set $y3 (v128.xor (local.get $y3) (i32x4.shr_u (local.get $u) (i32.const 19))))
+        (local.set $t (i32x4.add (local.get $x3) (local.get $x2)))
+        (local.set $u (i32x4.add (local.get $y3) (local.get $y2)))
+        (local.set $x0 (v128.xor (local.get $x0) (i32x4.shl (local.get $t) (i32.const 18))))
+        (local.set $y0 (v128.xor (local.get $y0) (i32x4.shl (local.get $u) (i32.const 18))))
+        (local.set $x0 (v128.xor (local.get $x0) (i32x4.shr_u (local.get $t) (i32.const 14))))
+        (local.set $y0 (v128.xor (local.get $y0) (i32x4.shr_u (local.get $u) (i32.const 14))))
+        (local.set $x1 (i8x16.shuffle 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 (local.get $x1) (local.get $x1)))
+        (local.set $y1 (i8x16.shuffle 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 (local.get $y1) (local.get $y1)))
+        (local.set $x2 (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $x2) (local.get $x2)))
+        (local.set $y2 (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $y2) (local.get $y2)))
+        (local.set $x3 (i8x16.shuffle 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 (local.get $x3) (local.get $x3)))
+        (local.set $y3 (i8x16.shuffle 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 (local.get $y3) (local.get $y3)))
+        ;; The rows.
+        (local.set $t (i32x4.add (local.get $x0) (local.get $x1)))
+        (local.set $u (i32x4.add (local.get $y0) (local.get $y1)))
+        (local.set $x3 (v128.xor (local.get $x3) (i32x4.shl (local.get $t) (i32.const 7))))
+        (local.set $y3 (v128.xor (local.get $y3) (i32x4.shl (local.get $u) (i32.const 7))))
+        (local.set $x3 (v128.xor (local.get $x3) (i32x4.shr_u (local.get $t) (i32.const 25))))
+        (local.set $y3 (v128.xor (local.get $y3) (i32x4.shr_u (local.get $u) (i32.const 25))))
+        (local.set $t (i32x4.add (local.get $x3) (local.get $x0)))
+        (local.set $u (i32x4.add (local.get $y3) (local.get $y0)))
+        (local.set $x2 (v128.xor (local.get $x2) (i32x4.shl (local.get $t) (i32.const 9))))
+        (local.set $y2 (v128.xor (local.get $y2) (i32x4.shl (local.get $u) (i32.const 9))))
+        (local.set $x2 (v128.xor (local.get $x2) (i32x4.shr_u (local.get $t) (i32.const 23))))
+        (local.set $y2 (v128.xor (local.get $y2) (i32x4.shr_u (local.get $u) (i32.const 23))))
+        (local.set $t (i32x4.add (local.get $x2) (local.get $x3)))
+        (local.set $u (i32x4.add (local.get $y2) (local.get $y3)))
+        (local.set $x1 (v128.xor (local.get $x1) (i32x4.shl (local.get $t) (i32.const 13))))
+        (local.set $y1 (v128.xor (local.get $y1) (i32x4.shl (local.get $u) (i32.const 13))))
+        (local.set $x1 (v128.xor (local.get $x1) (i32x4.shr_u (local.get $t) (i32.const 19))))
+        (local.set $y1 (v128.xor (local.get $y1) (i32x4.shr_u (local.get $u) (i32.const 19))))
+        (local.set $t (i32x4.add (local.get $x1) (local.get $x2)))
+        (local.set $u (i32x4.add (local.get $y1) (local.get $y2)))
+        (local.set $x0 (v128.xor (local.get $x0) (i32x4.shl (local.get $t) (i32.const 18))))
+        (local.set $y0 (v128.xor (local.get $y0) (i32x4.shl (local.get $u) (i32.const 18))))
+        (local.set $x0 (v128.xor (local.get $x0) (i32x4.shr_u (local.get $t) (i32.const 14))))
+        (local.set $y0 (v128.xor (local.get $y0) (i32x4.shr_u (local.get $u) (i32.const 14))))
+        (local.set $x1 (i8x16.shuffle 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 (local.get $x1) (local.get $x1)))
+        (local.set $y1 (i8x16.shuffle 4 5 6 7 8 9 10 11 12 13 14 15 0 1 2 3 (local.get $y1) (local.get $y1)))
+        (local.set $x2 (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $x2) (local.get $x2)))
+        (local.set $y2 (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $y2) (local.get $y2)))
+        (local.set $x3 (i8x16.shuffle 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 (local.get $x3) (local.get $x3)))
+        (local.set $y3 (i8x16.shuffle 12 13 14 15 0 1 2 3 4 5 6 7 8 9 10 11 (local.get $y3) (local.get $y3)))
+        (br_if $double_round (local.tee $round (i32.sub (local.get $round) (i32.const 1)))))
+      (local.set $x0 (i32x4.add (local.get $x0) (local.get $s0)))
+      (local.set $x1 (i32x4.add (local.get $x1) (local.get $s1)))
+      (local.set $x2 (i32x4.add (local.get $x2) (local.get $s2)))
+      (local.set $x3 (i32x4.add (local.get $x3) (local.get $s3)))
+      (v128.store (local.get $to) (local.get $x0))
+      (v128.store offset=16 (local.get $to) (local.get $x1))
+      (v128.store offset=32 (local.get $to) (local.get $x2))
+      (v128.store offset=48 (local.get $to) (local.get $x3))
+      (local.set $swap (i32.add (local.get $to) (i32.const 64)))
+      (local.set $to (local.get $other))
+      (local.set $other (local.get $swap))
+      (local.set $b (i32.add (local.get $b) (i32.const 64)))
+      (local.set $y0 (i32x4.add (local.get $y0) (local.get $z0)))
+      (local.set $y1 (i32x4.add (local.get $y1) (local.get $z1)))
+      (local.set $y2 (i32x4.add (local.get $y2) (local.get $z2)))
+      (local.set $y3 (i32x4.add (local.get $y3) (local.get $z3)))
+      (v128.store (local.get $into) (local.get $y0))
+      (v128.store offset=16 (local.get $into) (local.get $y1))
+      (v128.store offset=32 (local.get $into) (local.get $y2))
+      (v128.store offset=48 (local.get $into) (local.get $y3))
+      (local.set $swap (i32.add (local.get $into) (i32.const 64)))
+      (local.set $into (local.get $another))
+      (local.set $another (local.get $swap))
+      (local.set $d (i32.add (local.get $d) (i32.const 64)))
+      (local.set $c (i32.add (local.get $c) (i32.const 64)))
+      (br_if $block
+        (i32.lt_u (local.tee $a (i32.add (local.get $a) (i32.const 64))) (local.get $end)))))
+
   ;; Makes $count more pieces of V, each from the one before, which lies at $at.
   (func (export "fill") (param $at i32) (param $count i32) (param $bytes i32)
     (local $next i32)
     (loop $piece
       (local.set $next (i32.add (local.get $at) (local.get $bytes)))
       (call $mix (local.get $at) (i32.const 0) (local.get $next) (local.get $bytes))
+      (local.set $at (local.get $next))
+      (br_if $piece (local.tee $count (i32.sub (local.get $count) (i32.const 1))))))
+
+  ;; As "fill", for two lanes: the second one's memory is $lane bytes behind the first one's.
+  (func (export "fill_two") (param $at i32) (param $count i32) (param $bytes i32) (param $lane i32)
+    (local $next i32)
+    (loop $piece
+      (local.set $next (i32.add (local.get $at) (local.get $bytes)))
+      (call $mix_two
+        (local.get $at) (i32.const 0) (local.get $next)
+        (i32.add (local.get $at) (local.get $lane)) (i32.const 0) (i32.add (local.get $next) (local.get $lane))
+        (local.get $bytes))
       (local.set $at (local.get $next))
       (br_if $piece (local.tee $count (i32.sub (local.get $count) (i32.const 1))))))
 
@@ -105,7 +257,31 @@
         (local.get $at) (local.get $bytes))
       (br_if $pair (local.tee $count (i32.sub (local.get $count) (i32.const 2))))))
 
-  ;; The address of the piece of V that Integerify of the piece at $at chooses.
+  ;; As "walk", for two lanes.
+  (func (export "walk_two") (param $at i32) (param $count i32) (param $bytes i32) (param $n i32) (param $lane i32)
+    (local $second i32) (local $scratch i32)
+    (local.set $second (i32.add (local.get $at) (local.get $lane)))
+    (local.set $scratch (i32.add (local.get $bytes) (local.get $lane)))
+    (loop $pair
+      (call $mix_two
+        (local.get $at)
+        (call $chosen (local.get $at) (local.get $bytes) (local.get $n))
+        (local.get $bytes)
+        (local.get $second)
+        (i32.add (local.get $lane) (call $chosen (local.get $second) (local.get $bytes) (local.get $n)))
+        (local.get $scratch)
+        (local.get $bytes))
+      (call $mix_two
+        (local.get $bytes)
+        (call $chosen (local.get $bytes) (local.get $bytes) (local.get $n))
+        (local.get $at)
+        (local.get $scratch)
+        (i32.add (local.get $lane) (call $chosen (local.get $scratch) (local.get $bytes) (local.get $n)))
+        (local.get $second)
+        (local.get $bytes))
+      (br_if $pair (local.tee $count (i32.sub (local.get $count) (i32.const 2))))))
+
+  ;; The address of the piece of V of the first lane that Integerify of the piece at $at chooses.
   (func $chosen (param $at i32) (param $bytes i32) (param $n i32) (result i32)
     (i32.add
       (i32.shl (local.get $bytes) (i32.const 1))

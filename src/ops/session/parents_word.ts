@@ -39,6 +39,8 @@ interface ExistenceRequest {
   readonly world: World;
   readonly signal: AbortSignal;
   readonly passing: WholeIndexOptions;
+  /** As in `ExistenceTools`. */
+  readonly onAhead: (index: ExistenceIndex) => void;
   /** Whether the word of the earlier backup may be taken. */
   readonly trustsParent: boolean;
 }
@@ -54,9 +56,9 @@ const MOST_NODES = 20_000;
 
 /** Opens the index of a session. Throws what `loadExistenceAhead` throws. */
 export async function openExistence(request: ExistenceRequest): Promise<SessionExistence> {
-  const { planned, repository, confirmed, world, signal, passing } = request;
+  const { planned, repository, confirmed, world, signal, passing, onAhead } = request;
   const names = blobsToConfirm(planned);
-  const ahead = { confirmed, random: world.randomBytes };
+  const ahead = { confirmed, random: world.randomBytes, onAhead };
   const options = { ...passing, signal };
   const { predecessor } = planned;
   if (!request.trustsParent || predecessor === undefined) {
@@ -66,7 +68,7 @@ export async function openExistence(request: ExistenceRequest): Promise<SessionE
   if (loaded.index !== undefined) return new WholeExistence(loaded);
   const { named } = loaded;
   const trusted = await chunksOf({ ...await confirmed, index: named }, predecessor);
-  if (trusted === null) return new WholeExistence(await later(signal));
+  if (trusted === null) return new WholeExistence(await later(signal, () => true));
   return new ParentsWord(predecessor, { named, trusted, later, signal });
 }
 
@@ -96,7 +98,7 @@ interface Beginning {
   readonly named: NamedIndex;
   readonly trusted: IdTable;
   /** Makes and loads the complete index. */
-  readonly later: (signal: AbortSignal) => Promise<LoadedExistence>;
+  readonly later: (signal: AbortSignal, isAwaited: () => boolean) => Promise<LoadedExistence>;
   readonly signal: AbortSignal;
 }
 
@@ -107,12 +109,13 @@ class ParentsWord implements SessionExistence {
   readonly #later: () => Promise<LoadedExistence>;
   readonly #end = new AbortController();
   #complete: Promise<LoadedExistence>;
+  #isAwaited = false;
 
   constructor(parent: Backup, { named, trusted, later, signal }: Beginning) {
     this.#parent = parent;
     this.index = new TrustingIndex(named, trusted);
     const ending = AbortSignal.any([signal, this.#end.signal]);
-    this.#later = () => later(ending);
+    this.#later = () => later(ending, () => this.#isAwaited);
     this.#complete = this.#load();
   }
 
@@ -121,6 +124,7 @@ class ParentsWord implements SessionExistence {
   }
 
   async confirm(): Promise<void> {
+    this.#isAwaited = true;
     // What failed an hour ago may succeed now, and the stream cannot be read again.
     const { index } = await this.#complete.catch(() => this.#complete = this.#load());
     const lost = await this.#countLost(index);

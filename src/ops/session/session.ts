@@ -16,7 +16,7 @@ import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
 import { digestListPath, levelDirectory, tableListPath } from "../../format/manifest/series.ts";
 import { FILES_ENGINE, type ManifestFile } from "../../format/manifest/manifest.ts";
-import type { StreamSummary } from "../../pipeline/calls.ts";
+import type { SealedBatch, StreamSummary } from "../../pipeline/calls.ts";
 import type { EntryProperties } from "../../engine/engine.ts";
 import type { Feed } from "../../pipeline/feed.ts";
 import type { StreamInspection } from "../../pipeline/inspection.ts";
@@ -30,6 +30,7 @@ import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { type BackupRequest, checkBackupRequest, type WriteOptions, type WrittenBackup } from "./backup_request.ts";
 import { chunkerParameters, gearSecret } from "./chunking.ts";
+import { HeadStart } from "./head_start.ts";
 import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } from "./continue_chain.ts";
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
@@ -71,6 +72,8 @@ interface SessionTools extends WriteOptions {
   readonly onStoreFailure?: (error: unknown) => void;
   /** How the streams come from an engine with levels; absent for streams that restore alone. */
   readonly source?: SessionSource;
+  /** Receives what seals streams that are at hand while the lock settles. */
+  readonly onHeadStart?: (headStart: HeadStart) => void;
 }
 
 /**
@@ -104,39 +107,31 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
   // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
   const { confirmed } = tools.lock;
-  const trustsParent = mayTrustParent(tools);
-  await using existence = await openExistence({ planned, repository, confirmed, world, signal, passing, trustsParent });
-  const { index } = existence;
-  const locked = await confirmed;
-  const readable = await withReadableParent(planned, { ...locked, index: index.named });
   const { source } = tools;
-  const { predecessor } = readable;
+  const { predecessor } = planned;
   const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
   const parameters = chunkerParameters({ requested: request.chunkAverage, engine }, predecessor);
+  const gear = gearTable(gearSecret(repository));
+  using headStart = new HeadStart({ threads, gear, parameters });
+  const onAhead = (known: ExistenceIndex) => {
+    headStart.know(known);
+    tools.onHeadStart?.(headStart);
+  };
+  const trustsParent = mayTrustParent(tools);
+  const opening = { planned, repository, confirmed, world, signal, passing, trustsParent, onAhead };
+  await using existence = await openExistence(opening);
+  const { index } = existence;
+  const locked = await confirmed;
+  headStart.confirm(index);
+  const readable = await withReadableParent(planned, { ...locked, index: index.named });
   const doubts = new DoubtedTrees({ ...locked, index: index.named });
   const lookedFor = { predecessor, backups: earlier, host: request.host, roots: source?.roots ?? [] };
-  const ground = await groundOf(engine, {
-    ...lookedFor,
-    repository: locked,
-    index,
-    threads,
-    signal,
-    doubts,
-    world,
-    parameters,
-  });
+  const how = { index, threads, signal, doubts, world, parameters };
+  const ground = await groundOf(engine, { ...lookedFor, ...how, repository: locked });
   const fitting = withoutDamagedParent(readable, planned, ground);
   const { choice, inherited } = source === undefined
     ? { choice: fitting, inherited: NOTHING_INHERITED }
-    : await continueChain(fitting, {
-      source,
-      ground,
-      planned,
-      openIndex,
-      threads,
-      world,
-      signal,
-    });
+    : await continueChain(fitting, { source, ground, planned, openIndex, threads, world, signal });
   const { clock, randomBytes } = world;
   const writer = new PackWriter({
     repository: locked,
@@ -149,21 +144,9 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     onFailure: tools.onStoreFailure,
     isReliable: (tree) => doubts.isReliable(tree),
   });
-  const start = {
-    locked,
-    threads,
-    begun,
-    index,
-    existence,
-    writer,
-    choice,
-    inherited,
-    memory,
-    earlier,
-    openIndex,
-    parameters,
-  };
-  const session = new Session(tools, { ...start, doubts, compared: ground.compared });
+  const found = { existence, memory, earlier, doubts, compared: ground.compared };
+  const start = { locked, threads, begun, index, writer, choice, inherited, openIndex, parameters, gear, headStart };
+  const session = new Session(tools, { ...start, ...found });
   try {
     return await work(session);
   } catch (error) {
@@ -196,6 +179,8 @@ interface SessionStart {
   readonly earlier: readonly Backup[];
   readonly openIndex: OpenIndex;
   readonly parameters: ChunkerParameters;
+  readonly gear: GearTable;
+  readonly headStart: HeadStart;
   readonly doubts: DoubtedTrees;
   /** The backup that a tree of files is compared with. */
   readonly compared: EarlierBackup | null;
@@ -212,7 +197,6 @@ interface JudgedItem extends WrittenItem {
 export class Session {
   readonly #tools: SessionTools;
   readonly #start: SessionStart;
-  readonly #gear: GearTable;
   readonly #chunks: SessionChunks;
   readonly #items: JudgedItem[] = [];
   readonly #tables: SessionTables;
@@ -227,7 +211,6 @@ export class Session {
   constructor(tools: SessionTools, start: SessionStart) {
     this.#tools = tools;
     this.#start = start;
-    this.#gear = gearTable(gearSecret(tools.repository));
     const chunks = this.#chunks = new SessionChunks(start.writer, tools.partLimits ?? PART_LIMITS);
     const { threads, index, compared, doubts } = start;
     const { series } = tools.request;
@@ -271,12 +254,14 @@ export class Session {
     invariant(!this.#isCommitting, "A stream began after the commit of its backup");
     const { guard, judge } = stream;
     const path = this.#placeOf(stream.path);
-    const inspection = stream.inspection ?? this.#start.threads.inspect(guard ?? "none");
+    const begun = this.#start.headStart.take(stream.feed);
+    const inspection = begun?.inspection ?? stream.inspection ?? this.#start.threads.inspect(guard ?? "none");
     this.#underWay++;
     try {
       const name = path.split("/").at(-1)!;
       const list = stream.slot === undefined ? this.#chunks.newList(name) : this.#chunks.newWholeList(name);
-      const content = await this.#storeContent(list, stream, inspection);
+      const batches = begun?.batches ?? this.#seal(stream.feed, inspection);
+      const content = await this.#storeContent(list, batches, stream.onStored);
       const summary = await inspection.finish();
       await judge(summary);
       if (stream.slot !== undefined) return this.#settle(stream.slot, content, summary);
@@ -309,17 +294,19 @@ export class Session {
     this.#items.push({ ...entry, file: null, notes: [], warnings: [] });
   }
 
+  /** The sealed chunks of a stream. */
+  #seal(feed: Feed, inspection: StreamInspection, parameters = this.#start.parameters): AsyncIterable<SealedBatch> {
+    const { threads, gear, index: known } = this.#start;
+    return sealStream({ feed, chunker: new Chunker(gear, parameters), threads, inspection, known });
+  }
+
   async #storeContent(
     list: ContentListWriter,
-    { feed, onStored }: Pick<SessionStream, "feed" | "onStored">,
-    inspection: StreamInspection,
-    parameters = this.#start.parameters,
+    batches: AsyncIterable<SealedBatch>,
+    onStored?: () => void,
   ): Promise<StreamContent> {
-    const { threads } = this.#start;
-    const chunker = new Chunker(this.#gear, parameters);
-    const { index: known, existence } = this.#start;
-    for await (const batch of sealStream({ feed, chunker, threads, inspection, known })) {
-      existence.use(batch.ids);
+    for await (const batch of batches) {
+      this.#start.existence.use(batch.ids);
       await this.#chunks.add(batch, list);
       onStored?.();
     }
@@ -332,7 +319,7 @@ export class Session {
     try {
       const parameters = parametersFor(average);
       const list = this.#chunks.newUncountedList(path.split("/").at(-1)!);
-      const content = await this.#storeContent(list, { feed }, inspection, parameters);
+      const content = await this.#storeContent(list, this.#seal(feed, inspection, parameters));
       return { content, summary: await inspection.finish() };
     } finally {
       inspection.drop();

@@ -23,6 +23,13 @@ Deno.test("scrypt's bytes are those of the runtime, whatever the parameters", as
   await fc.assert(property, { numRuns: 50 });
 });
 
+Deno.test("scrypt's bytes are those of the runtime where its pieces take too much memory to be mixed side by side", async () => {
+  const [password, salt] = [new TextEncoder().encode("x"), new Uint8Array(64)];
+  const parameters = { N: 65536, r: 8, p: 2 };
+  const found = await scryptBytes(password, salt, parameters, 64);
+  assert.deepEqual(found, new Uint8Array(scryptSync(password, salt, 64, { ...parameters, maxmem: 2 ** 28 })));
+});
+
 Deno.test("pieces that are mixed over many turns are mixed as in one, and others have their turn meanwhile", async () => {
   const parameters = { N: 32768, r: 8 };
   let turns = 0;

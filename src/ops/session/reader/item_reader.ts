@@ -254,10 +254,9 @@ export class ItemReader implements AsyncDisposable {
   async #storeRegistered(item: EngineItem, registered: Registered): Promise<void> {
     if (item.kind === "entries") return this.#accept(this.#storeRun(item, registered));
     await this.#inEach(undefined, async (_session, i) => void await registered[i]);
-    if (item.kind === "stream" || item.source === null) return;
+    if (item.kind === "stream" || !hasContent(item)) return;
     const { path, source } = item;
-    const judge = (summary: StreamSummary) =>
-      unlessAborted(this.signal, this.#options.judge({ ...item, source }, summary));
+    const judge = (summary: StreamSummary) => unlessAborted(this.signal, this.#options.judge(item, summary));
     await this.#storeContent({ path, source, guard: null, isGuardMeant: false, judge, registered });
   }
 
@@ -307,6 +306,7 @@ export class ItemReader implements AsyncDisposable {
     if (keptNames !== undefined) refuseKeptNames(path, keptNames);
     // The walk order of a tree keeps its paths apart, without a list of them all.
     if (registered === undefined) this.#paths.claimFile(path);
+    void this.recipients[0]!.headStart.then((headStart) => headStart.begin(stream.takers[0]!, guard ?? "none"));
     await this.#inEach(stream, async (session, i) => {
       if (isCounted && this.#isShown(i)) this.#tellBefore(session.sizeBefore(path));
       const { inspection } = stream;

@@ -1,4 +1,5 @@
 /** A session as one of those that the items of a source go into. It may fail while the others go on. */
+import type { HeadStart } from "../head_start.ts";
 import type { Session } from "../session.ts";
 
 /** Work that a session does for an item. */
@@ -16,6 +17,7 @@ interface ReaderOfItems {
 export class Recipient {
   readonly #reader: ReaderOfItems;
   readonly #session = Promise.withResolvers<Session>();
+  readonly #headStart = Promise.withResolvers<HeadStart>();
   readonly #stop = new AbortController();
   readonly #working = new Set<Promise<unknown>>();
   #failure: { readonly error: unknown } | undefined;
@@ -29,6 +31,16 @@ export class Recipient {
   /** Why it receives nothing more; undefined as long as it does. */
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
+  }
+
+  /** What seals streams before there is a session. May never resolve, and never rejects. */
+  get headStart(): Promise<HeadStart> {
+    return this.#headStart.promise;
+  }
+
+  /** Lets streams begin to be sealed before there is a session. */
+  begin(headStart: HeadStart): void {
+    this.#headStart.resolve(headStart);
   }
 
   /** Aborted with the reason when it fails or everything ends. */

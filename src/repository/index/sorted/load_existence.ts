@@ -18,6 +18,8 @@ export interface ExistenceTools extends BuildTools {
   readonly names: readonly Uint8Array[];
   /** As in `loadIndexInto`. */
   readonly onUnreadable?: ((unreadable: readonly UnreadableIndex[]) => void) | undefined;
+  /** Called with what was read while the lock is not confirmed yet; it may turn out not to count. */
+  readonly onAhead?: ((index: ExistenceIndex) => void) | undefined;
 }
 
 /** An index that must be closed. */
@@ -56,7 +58,7 @@ export function loadExistence(tools: ExistenceTools): Promise<LoadedExistence> {
   return new ExistenceLoading(tools, tools, () => {}).load(tools.place);
 }
 
-async function loadAhead<Loaded extends AsyncDisposable>(
+async function loadAhead<Loaded extends LoadedExistence | EarlyExistence>(
   confirmed: Promise<unknown>,
   tools: ExistenceTools,
   load: (loading: ExistenceLoading) => Promise<Loaded>,
@@ -66,8 +68,12 @@ async function loadAhead<Loaded extends AsyncDisposable>(
   const signal = AbortSignal.any([tools.signal, refusal.signal]);
   const silent = { ...tools, signal, onUnreadable: undefined };
   const loading = load(new ExistenceLoading(silent, tools, (ids) => read = ids)).catch(() => undefined);
+  let isSettled = false;
+  void loading.then((ahead) => {
+    if (ahead?.index !== undefined && !isSettled) tools.onAhead?.(ahead.index);
+  });
   try {
-    await confirmed;
+    await confirmed.finally(() => isSettled = true);
   } catch (error) {
     // Nobody waits for an index that may take a minute to make, only to hear that the repository is locked.
     refusal.abort(error);
