@@ -9,8 +9,8 @@ import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress } from "../codec/compression.ts";
-import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/bounds.ts";
-import { UnpackedWriter, unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
+import { SEALED_FILE_LIMITS } from "../format/bounds.ts";
+import { openSealedFile, UnpackedWriter, wrapUnpacked } from "../format/unpacked.ts";
 import type { RepositoryObserver } from "./observer.ts";
 import type {
   BlobStore,
@@ -54,13 +54,6 @@ export async function getLimited(
   }
 }
 
-function unpack(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: string): Uint8Array<ArrayBuffer> {
-  if (frame.length > limits.frameBytes) {
-    throw new IntegrityError(`Refusing to unpack ${what}: it has more than ${limits.frameBytes} bytes`);
-  }
-  return decompress(frame, undefined, mostJsonBytes(limits, frame.length), what);
-}
-
 /** Reads sealed files. */
 export class SealedFiles {
   readonly store: StoreReader;
@@ -85,17 +78,20 @@ export class SealedFiles {
     id: SealedFileIds[K],
     options?: StoreCallOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const what = `${kind} ${id}`;
-    const limits = SEALED_FILE_LIMITS[kind];
-    const bytes = await getLimited(this.store, { kind, name: id }, limits.bytes, options);
-    if (sha256Hex(bytes) !== id) {
-      throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
-    }
-    const plaintext = this.#sealer.open(bytes, what);
-    freeBuffer(bytes);
-    const json = unwrapUnpacked(plaintext, what, (frame) => unpack(frame, limits, what));
-    if (json.buffer !== plaintext.buffer) freeBuffer(plaintext);
-    return json;
+    const bytes = await this.loadSealed(kind, id, options);
+    return openSealedFile({ kind, id, bytes }, { sha256Hex, sealer: this.#sealer, decompress });
+  }
+
+  /**
+   * A file as it is stored, for whoever opens it with `openSealedFile` in another thread. Throws `NotFoundError`, and
+   * `IntegrityError` if it is larger than such a file may be.
+   */
+  loadSealed<K extends SealedKind>(
+    kind: K,
+    id: SealedFileIds[K],
+    options?: StoreCallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return getLimited(this.store, { kind, name: id }, SEALED_FILE_LIMITS[kind].bytes, options);
   }
 
   /** Whether a file exists. */
