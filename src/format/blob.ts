@@ -26,7 +26,7 @@ const NUMBERS = 4;
 const LEAST_ROWS = 16;
 
 /** The memory of a `PackBlobs`, which can be sent to another thread. */
-export interface BlobParts {
+interface BlobParts {
   readonly ids: Uint8Array<ArrayBuffer>;
   readonly numbers: Uint32Array<ArrayBuffer>;
 }

@@ -57,6 +57,7 @@ export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
     load: (id) => loadSealedIndexFile(repository.files, id, signal),
     take: (id, decoded) => check.add(id, decoded),
     damaged: (id, error) => check.addDamaged(id, error),
+    expect: (blobs) => check.index.expect(blobs),
     onProgress,
   });
   return check;

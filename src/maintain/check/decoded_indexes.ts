@@ -3,10 +3,10 @@
  * Each file is read from the store and compared with its name; nothing that lies in a cache of ours is trusted.
  */
 import { IntegrityError } from "../../base/errors.ts";
-import type { IndexId } from "../../base/id.ts";
+import { ID_BYTES, type IndexId } from "../../base/id.ts";
 import { type DecodedIndex, freeIndex } from "../../pipeline/index/read_index.ts";
 import { startThreads } from "../../pipeline/threads.ts";
-import { forEachIndexFile } from "../../repository/index/index_files.ts";
+import { forEachIndexFile, type IndexRow, indexRows } from "../../repository/index/index_files.ts";
 import type { Repository } from "../../repository/repository.ts";
 
 /** How decoded index files are gone through. */
@@ -20,6 +20,8 @@ interface DecodedIndexWalk {
   readonly take: (id: IndexId, decoded: DecodedIndex) => void;
   /** Receives why a file cannot be read, in the same order. */
   readonly damaged: (id: IndexId, error: IntegrityError) => void;
+  /** Called once, as soon as it can be estimated how many blobs all files together list. */
+  readonly expect?: (blobs: number) => void;
   /** Called with the number of files taken and the total: first with none taken. */
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -33,12 +35,15 @@ export async function forEachDecodedIndex(
   walk: DecodedIndexWalk,
 ): Promise<void> {
   const { signal, wantsHeaders, load, take, damaged, onProgress } = walk;
+  const rows = await indexRows(files, signal);
+  const estimate = new Estimate(rows, walk.expect);
   // Few blobs are decoded in this thread: the start of another one takes longer.
   const needed = Promise.withResolvers<void>().promise;
   using starting = startThreads(DECODING_THREADS, { digest: false, needed });
   const threads = await starting.configure(keys, "off");
   await forEachIndexFile<DecodedIndex | IntegrityError | null>(files, {
     signal,
+    rows,
     load: async (id) => {
       try {
         const bytes = await load(id);
@@ -52,9 +57,34 @@ export async function forEachDecodedIndex(
       signal.throwIfAborted();
       if (decoded instanceof IntegrityError) return damaged(id, decoded);
       if (decoded === null) return;
+      estimate.use(id, decoded.ids.length / ID_BYTES);
       take(id, decoded);
       freeIndex(decoded);
     },
     onProgress,
   });
+}
+
+/** Blobs of which an index file that shrank as far as it can has this many bytes each: ids are random. */
+const LEAST_BLOB_BYTES = ID_BYTES;
+
+/** Estimates how many blobs all files list by the first one that is no smaller than they are on average. */
+class Estimate {
+  readonly #sizes: ReadonlyMap<IndexId, number>;
+  readonly #bytes: number;
+  #expect: ((blobs: number) => void) | undefined;
+
+  constructor(rows: readonly IndexRow[], expect: ((blobs: number) => void) | undefined) {
+    this.#sizes = new Map(rows.map(({ id, size }) => [id, size]));
+    this.#bytes = rows.reduce((sum, { size }) => sum + size, 0);
+    this.#expect = expect;
+  }
+
+  /** Uses a file that lists so many blobs. */
+  use(id: IndexId, blobs: number): void {
+    const size = this.#sizes.get(id)!;
+    if (size * this.#sizes.size < this.#bytes) return;
+    this.#expect?.(Math.ceil(Math.min(blobs / size, 1 / LEAST_BLOB_BYTES) * this.#bytes));
+    this.#expect = undefined;
+  }
 }

@@ -1,12 +1,13 @@
 /**
  * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
- * Memory for each blob: 37 to 43 bytes for its id (repository/index/unshared_id_table.ts), 12 for each copy (blob,
+ * Memory for each blob: some 37 bytes for its id (repository/index/unshared_id_table.ts), 10 for each copy (blob,
  * length, uncompressed length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
+import { LengthPairs } from "../../repository/index/length_pairs.ts";
 import { UnsharedIdTable } from "../../repository/index/unshared_id_table.ts";
 import type { BlobType, PackBlobs, PackedBlob } from "../../format/blob.ts";
 import type { IndexedPack } from "../../format/index/index_file.ts";
@@ -193,6 +194,7 @@ export async function loadPruneIndex(
     wantsHeaders: false,
     load: (id) => repository.files.loadSealed("index", id, { signal }),
     take: (id, decoded) => index.addFile(id, decoded),
+    expect: (blobs) => index.ids.data.expect(blobs),
     damaged: (_, error) => {
       throw error;
     },
@@ -214,34 +216,30 @@ function impossible(what: string, problem: string): IntegrityError {
   return new IntegrityError(`Damaged description of ${what}: ${problem}`);
 }
 
-const COPY_NUMBERS = 3;
 const SEGMENT_COPIES = 1 << 14;
 
-/** A list of copies, three numbers each, in segments so that it grows without copying. */
+/** A list of copies, in segments so that it grows without copying. */
 class CopyList {
-  readonly #segments: Uint32Array[] = [];
-  #size = 0;
+  /** For each copy, twice its entry, and one more for a tree. */
+  readonly #blobs: Uint32Array[] = [];
+  readonly #lengths = new LengthPairs();
 
   push(type: BlobType, entry: number, length: number, uncompressedLength: number): void {
-    if (this.#size % SEGMENT_COPIES === 0) this.#segments.push(new Uint32Array(SEGMENT_COPIES * COPY_NUMBERS));
-    const segment = this.#segments.at(-1)!;
-    const base = (this.#size++ % SEGMENT_COPIES) * COPY_NUMBERS;
-    segment[base] = entry * 2 + (type === "tree" ? 1 : 0);
-    segment[base + 1] = length;
-    segment[base + 2] = uncompressedLength;
+    const number = this.#lengths.size;
+    if (number % SEGMENT_COPIES === 0) this.#blobs.push(new Uint32Array(SEGMENT_COPIES));
+    this.#blobs.at(-1)![number % SEGMENT_COPIES] = entry * 2 + (type === "tree" ? 1 : 0);
+    this.#lengths.push(length, uncompressedLength);
   }
 
   at(number: number, offset: number): BlobCopy {
-    const segment = this.#segments[Math.floor(number / SEGMENT_COPIES)]!;
-    const base = (number % SEGMENT_COPIES) * COPY_NUMBERS;
-    const blob = segment[base]!;
+    const blob = this.#blobs[(number / SEGMENT_COPIES) | 0]![number % SEGMENT_COPIES]!;
     return {
       number,
       type: blob % 2 === 1 ? "tree" : "data",
-      entry: Math.floor(blob / 2),
+      entry: blob >>> 1,
       offset,
-      length: segment[base + 1]!,
-      uncompressedLength: segment[base + 2]!,
+      length: this.#lengths.lengthOf(number),
+      uncompressedLength: this.#lengths.uncompressedLengthOf(number),
     };
   }
 }
