@@ -25,6 +25,12 @@ export const PACK_OFFSET_LIMIT = 2 ** 32;
 const NUMBERS = 4;
 const LEAST_ROWS = 16;
 
+/** The memory of a `PackBlobs`, which can be sent to another thread. */
+interface BlobParts {
+  readonly ids: Uint8Array<ArrayBuffer>;
+  readonly numbers: Uint32Array<ArrayBuffer>;
+}
+
 /**
  * The blobs of one pack as rows of numbers, in the order in which they were added. An index describes millions of blobs,
  * so there is no object for each.
@@ -112,6 +118,40 @@ export class PackBlobs implements Iterable<PackedBlob> {
     part.#numbers = this.#numbers.subarray(start * NUMBERS, end * NUMBERS);
     part.#count = end - start;
     return part;
+  }
+
+  /**
+   * All ids, and all numbers: offset, length, uncompressed length, and 1 for a tree or 0. Owns: they are its memory, and
+   * nothing may be added to it any more.
+   */
+  get parts(): BlobParts {
+    return {
+      ids: this.#ids.subarray(0, this.#count * ID_BYTES),
+      numbers: this.#numbers.subarray(0, this.#count * NUMBERS),
+    };
+  }
+
+  /** The blobs of which these are the parts. */
+  static of({ ids, numbers }: BlobParts): PackBlobs {
+    const blobs = new PackBlobs();
+    blobs.#ids = ids;
+    blobs.#numbers = numbers;
+    blobs.#count = ids.length / ID_BYTES;
+    return blobs;
+  }
+
+  /** The blobs of several packs back to back, in memory of exactly their size. */
+  static concat(packs: readonly PackBlobs[]): PackBlobs {
+    const count = packs.reduce((sum, pack) => sum + pack.#count, 0);
+    const ids = new Uint8Array(count * ID_BYTES);
+    const numbers = new Uint32Array(count * NUMBERS);
+    let at = 0;
+    for (const pack of packs) {
+      ids.set(pack.parts.ids, at * ID_BYTES);
+      numbers.set(pack.parts.numbers, at * NUMBERS);
+      at += pack.#count;
+    }
+    return PackBlobs.of({ ids, numbers });
   }
 
   /** Frees its memory, and so empties all that share it. The collector would leave that of many files lying about. */

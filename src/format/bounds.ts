@@ -13,7 +13,7 @@ const MIB = 1024 * KIB;
 export const MOST_SMALL_FILE_BYTES = 64 * KIB;
 
 /** How large a sealed file may be. */
-export interface SealedFileLimits {
+interface SealedFileLimits {
   /** Bytes of the file in the store. */
   readonly bytes: number;
   /** Bytes of its content if compressed. The compressed and the plain form are in memory together for a moment. */

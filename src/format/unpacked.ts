@@ -1,8 +1,11 @@
 /**
  * The plaintext of index, snapshot and lock files (restic design document, section Unpacked Data Format): JSON, which
- * in version 2 is usually compressed and then marked by its first byte. The caller passes in the compression.
+ * in version 2 is usually compressed and then marked by its first byte. The caller passes in the compression, and what
+ * opening a sealed file takes besides.
  */
 import { concatBytes, freeBuffer } from "../base/bytes.ts";
+import { IntegrityError } from "../base/errors.ts";
+import { mostJsonBytes, SEALED_FILE_LIMITS } from "./bounds.ts";
 import type { RepositoryVersion } from "./config.ts";
 import { damaged } from "./damage.ts";
 import { ByteWriter } from "./json/byte_writer.ts";
@@ -100,4 +103,50 @@ function decompressOrFail<Text>(
   } catch (error) {
     throw damaged(what, "cannot be decompressed", error);
   }
+}
+
+/** A sealed file as it was read. */
+interface SealedFile {
+  readonly kind: keyof typeof SEALED_FILE_LIMITS;
+  /** Its name: the SHA-256 of its bytes, in lower-case hex. */
+  readonly id: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What opening takes: the functions of those names in `crypto/` and `codec/`. */
+interface OpeningTools<Text> {
+  readonly sha256Hex: (bytes: Uint8Array) => string;
+  readonly sealer: { open(sealed: Uint8Array, what: string): Uint8Array<ArrayBuffer> };
+  /** Returns the text, or whatever gives it piece by piece: then it frees the frame. */
+  readonly decompress: (
+    frame: Uint8Array<ArrayBuffer>,
+    expectedLength: undefined,
+    maxBytes: number,
+    what: string,
+  ) => Text;
+}
+
+/**
+ * The JSON text of a file. Throws `IntegrityError` if its bytes do not match its name, were not sealed under these keys,
+ * or claim to be larger than such a file may be. Owns: `bytes` is freed.
+ */
+export function openSealedFile<Text = Uint8Array<ArrayBuffer>>(
+  { kind, id, bytes }: SealedFile,
+  { sha256Hex, sealer, decompress }: OpeningTools<Text>,
+): Uint8Array<ArrayBuffer> | Text {
+  const what = `${kind} ${id}`;
+  const limits = SEALED_FILE_LIMITS[kind];
+  if (sha256Hex(bytes) !== id) {
+    throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
+  }
+  const plaintext = sealer.open(bytes, what);
+  freeBuffer(bytes);
+  const text = unwrapUnpacked(plaintext, what, (frame) => {
+    if (frame.length > limits.frameBytes) {
+      throw new IntegrityError(`Refusing to unpack ${what}: it has more than ${limits.frameBytes} bytes`);
+    }
+    return decompress(frame, undefined, mostJsonBytes(limits, frame.length), what);
+  });
+  if (text instanceof Uint8Array && text.buffer !== plaintext.buffer) freeBuffer(plaintext);
+  return text;
 }

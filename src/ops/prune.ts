@@ -137,7 +137,7 @@ async function planFor(repository: LockedRepository, options: PruneRun): Promise
   const asked = { rewritten: "unread", damaged: "refused", vanished, signal } as const;
   const { all } = await loadBackups(repository.files, asked);
   refuseOtherSnapshots(all, options);
-  const index = await loadPruneIndex(repository.files, { signal, onProgress: progress("indexes") });
+  const index = await loadPruneIndex(repository, { signal, onProgress: progress("indexes") });
   const listed = await comparePacks(repository.store, index.packs, { signal });
   if (all.length === 0 && !allowEmpty) refuseEmptying(repository, listed);
   const remaining = all.filter(({ snapshotId }) => !without?.has(snapshotId));

@@ -17,6 +17,7 @@ import {
   type SealedBatch,
   type SealRequest,
 } from "./calls.ts";
+import { readIndex } from "./index/read_index.ts";
 import { KnownChunksReader } from "./known/known_chunks_reader.ts";
 import { verifyRun } from "./pack_verification.ts";
 import { resealBlobs, type ResealedForm } from "./resealing.ts";
@@ -58,6 +59,11 @@ export function blobCalls(): Handlers<BlobCalls> {
     verify(request) {
       invariant(sealer, "A thread was asked to verify a pack before it was configured");
       return { response: verifyRun(request, { sealer, decompressor, scratch: (length) => scratch.take(length) }) };
+    },
+    readIndex(request) {
+      invariant(sealer, "A thread was asked to read an index before it was configured");
+      const response = readIndex(request, sealer);
+      return { response, transfer: [response.ids.buffer, response.numbers.buffer] };
     },
     resealFor({ keys, form }) {
       target = { sealer: createSealer(keys, randomBytes), form };

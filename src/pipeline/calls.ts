@@ -4,6 +4,7 @@ import type { KnownChunksView } from "./known/known_chunks.ts";
 import type { CompressionLevel } from "../codec/compression.ts";
 import type { SealingKeys } from "../crypto/seal.ts";
 import type { BuiltInGuardChoice, Verdict } from "../guard/guard.ts";
+import type { DecodedIndex, IndexRequest } from "./index/read_index.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { StreamTables } from "./stream_tables.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
@@ -127,6 +128,7 @@ export type BlobCalls = {
   seal: { request: SealRequest; response: SealedBatch };
   open: { request: OpenRequest; response: null };
   verify: { request: VerifyRequest; response: RunVerdict };
+  readIndex: { request: IndexRequest; response: DecodedIndex };
   /** Says for which repository `reseal` seals, and how. */
   resealFor: { request: { keys: SealingKeys; form: ResealedForm }; response: null };
   reseal: { request: ResealRequest; response: ResealedBlobs };

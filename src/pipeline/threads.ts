@@ -15,6 +15,7 @@ import {
   type WantedDigests,
 } from "./calls.ts";
 import { CustomInspection, type DigestPlace, Inspection, type StreamInspection } from "./inspection.ts";
+import type { DecodedIndex, IndexRequest } from "./index/read_index.ts";
 import type { KnownChunks } from "./known/known_chunks.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
@@ -34,6 +35,8 @@ const MOST_BYTES_HERE = 512 * 1024;
 const THREADS_WITH_ONE_HERE = 2;
 /** How many calls a thread has under way while this one opens: one is being answered, one waits. */
 const CALLS_MEANWHILE = 2;
+/** An index is some four times as long as text. */
+const INDEX_TEXT_RATIO = 4;
 
 /** Threads that are starting and not configured yet. Disposing of them ends them, even after they are configured. */
 export interface StartingThreads extends Disposable {
@@ -273,6 +276,14 @@ export class PipelineThreads {
     return this.#callBlobs("verify", request, [bytes, ids, lengths, uncompressedLengths]);
   }
 
+  /**
+   * Opens and decodes an index file. Throws `IntegrityError` if it is damaged or malformed. Owns: its bytes are
+   * transferred.
+   */
+  readIndex(request: IndexRequest): Promise<DecodedIndex> {
+    return this.#callBlobs("readIndex", request, [request.bytes], request.bytes.length * INDEX_TEXT_RATIO);
+  }
+
   /** Says for which repository `reseal` seals, and how; the threads open blobs with the keys of `configure`. */
   async resealFor(keys: SealingKeys, form: ResealedForm): Promise<void> {
     await this.#tell("resealFor", { keys, form });
@@ -288,7 +299,7 @@ export class PipelineThreads {
    * Calls the sealing thread with the least work, or this one if none is started and `bytes` of plaintext are little. A
    * broken thread fails every call.
    */
-  async #callBlobs<Name extends "seal" | "open" | "verify" | "reseal">(
+  async #callBlobs<Name extends "seal" | "open" | "verify" | "readIndex" | "reseal">(
     name: Name,
     request: BlobCalls[Name]["request"],
     given: readonly { readonly buffer: ArrayBuffer }[],

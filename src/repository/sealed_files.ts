@@ -9,8 +9,8 @@ import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress, decompressInPieces } from "../codec/compression.ts";
-import { mostJsonBytes, SEALED_FILE_LIMITS, type SealedFileLimits } from "../format/bounds.ts";
-import { UnpackedWriter, unwrapUnpacked, wrapUnpacked } from "../format/unpacked.ts";
+import { SEALED_FILE_LIMITS } from "../format/bounds.ts";
+import { openSealedFile, UnpackedWriter, wrapUnpacked } from "../format/unpacked.ts";
 import type { RepositoryObserver } from "./observer.ts";
 import type {
   BlobStore,
@@ -54,20 +54,10 @@ export async function getLimited(
   }
 }
 
-function unpack(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: string): Uint8Array<ArrayBuffer> {
-  refuseLongFrame(frame, limits, what);
-  return decompress(frame, undefined, mostJsonBytes(limits, frame.length), what);
-}
-
-function* unpackInPieces(frame: Uint8Array<ArrayBuffer>, limits: SealedFileLimits, what: string) {
-  refuseLongFrame(frame, limits, what);
-  yield* decompressInPieces(frame, mostJsonBytes(limits, frame.length), what);
+/** The pieces of a text, decompressed one after the other. Owns: the frame is freed behind the last one. */
+function* piecesOf(frame: Uint8Array<ArrayBuffer>, _expectedLength: undefined, maxBytes: number, what: string) {
+  yield* decompressInPieces(frame, maxBytes, what);
   freeBuffer(frame);
-}
-
-function refuseLongFrame(frame: Uint8Array, limits: SealedFileLimits, what: string): void {
-  if (frame.length <= limits.frameBytes) return;
-  throw new IntegrityError(`Refusing to unpack ${what}: it has more than ${limits.frameBytes} bytes`);
 }
 
 /** Reads sealed files. */
@@ -94,12 +84,8 @@ export class SealedFiles {
     id: SealedFileIds[K],
     options?: StoreCallOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const what = `${kind} ${id}`;
-    const limits = SEALED_FILE_LIMITS[kind];
-    const plaintext = await this.#open(kind, id, options);
-    const json = unwrapUnpacked(plaintext, what, (frame) => unpack(frame, limits, what));
-    if (json.buffer !== plaintext.buffer) freeBuffer(plaintext);
-    return json;
+    const bytes = await this.loadSealed(kind, id, options);
+    return openSealedFile({ kind, id, bytes }, { sha256Hex, sealer: this.#sealer, decompress });
   }
 
   /**
@@ -111,26 +97,21 @@ export class SealedFiles {
     id: SealedFileIds[K],
     options?: StoreCallOptions,
   ): Promise<Iterable<Uint8Array>> {
-    const what = `${kind} ${id}`;
-    const plaintext = await this.#open(kind, id, options);
-    const text = unwrapUnpacked(plaintext, what, (frame) => unpackInPieces(frame, SEALED_FILE_LIMITS[kind], what));
+    const bytes = await this.loadSealed(kind, id, options);
+    const text = openSealedFile({ kind, id, bytes }, { sha256Hex, sealer: this.#sealer, decompress: piecesOf });
     return text instanceof Uint8Array ? [text] : text;
   }
 
-  async #open<K extends SealedKind>(
+  /**
+   * A file as it is stored, for whoever opens it with `openSealedFile` in another thread. Throws `NotFoundError`, and
+   * `IntegrityError` if it is larger than such a file may be.
+   */
+  loadSealed<K extends SealedKind>(
     kind: K,
     id: SealedFileIds[K],
     options?: StoreCallOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const what = `${kind} ${id}`;
-    const limits = SEALED_FILE_LIMITS[kind];
-    const bytes = await getLimited(this.store, { kind, name: id }, limits.bytes, options);
-    if (sha256Hex(bytes) !== id) {
-      throw new IntegrityError(`Damaged ${what}: its ${bytes.length} bytes do not have the SHA-256 it is named by`);
-    }
-    const plaintext = this.#sealer.open(bytes, what);
-    freeBuffer(bytes);
-    return plaintext;
+    return getLimited(this.store, { kind, name: id }, SEALED_FILE_LIMITS[kind].bytes, options);
   }
 
   /** Whether a file exists. */

@@ -10,7 +10,7 @@ import { addPath, Findings, MOST_PATHS, SuspectPacks } from "../../src/maintain/
 import { TreeGraph } from "../../src/maintain/check/tree_graph.ts";
 import { checkNodes } from "../../src/maintain/check/check_nodes.ts";
 import { MAX_PACK_HEADER_BYTES } from "../../src/format/pack_header.ts";
-import { headerDigest } from "../../src/maintain/check/check_index.ts";
+import { headerDigest } from "../../src/pipeline/index/read_index.ts";
 import { noise } from "../helpers/world.ts";
 
 const ZERO_ID = "0".repeat(64) as BlobId;

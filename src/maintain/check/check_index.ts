@@ -5,18 +5,16 @@
  * So a blob takes no more memory than in `PlacedIndex`, and a later read of the pack shows whether its header and the
  * index agree.
  */
-import { freeBuffer } from "../../base/bytes.ts";
-import { IntegrityError } from "../../base/errors.ts";
+import type { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
-import { sha256Hex } from "../../crypto/digest.ts";
 import type { PackBlobs } from "../../format/blob.ts";
-import { headerOfBlobs, MAX_PACK_HEADER_BYTES, PACK_TRAILER_BYTES, packFileSize } from "../../format/pack_header.ts";
+import { type DecodedIndex, type PackDescription, packsOf } from "../../pipeline/index/read_index.ts";
 import { PlacedIndex } from "../../repository/index/blob_index.ts";
-import type { Findings, SuspectPacks } from "./findings.ts";
-import { forEachIndexFile, loadIndexFile } from "../../repository/index/index_files.ts";
-import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import { loadSealedIndexFile } from "../../repository/index/index_files.ts";
 import type { Repository } from "../../repository/repository.ts";
+import { forEachDecodedIndex } from "./decoded_indexes.ts";
+import type { Findings, SuspectPacks } from "./findings.ts";
 
 /** The index's description of one pack. */
 export interface DescribedPack {
@@ -51,28 +49,18 @@ export interface CheckContext {
 
 /** Loads and checks all index files. A damaged file becomes a finding and is skipped. */
 export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
-  const { repository: { files }, signal, onProgress } = context;
+  const { repository, signal, onProgress } = context;
   const check = new IndexCheck(context);
-  await forEachIndexFile(files, {
+  await forEachDecodedIndex(repository, {
     signal,
-    load: (id) => load(context, id),
-    take: (id, loaded) => check.add(id, loaded),
+    wantsHeaders: true,
+    load: (id) => loadSealedIndexFile(repository.files, id, signal),
+    take: (id, decoded) => check.add(id, decoded),
+    damaged: (id, error) => check.addDamaged(id, error),
+    expect: (blobs) => check.index.expect(blobs),
     onProgress,
   });
   return check;
-}
-
-/** The text of an index file, the reason why it cannot be read, or null if another process removed it meanwhile. */
-async function load(
-  { repository, signal }: CheckContext,
-  id: IndexId,
-): Promise<Uint8Array<ArrayBuffer> | IntegrityError | null> {
-  try {
-    return await loadIndexFile(repository.files, id, signal);
-  } catch (error) {
-    if (error instanceof IntegrityError) return error;
-    throw error;
-  }
 }
 
 class IndexCheck implements CheckedIndex {
@@ -85,28 +73,22 @@ class IndexCheck implements CheckedIndex {
     this.#context = context;
   }
 
-  add(id: IndexId, loaded: Uint8Array<ArrayBuffer> | IntegrityError | null): void {
-    if (loaded === null) return;
-    try {
-      if (loaded instanceof IntegrityError) throw loaded;
-      const described = packsOfIndex(loaded, `index ${id}`);
-      for (const [pack, blobs] of described) this.#addPack(id, pack, blobs);
-      for (const blobs of described.values()) blobs.free();
-      freeBuffer(loaded);
-    } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error;
-      this.unreadable.push(error);
-      this.#context.findings.error({
-        kind: "index",
-        id,
-        text: error.message,
-        advice: `bring the file back from a copy of the store, or run "agent repair index", which reads its packs anew`,
-        repair: "index",
-      });
-    }
+  add(id: IndexId, decoded: DecodedIndex): void {
+    for (const described of packsOf(decoded)) this.#addPack(id, described);
   }
 
-  #addPack(describedBy: IndexId, id: PackId, blobs: PackBlobs): void {
+  addDamaged(id: IndexId, error: IntegrityError): void {
+    this.unreadable.push(error);
+    this.#context.findings.error({
+      kind: "index",
+      id,
+      text: error.message,
+      advice: `bring the file back from a copy of the store, or run "agent repair index", which reads its packs anew`,
+      repair: "index",
+    });
+  }
+
+  #addPack(describedBy: IndexId, { id, bytes, headerSha256, blobs }: PackDescription & { blobs: PackBlobs }): void {
     const number = this.index.addPack(decodeHex(id));
     const { ids } = blobs;
     for (let i = 0; i < blobs.count; i++) {
@@ -117,13 +99,7 @@ class IndexCheck implements CheckedIndex {
       ];
       this.index.add(blobs.typeOf(i), { pack: number, offset, length, uncompressedLength }, ids, i * ID_BYTES);
     }
-    const described = {
-      id,
-      number,
-      bytes: packFileSize(blobs.lengths()),
-      headerSha256: headerDigest(blobs),
-      describedBy,
-    };
+    const described = { id, number, bytes, headerSha256, describedBy };
     const earlier = this.packs.get(id);
     if (earlier === undefined) this.packs.set(id, described);
     this.#judge(described, earlier);
@@ -163,14 +139,3 @@ class IndexCheck implements CheckedIndex {
 }
 
 const REPAIR_INDEX = `run "agent repair index", which describes such a pack by its own header`;
-
-/** SHA-256 of the header of a pack that holds exactly these blobs; null if no pack can. */
-export function headerDigest(blobs: PackBlobs): string | null {
-  let end = 0;
-  for (let i = 0; i < blobs.count; i++) {
-    if (blobs.offsetOf(i) !== end) return null;
-    end += blobs.lengthOf(i);
-  }
-  const headerBytes = packFileSize(blobs.lengths()) - end - PACK_TRAILER_BYTES;
-  return headerBytes > MAX_PACK_HEADER_BYTES ? null : sha256Hex(headerOfBlobs(blobs));
-}

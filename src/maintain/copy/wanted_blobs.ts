@@ -4,7 +4,8 @@ import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable } from "../../base/id_table.ts";
 import { GAP_BYTES, type PlannedRange, planRanges } from "../../repository/pack/pack_ranges.ts";
 import { placeOf } from "../../repository/pack/pack_reader.ts";
-import type { BlobIndex, BlobPlace } from "../../repository/index/blob_index.ts";
+import type { BlobIndex } from "../../repository/index/blob_index.ts";
+import type { BlobPlace } from "../../repository/index/place_list.ts";
 
 /** A wanted blob, and its number in the list. */
 interface WantedBlob extends BlobPlace {

@@ -1,21 +1,20 @@
 /**
  * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
- * Memory for each blob: 37 to 43 bytes for its id (repository/index/unshared_id_table.ts), 12 for each copy (blob,
+ * Memory for each blob: some 37 bytes for its id (repository/index/unshared_id_table.ts), 10 for each copy (blob,
  * length, uncompressed length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
  */
-import { freeBuffer } from "../../base/bytes.ts";
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
+import { LengthPairs } from "../../repository/index/length_pairs.ts";
 import { UnsharedIdTable } from "../../repository/index/unshared_id_table.ts";
 import type { BlobType, PackBlobs, PackedBlob } from "../../format/blob.ts";
 import type { IndexedPack } from "../../format/index/index_file.ts";
-import { packFileSize } from "../../format/pack_header.ts";
-import { forEachIndexFile } from "../../repository/index/index_files.ts";
-import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import { type DecodedIndex, type PackDescription, packsOf } from "../../pipeline/index/read_index.ts";
 import type { ExpectedPack } from "../../repository/pack/stored_packs.ts";
-import type { SealedFiles } from "../../repository/sealed_files.ts";
+import type { Repository } from "../../repository/repository.ts";
+import { forEachDecodedIndex } from "../check/decoded_indexes.ts";
 
 /** One blob of a pack. */
 export interface BlobCopy {
@@ -117,18 +116,16 @@ export class PruneIndex {
    * another file. It is unknown which of two contradicting files is right, and blobs that the wrong one omits would be
    * lost.
    */
-  addFile(id: IndexId, json: Uint8Array): void {
-    let count = 0;
-    const described = packsOfIndex(json, `index ${id}`);
-    const packs = [...described].map(([name, blobs]) => {
-      count += blobs.count;
-      return this.#addPack(decodeHex(name), blobs, `pack ${name} in index ${id}`);
-    });
-    for (const blobs of described.values()) blobs.free();
-    this.files.push({ id, packs, blobs: count });
+  addFile(id: IndexId, decoded: DecodedIndex): void {
+    const packs: number[] = [];
+    for (const described of packsOf(decoded)) {
+      packs.push(this.#addPack(described, `pack ${described.id} in index ${id}`));
+    }
+    this.files.push({ id, packs, blobs: decoded.ids.length / ID_BYTES });
   }
 
-  #addPack(id: Uint8Array, blobs: PackBlobs, what: string): number {
+  #addPack({ id: name, bytes, blobs }: PackDescription & { blobs: PackBlobs }, what: string): number {
+    const id = decodeHex(name);
     refuseGaps(blobs, what);
     const known = this.#packs.find(id);
     if (known >= 0) {
@@ -142,7 +139,7 @@ export class PruneIndex {
       this.#copies.push(type, entry, blobs.lengthOf(i), blobs.uncompressedLengthOf(i));
     }
     this.#starts.push(this.copyCount + count);
-    this.#packBytes.push(packFileSize(blobs.lengths()));
+    this.#packBytes.push(bytes);
     return this.#packs.add(id);
   }
 
@@ -187,15 +184,19 @@ interface LoadPruneIndexOptions {
 }
 
 /** Loads all index files. Throws if any file cannot be read, because the blobs that it describes would be lost. */
-export async function loadPruneIndex(files: SealedFiles, options: LoadPruneIndexOptions): Promise<PruneIndex> {
-  const { signal, onProgress } = options;
+export async function loadPruneIndex(
+  repository: Pick<Repository, "files" | "keys">,
+  { signal, onProgress }: LoadPruneIndexOptions,
+): Promise<PruneIndex> {
   const index = new PruneIndex();
-  await forEachIndexFile(files, {
+  await forEachDecodedIndex(repository, {
     signal,
-    load: (id) => files.load("index", id, { signal }),
-    take: (id, json) => {
-      index.addFile(id, json);
-      freeBuffer(json);
+    wantsHeaders: false,
+    load: (id) => repository.files.loadSealed("index", id, { signal }),
+    take: (id, decoded) => index.addFile(id, decoded),
+    expect: (blobs) => index.ids.data.expect(blobs),
+    damaged: (_, error) => {
+      throw error;
     },
     onProgress,
   });
@@ -215,34 +216,30 @@ function impossible(what: string, problem: string): IntegrityError {
   return new IntegrityError(`Damaged description of ${what}: ${problem}`);
 }
 
-const COPY_NUMBERS = 3;
 const SEGMENT_COPIES = 1 << 14;
 
-/** A list of copies, three numbers each, in segments so that it grows without copying. */
+/** A list of copies, in segments so that it grows without copying. */
 class CopyList {
-  readonly #segments: Uint32Array[] = [];
-  #size = 0;
+  /** For each copy, twice its entry, and one more for a tree. */
+  readonly #blobs: Uint32Array[] = [];
+  readonly #lengths = new LengthPairs();
 
   push(type: BlobType, entry: number, length: number, uncompressedLength: number): void {
-    if (this.#size % SEGMENT_COPIES === 0) this.#segments.push(new Uint32Array(SEGMENT_COPIES * COPY_NUMBERS));
-    const segment = this.#segments.at(-1)!;
-    const base = (this.#size++ % SEGMENT_COPIES) * COPY_NUMBERS;
-    segment[base] = entry * 2 + (type === "tree" ? 1 : 0);
-    segment[base + 1] = length;
-    segment[base + 2] = uncompressedLength;
+    const number = this.#lengths.size;
+    if (number % SEGMENT_COPIES === 0) this.#blobs.push(new Uint32Array(SEGMENT_COPIES));
+    this.#blobs.at(-1)![number % SEGMENT_COPIES] = entry * 2 + (type === "tree" ? 1 : 0);
+    this.#lengths.push(length, uncompressedLength);
   }
 
   at(number: number, offset: number): BlobCopy {
-    const segment = this.#segments[Math.floor(number / SEGMENT_COPIES)]!;
-    const base = (number % SEGMENT_COPIES) * COPY_NUMBERS;
-    const blob = segment[base]!;
+    const blob = this.#blobs[(number / SEGMENT_COPIES) | 0]![number % SEGMENT_COPIES]!;
     return {
       number,
       type: blob % 2 === 1 ? "tree" : "data",
-      entry: Math.floor(blob / 2),
+      entry: blob >>> 1,
       offset,
-      length: segment[base + 1]!,
-      uncompressedLength: segment[base + 2]!,
+      length: this.#lengths.lengthOf(number),
+      uncompressedLength: this.#lengths.uncompressedLengthOf(number),
     };
   }
 }

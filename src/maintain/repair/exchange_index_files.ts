@@ -5,7 +5,7 @@
 import { decodeHex } from "../../base/hex.ts";
 import type { IndexId, PackId } from "../../base/id.ts";
 import type { IndexFileWriter, IndexWriteOptions } from "../../repository/index/index_file_writer.ts";
-import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import { packsOfIndex } from "../../format/index/index_packs.ts";
 import type { LockedRepository } from "../../repository/repository.ts";
 
 /** Index files to be replaced, and which of their entries to keep. */

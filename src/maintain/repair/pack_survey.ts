@@ -2,9 +2,9 @@
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { asId, type IndexId, type PackId } from "../../base/id.ts";
 import { packFileSize } from "../../format/pack_header.ts";
-import { headerDigest } from "../check/check_index.ts";
 import { forEachIndexFile } from "../../repository/index/index_files.ts";
-import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import { packsOfIndex } from "../../format/index/index_packs.ts";
+import { headerDigest } from "../../pipeline/index/read_index.ts";
 import type { Repository } from "../../repository/repository.ts";
 import { comparePacks } from "../../repository/pack/stored_packs.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";

@@ -14,7 +14,7 @@ import { type CheckContext, checkIndex } from "../../maintain/check/check_index.
 import { checkPacks } from "../../maintain/check/check_packs.ts";
 import { confirmListed } from "../../repository/confirm_listing.ts";
 import { IndexFileWriter } from "../../repository/index/index_file_writer.ts";
-import { packsOfIndex } from "../../repository/index/index_packs.ts";
+import { packsOfIndex } from "../../format/index/index_packs.ts";
 import { PackWriter } from "../../repository/pack/pack_writer.ts";
 import { exchangeIndexFiles } from "../../maintain/repair/exchange_index_files.ts";
 import { compareWithName, readPackHeader } from "../../repository/pack/pack_reader.ts";

@@ -163,7 +163,7 @@ async function measure(
   { selected, signal, onProgress }: Measuring,
 ): Promise<Omit<StatsReport, "keysLeftOut">> {
   const { files, store } = repository;
-  const index = await loadPruneIndex(files, {
+  const index = await loadPruneIndex(repository, {
     signal,
     onProgress: (done, total) => onProgress?.({ phase: "indexes", done, total }),
   });

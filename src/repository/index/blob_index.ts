@@ -4,27 +4,18 @@
  * Code that reads blobs takes a `BlobIndex` of their type. Code that stores blobs takes a `BlobRegister`, which has no
  * places. These types ensure that an index that only knows whether a blob exists is never asked where it is.
  *
- * Memory: per blob, 25 to 31 bytes for the id (see unshared_id_table.ts) and 16 for the place (pack number, offset,
- * length, uncompressed length), at most 47 together. Trees are few, so every index has their places.
+ * Memory: per blob, 25 to 31 bytes for the id (see unshared_id_table.ts) and some 7 for the place (see place_list.ts),
+ * at most 38 together. Trees are few, so every index has their places.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
+import { type BlobPlace, PlaceList } from "./place_list.ts";
 import { UnsharedIdTable } from "./unshared_id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
 import type { StoredIds } from "../../store/sorted/sorted_ids.ts";
-
-/** Where a blob is stored. Lengths and offset are in bytes of the pack file. */
-export interface BlobPlace {
-  /** The number of the pack; `packId` returns its name. */
-  readonly pack: number;
-  readonly offset: number;
-  readonly length: number;
-  /** The length of the plaintext in bytes if the blob is compressed, else 0. */
-  readonly uncompressedLength: number;
-}
 
 /**
  * Tells which blobs of some types exist. An id is 32 bytes, in `id` from `offset` on, 0 by default.
@@ -176,6 +167,11 @@ export class TreeIndex implements BlobIndex<"tree"> {
 export class PlacedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
   readonly #data = new PlacedIds(KEPT_ID_BYTES);
 
+  /** How many data blobs are expected: with that many, it grows without copying, and takes no more than it needs. */
+  expect(dataBlobs: number): void {
+    this.#data.expect(dataBlobs);
+  }
+
   /** How many distinct blobs there are. */
   get blobCount(): number {
     return this.#data.size + this.treeCount;
@@ -313,6 +309,10 @@ class PlacedIds {
     return this.#ids.size;
   }
 
+  expect(count: number): void {
+    this.#ids.expect(count);
+  }
+
   add(place: BlobPlace, id: Uint8Array, offset: number): boolean {
     if (!isAdded(this.#ids, id, offset)) return false;
     this.#places.push(place);
@@ -369,32 +369,5 @@ class NamedIds {
     throw new IntegrityError(
       `Data blob ${name} is none of those whose places were asked for when the index was loaded`,
     );
-  }
-}
-
-const PLACE_NUMBERS = 4;
-const SEGMENT_PLACES = 1 << 13;
-
-/** Places in a row, four numbers each, in segments, so that growing copies nothing. */
-class PlaceList {
-  readonly #segments: Uint32Array[] = [];
-  #size = 0;
-
-  push({ pack, offset, length, uncompressedLength }: BlobPlace): void {
-    if (this.#size % SEGMENT_PLACES === 0) this.#segments.push(new Uint32Array(SEGMENT_PLACES * PLACE_NUMBERS));
-    const base = (this.#size % SEGMENT_PLACES) * PLACE_NUMBERS;
-    this.#segments.at(-1)!.set([pack, offset, length, uncompressedLength], base);
-    this.#size++;
-  }
-
-  at(entry: number): BlobPlace {
-    const segment = this.#segments[Math.floor(entry / SEGMENT_PLACES)]!;
-    const base = (entry % SEGMENT_PLACES) * PLACE_NUMBERS;
-    return {
-      pack: segment[base]!,
-      offset: segment[base + 1]!,
-      length: segment[base + 2]!,
-      uncompressedLength: segment[base + 3]!,
-    };
   }
 }

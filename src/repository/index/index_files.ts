@@ -23,27 +23,64 @@ interface IndexFileWalk<Loaded> {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Goes through all index files. Throws what `load` and `take` throw, and what listing the files throws. */
+/**
+ * Goes through all index files. While one is taken, those behind it are loaded: a few small ones, or a single large one.
+ * Throws what `load` and `take` throw, and what listing the files throws, once no file is being loaded any more.
+ */
 export async function forEachIndexFile<Loaded>(files: SealedFiles, walk: IndexFileWalk<Loaded>): Promise<void> {
   const { signal, load, take, onProgress } = walk;
   const rows = walk.rows ?? await indexRows(files, signal);
+  const ahead = new LoadedAhead(rows, load);
   onProgress(0, rows.length);
-  for (let start = 0; start < rows.length;) {
-    const batch = nextBatch(rows, start);
-    const loaded = await mapConcurrently(batch, FILES_AT_ONCE, ({ id }) => load(id));
-    for (const [i, { id }] of batch.entries()) await take(id, loaded[i]!);
-    onProgress(start += batch.length, rows.length);
+  try {
+    for (const [done, { id }] of rows.entries()) {
+      await take(id, await ahead.next());
+      onProgress(done + 1, rows.length);
+    }
+  } finally {
+    await ahead.settle();
   }
 }
 
-/** The files from `start` on that may be in memory together: a few small ones, or a single large one. */
-function nextBatch<Row extends { readonly size: number }>(rows: readonly Row[], start: number): readonly Row[] {
-  let end = start + 1;
-  let bytes = rows[start]!.size;
-  while (end < Math.min(start + FILES_AT_ONCE, rows.length) && bytes + rows[end]!.size <= LARGE_FILE_BYTES) {
-    bytes += rows[end++]!.size;
+/** Loads index files ahead of whoever takes them: only so many that all of these may be in memory together. */
+class LoadedAhead<Loaded> {
+  readonly #rows: readonly IndexRow[];
+  readonly #load: (id: IndexId) => Promise<Loaded>;
+  /** The one that is being taken, and those behind it. */
+  readonly #loading: { readonly size: number; readonly loaded: Promise<Loaded> }[] = [];
+  #hasTaken = false;
+  #begun = 0;
+  #bytes = 0;
+
+  constructor(rows: readonly IndexRow[], load: (id: IndexId) => Promise<Loaded>) {
+    this.#rows = rows;
+    this.#load = load;
   }
-  return rows.slice(start, end);
+
+  /** The next file; the one before it is no longer in memory. */
+  async next(): Promise<Loaded> {
+    if (this.#hasTaken) this.#bytes -= this.#loading.shift()!.size;
+    this.#hasTaken = true;
+    this.#begin();
+    return await this.#loading[0]!.loaded;
+  }
+
+  /** Resolves when nothing is being loaded any more. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#loading.map(({ loaded }) => loaded));
+  }
+
+  #begin(): void {
+    while (this.#begun < this.#rows.length && this.#loading.length < FILES_AT_ONCE) {
+      const { id, size } = this.#rows[this.#begun]!;
+      if (this.#loading.length > 0 && this.#bytes + size > LARGE_FILE_BYTES) return;
+      const loaded = this.#load(id);
+      loaded.catch(() => {}); // Thrown when it is this file's turn.
+      this.#loading.push({ size, loaded });
+      this.#bytes += size;
+      this.#begun++;
+    }
+  }
 }
 
 /** The names of all index files, sorted, since a store lists them in any order. */
@@ -172,35 +209,44 @@ export function unreadableIndexProblem(unreadable: readonly UnreadableIndex[]): 
  * If that is wrong, a put wastes some space, and a get that needs the file fails. Throws `IntegrityError` if the file
  * is damaged, and what the store throws.
  */
-export async function loadIndexFile(
+function loadIndexFile(
   files: SealedFiles,
   id: IndexId,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  return await ifThere(files, id, signal, () => files.load("index", id, { signal }));
+  return unlessRemoved(files, id, signal, () => files.load("index", id, { signal }));
 }
 
 /** The same text in pieces, as `SealedFiles.loadPieces` gives them. */
-export async function loadIndexPieces(
+export function loadIndexPieces(
   files: SealedFiles,
   id: IndexId,
   signal: AbortSignal | undefined,
 ): Promise<Iterable<Uint8Array> | null> {
-  return await ifThere(files, id, signal, () => files.loadPieces("index", id, { signal }));
+  return unlessRemoved(files, id, signal, () => files.loadPieces("index", id, { signal }));
 }
 
-async function ifThere<T>(
+/** The same, but still sealed: `openSealedFile` opens it. */
+export function loadSealedIndexFile(
   files: SealedFiles,
   id: IndexId,
   signal: AbortSignal | undefined,
-  load: () => Promise<T>,
-): Promise<T | null> {
-  const loaded = await nullIfMissing(load);
-  if (loaded !== null || !(await listIndexes(files, signal)).includes(id)) return loaded;
-  return await nullIfMissing(load);
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  return unlessRemoved(files, id, signal, () => files.loadSealed("index", id, { signal }));
 }
 
-async function nullIfMissing<T>(load: () => Promise<T>): Promise<T | null> {
+async function unlessRemoved<Loaded>(
+  files: SealedFiles,
+  id: IndexId,
+  signal: AbortSignal | undefined,
+  load: () => Promise<Loaded>,
+): Promise<Loaded | null> {
+  const loaded = await unlessMissing(load);
+  if (loaded !== null || !(await listIndexes(files, signal)).includes(id)) return loaded;
+  return await unlessMissing(load);
+}
+
+async function unlessMissing<Loaded>(load: () => Promise<Loaded>): Promise<Loaded | null> {
   try {
     return await load();
   } catch (error) {

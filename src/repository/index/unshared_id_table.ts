@@ -2,9 +2,10 @@
  * A table of digests for one thread. A look-up takes a fraction of the time of one in an `IdTable` (base/id_table.ts), which
  * other threads read while it grows.
  *
- * Memory: the bytes kept of each id, in segments that never move, plus slots of 4 bytes that are 3/8 to 3/4 full.
- * Digests are uniform, so their first four bytes serve as the hash. A slot holds the number of an entry; the bits that
- * numbers leave free hold some of the next four bytes of the id, so that nearly every look-up reads one id at most.
+ * Memory: the bytes kept of each id, in segments that never move, plus slots of 4 bytes that are 3/8 to 3/4 full, or
+ * 3/4 full if there are as many ids as were expected. Digests are uniform, so their first four bytes serve as the hash:
+ * the share of 2^32 that it is is the share of the slots before its own. A slot holds the number of an entry; the bits
+ * that numbers leave free hold some of the next four bytes of the id, so that nearly every look-up reads one id at most.
  */
 import { ID_BYTES } from "../../base/id.ts";
 import type { KEPT_ID_BYTES } from "../../base/id_table.ts";
@@ -12,6 +13,8 @@ import { invariant } from "../../base/errors.ts";
 
 const SEGMENT_ENTRIES = 1 << 14;
 const LEAST_SLOTS = 1 << 12;
+/** Above that, a number and at least one bit of the id would not fit into a slot. */
+const MOST_EXPECTED = 1 << 28;
 
 /** Ids, numbered from 0 in the order in which they are added. */
 export class UnsharedIdTable {
@@ -61,9 +64,9 @@ export class UnsharedIdTable {
 
   #search(bytes: Uint8Array, offset: number): number {
     const slots = this.#slots;
-    const mask = slots.length - 1;
+    const mask = maskOf(slots);
     const tag = wordAt(bytes, offset + 4);
-    for (let at = wordAt(bytes, offset) & mask;; at = (at + 1) & mask) {
+    for (let at = firstSlot(slots, wordAt(bytes, offset));; at = at + 1 < slots.length ? at + 1 : 0) {
       const slot = slots[at]!;
       if (slot === 0) return -1;
       if (((slot ^ tag) & ~mask) !== 0) continue;
@@ -112,8 +115,21 @@ export class UnsharedIdTable {
     return true;
   }
 
+  /**
+   * How many ids there will probably be. With that many, the slots are made once, and no more than these need. Other
+   * numbers do no harm.
+   */
+  expect(count: number): void {
+    const slots = Math.ceil(Math.min(count, MOST_EXPECTED) * 4 / 3) + 1;
+    if (slots > this.#slots.length) this.#makeSlots(slots);
+  }
+
   #growSlots(): void {
-    const slots = new Int32Array(this.#slots.length * 2);
+    this.#makeSlots(this.#slots.length * 2);
+  }
+
+  #makeSlots(count: number): void {
+    const slots = new Int32Array(count);
     for (let entry = 0; entry < this.#size; entry++) {
       const segment = this.#segments[(entry / SEGMENT_ENTRIES) | 0]!;
       const at = (entry % SEGMENT_ENTRIES) * this.#idWords;
@@ -125,10 +141,20 @@ export class UnsharedIdTable {
 
 /** Puts an entry into the first free slot. Fewer entries than slots leave the bits above the mask for the tag. */
 function place(slots: Int32Array, hash: number, tag: number, entry: number): void {
-  const mask = slots.length - 1;
-  let at = hash & mask;
-  while (slots[at] !== 0) at = (at + 1) & mask;
+  const mask = maskOf(slots);
+  let at = firstSlot(slots, hash);
+  while (slots[at] !== 0) at = at + 1 < slots.length ? at + 1 : 0;
   slots[at] = (tag & ~mask) | (entry + 1);
+}
+
+/** The bits of a slot that hold the number of an entry. */
+function maskOf(slots: Int32Array): number {
+  return 0xffff_ffff >>> Math.clz32(slots.length - 1);
+}
+
+/** Where the search for an id begins. */
+function firstSlot(slots: Int32Array, hash: number): number {
+  return Math.floor((hash >>> 0) * slots.length / 2 ** 32);
 }
 
 /** Four bytes as a word; a view would need an aligned offset, and be garbage for each id. */

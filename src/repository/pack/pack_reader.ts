@@ -14,7 +14,8 @@ import type { BlobType, PackedBlob } from "../../format/blob.ts";
 import { blobSizeProblem } from "../../format/bounds.ts";
 import { decodePackHeader, decodePackTrailer, PACK_TRAILER_BYTES } from "../../format/pack_header.ts";
 import type { GetOptions, StoreReader } from "../../store/store.ts";
-import { type BlobIndex, type BlobPlace, withRenewal } from "../index/blob_index.ts";
+import { type BlobIndex, withRenewal } from "../index/blob_index.ts";
+import type { BlobPlace } from "../index/place_list.ts";
 import type { IndexedRepository, Repository } from "../repository.ts";
 import type { PackRange } from "./pack_ranges.ts";
 

@@ -2,7 +2,8 @@
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { MOST_CHUNK_BYTES } from "../../format/bounds.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
-import type { BlobIndex, BlobPlace } from "../index/blob_index.ts";
+import type { BlobIndex } from "../index/blob_index.ts";
+import type { BlobPlace } from "../index/place_list.ts";
 import { type PackRange, planRanges } from "./pack_ranges.ts";
 import { placeOf } from "./pack_reader.ts";
 

@@ -5,7 +5,7 @@
 import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId, PackId } from "../../base/id.ts";
-import type { BlobPlace } from "../index/blob_index.ts";
+import type { BlobPlace } from "../index/place_list.ts";
 import { openSealed, placeOf, readBlob, readRange } from "../pack/pack_reader.ts";
 import type { IndexedRepository } from "../repository.ts";
 

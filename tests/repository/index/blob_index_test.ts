@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   type BlobIndex,
-  type BlobPlace,
   BlobSet,
   ExistenceIndex,
   NamedIndex,
   PlacedIndex,
   type TreeIndex,
 } from "../../../src/repository/index/blob_index.ts";
+import type { BlobPlace } from "../../../src/repository/index/place_list.ts";
 import { noise } from "../../helpers/world.ts";
 
 const place: fc.Arbitrary<BlobPlace> = fc.record({

@@ -1,13 +1,19 @@
 /** Index files, loaded into one index. */
 import assert from "node:assert/strict";
 import { DeniedError, IntegrityError, NotFoundError, TemporaryError } from "../../../src/base/errors.ts";
+import type { IndexId } from "../../../src/base/id.ts";
 import type { IndexedPack } from "../../../src/format/index/index_file.ts";
 import { encodeIndex } from "../../helpers/encode_index.ts";
-import { loadIndex, loadIndexInto, unreadableIndexProblem } from "../../../src/repository/index/index_files.ts";
+import {
+  forEachIndexFile,
+  loadIndex,
+  loadIndexInto,
+  unreadableIndexProblem,
+} from "../../../src/repository/index/index_files.ts";
 import { SealedFileWriter } from "../../../src/repository/sealed_files.ts";
 import { ExistenceIndex, NamedIndex, PlacedIndex } from "../../../src/repository/index/blob_index.ts";
 import { firstOf, withFaults } from "../../helpers/fault_store.ts";
-import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
+import { fakeWorld, macrotask, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
 
 const world = fakeWorld("index files");
 
@@ -132,4 +138,35 @@ Deno.test("an aborted signal stops the loading", async () => {
   await files.save("index", encodeIndex([pack(1, [1])]));
   const signal = AbortSignal.abort(new RangeError("stop"));
   await assert.rejects(loadIndex(files, { signal }), { message: "stop" });
+});
+
+Deno.test("while files are taken, those behind them are loaded: a few small ones, or a single large one", async () => {
+  const { repository: { files } } = await memoryRepository(world);
+  const MIB = 1024 * 1024;
+  const sizes = [1, 1, 1, 1, 1, 1, 5, 5, 20, 1, 9, 1, 1].map((size) => size * MIB);
+  const rows = sizes.map((size, i) => ({ id: i.toString(16).padStart(64, "0") as IndexId, size }));
+  const sizeOf = new Map(rows.map(({ id, size }) => [id, size]));
+  const held = new Map<IndexId, number>();
+  let most = 0;
+  const taken: IndexId[] = [];
+  await forEachIndexFile(files, {
+    signal: new AbortController().signal,
+    rows,
+    load: async (id) => {
+      held.set(id, sizeOf.get(id)!);
+      const bytes = [...held.values()].reduce((sum, size) => sum + size, 0);
+      assert.ok(held.size === 1 || bytes <= 8 * MIB, `${held.size} files of ${bytes} bytes together`);
+      most = Math.max(most, held.size);
+      await macrotask();
+      return id;
+    },
+    take: (id, loaded) => {
+      assert.equal(id, loaded);
+      held.delete(id);
+      taken.push(id);
+    },
+    onProgress: () => {},
+  });
+  assert.deepEqual(taken, rows.map(({ id }) => id));
+  assert.equal(most, 4);
 });

@@ -17,16 +17,21 @@ const collidingId = fc.tuple(fc.nat(2), fc.nat(2), fc.integer({ min: 8, max: 31 
   },
 );
 
+/** How many ids are expected, and after how many of them that is said. */
+const expectation = fc.record({ count: fc.oneof(fc.nat(20_000), fc.constant(4095)), at: fc.nat(300) });
+
 function agreesWithMap(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES): void {
+  const added = fc.array(fc.oneof(id, collidingId), { maxLength: 300 });
   checkProperty(
-    fc.property(fc.array(fc.oneof(id, collidingId), { maxLength: 300 }), fc.array(id), (added, others) => {
+    fc.property(added, fc.array(id), expectation, (added, others, expected) => {
       const table = new UnsharedIdTable(idBytes);
       const map = new Map<string, number>();
       const nameOf = (bytes: Uint8Array) => bytes.subarray(0, idBytes).join();
-      for (const bytes of added) {
-        const expected = map.get(nameOf(bytes)) ?? map.size;
-        map.set(nameOf(bytes), expected);
-        assert.equal(table.add(bytes), expected);
+      for (const [i, bytes] of added.entries()) {
+        if (i === expected.at) table.expect(expected.count);
+        const number = map.get(nameOf(bytes)) ?? map.size;
+        map.set(nameOf(bytes), number);
+        assert.equal(table.add(bytes), number);
       }
       assert.equal(table.size, map.size);
       for (const bytes of [...added, ...others]) assert.equal(table.find(bytes), map.get(nameOf(bytes)) ?? -1);
@@ -38,20 +43,28 @@ Deno.test("finds what a Map finds, and numbers entries in the order of adding", 
 
 Deno.test("a table of existence tells ids apart by the bytes that it keeps", () => agreesWithMap(KEPT_ID_BYTES));
 
-Deno.test("every id keeps its number while the table grows, and is copied out again", () => {
-  const count = 40_000;
-  const ids = noise(count * ID_BYTES, "many ids");
-  const table = new UnsharedIdTable();
-  for (let i = 0; i < count; i++) assert.equal(table.add(ids, i * ID_BYTES), i);
-  const copy = new Uint8Array(ID_BYTES + 1);
-  for (let i = 0; i < count; i++) {
-    assert.equal(table.find(ids, i * ID_BYTES), i);
-    table.copyId(i, copy, 1);
-    if (copy.subarray(1).toHex() !== ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES).toHex()) assert.fail(`id ${i}`);
-  }
-  assert.equal(table.size, count);
-  assert.equal(table.find(ids, 5), -1);
-});
+for (
+  const [expected, words] of [[0, "grows"], [40_000, "is as large as expected"], [
+    9_000,
+    "outgrows what was expected",
+  ]] as const
+) {
+  Deno.test(`every id keeps its number while the table ${words}, and is copied out again`, () => {
+    const count = 40_000;
+    const ids = noise(count * ID_BYTES, "many ids");
+    const table = new UnsharedIdTable();
+    table.expect(expected);
+    for (let i = 0; i < count; i++) assert.equal(table.add(ids, i * ID_BYTES), i);
+    const copy = new Uint8Array(ID_BYTES + 1);
+    for (let i = 0; i < count; i++) {
+      assert.equal(table.find(ids, i * ID_BYTES), i);
+      table.copyId(i, copy, 1);
+      if (copy.subarray(1).toHex() !== ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES).toHex()) assert.fail(`id ${i}`);
+    }
+    assert.equal(table.size, count);
+    assert.equal(table.find(ids, 5), -1);
+  });
+}
 
 Deno.test("an entry that is not there, or of which not all is kept, cannot be copied", () => {
   const table = new UnsharedIdTable();

@@ -5,7 +5,7 @@ import { type BlobId, ID_BYTES } from "../../../base/id.ts";
 import { MOST_CHUNK_BYTES } from "../../../format/bounds.ts";
 import { plaintextLength } from "../../../format/pack_header.ts";
 import type { Node } from "../../../format/tree/node.ts";
-import type { BlobPlace } from "../../../repository/index/blob_index.ts";
+import type { BlobPlace } from "../../../repository/index/place_list.ts";
 import { placeOf } from "../../../repository/pack/pack_reader.ts";
 import type { IndexedRepository } from "../../../repository/repository.ts";
 import { EntryWalk, type FoundNode } from "../../../repository/tree/entry_walk.ts";

@@ -4,7 +4,7 @@ import { encryptValues, KeyedIds, type TableKeys } from "../../../crypto/table_k
 import { decodeIndexPieces } from "../../../format/index/index_file.ts";
 import { RowBuffer } from "../../../store/sorted/row_buffer.ts";
 import { KEY_WORDS, ROW_WORDS } from "../../../store/sorted/row_layout.ts";
-import type { BlobPlace } from "../blob_index.ts";
+import type { BlobPlace } from "../place_list.ts";
 import { type ListedPacks, ListingSum } from "./listed_packs.ts";
 import { PLACE_WORDS, writePlace } from "./place_words.ts";
 import { TreeList } from "./tree_list.ts";

@@ -8,7 +8,8 @@ import { AgentError, IntegrityError, messageOf } from "../../../base/errors.ts";
 import { IdTable, KEPT_ID_BYTES } from "../../../base/id_table.ts";
 import type { BlobType } from "../../../format/blob.ts";
 import { isSurelyStored, type StoredIds } from "../../../store/sorted/sorted_ids.ts";
-import { type BlobPlace, ExistenceIndex, type LoadableIndex, type NamedIndex } from "../blob_index.ts";
+import { ExistenceIndex, type LoadableIndex, type NamedIndex } from "../blob_index.ts";
+import type { BlobPlace } from "../place_list.ts";
 
 /** How the table is replaced if it cannot be read. */
 interface TableReplacement {

@@ -8,7 +8,8 @@
 import { IntegrityError } from "../../../base/errors.ts";
 import { ID_BYTES } from "../../../base/id.ts";
 import type { BlobType } from "../../../format/blob.ts";
-import { type BlobIndex, type BlobPlace, PlacedIndex } from "../blob_index.ts";
+import { type BlobIndex, PlacedIndex } from "../blob_index.ts";
+import type { BlobPlace } from "../place_list.ts";
 import { NO_PACK, PLACE_WORDS, readPlace, writePlace } from "./place_words.ts";
 import { type SortedIndex, withPacks } from "./sorted_index.ts";
 

@@ -1,7 +1,8 @@
 /** Loads the ids of all blobs, from the index on disk where there is one, and the rest from index files. */
 import type { IndexId } from "../../../base/id.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
-import { type BlobPlace, ExistenceIndex, NamedIndex } from "../blob_index.ts";
+import { ExistenceIndex, NamedIndex } from "../blob_index.ts";
+import type { BlobPlace } from "../place_list.ts";
 import { type IndexRow, indexRows, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
 import type { BuildTools } from "./build_table.ts";
 import { DiskExistence } from "./disk_existence.ts";

@@ -1,5 +1,5 @@
 /** Places of blobs as the values of rows: four words each. */
-import type { BlobPlace } from "../blob_index.ts";
+import type { BlobPlace } from "../place_list.ts";
 
 /** Words of a place. */
 export const PLACE_WORDS = 4;

@@ -8,7 +8,7 @@ import { concatBytes, doubled } from "../../../base/bytes.ts";
 import { IntegrityError } from "../../../base/errors.ts";
 import { ID_BYTES } from "../../../base/id.ts";
 import { SEAL_OVERHEAD_BYTES, type Sealer } from "../../../crypto/seal.ts";
-import type { BlobPlace } from "../blob_index.ts";
+import type { BlobPlace } from "../place_list.ts";
 import { PLACE_WORDS, readPlace, writePlace } from "./place_words.ts";
 import type { TreeListDescription } from "./table_manifest.ts";
 

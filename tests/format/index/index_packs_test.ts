@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { PackedBlob } from "../../../src/format/blob.ts";
 import { encodeIndex } from "../../helpers/encode_index.ts";
 import { encodePackHeader, headerOfBlobs, packFileSize } from "../../../src/format/pack_header.ts";
-import { packsOfIndex } from "../../../src/repository/index/index_packs.ts";
+import { packsOfIndex } from "../../../src/format/index/index_packs.ts";
 import { noise } from "../../helpers/world.ts";
 
 const ONE = noise(32, "pack one");

@@ -2,8 +2,8 @@
 import { equalBytes } from "../../base/bytes.ts";
 import { encodeHex } from "../../base/hex.ts";
 import type { PackId } from "../../base/id.ts";
-import { PackBlobs, type PackedBlob } from "../../format/blob.ts";
-import { decodeIndex } from "../../format/index/index_file.ts";
+import { PackBlobs, type PackedBlob } from "../blob.ts";
+import { decodeIndex } from "./index_file.ts";
 
 /** The text of a blob is rarely shorter, so that memory for all blobs of a file is set aside once. */
 const BLOB_TEXT_BYTES = 130;
