@@ -3,6 +3,7 @@
  * runtime's own does not, and takes half the time.
  */
 import { AgentError, invariant } from "../../base/errors.ts";
+import { useHugePages } from "./huge_pages.ts";
 import { ROMIX_WASM_BASE64 } from "./romix_wasm.ts";
 
 /** The module's exports; addresses and lengths are in bytes. `romix.wat` describes each. */
@@ -17,6 +18,9 @@ const BLOCK_WORDS = 16;
 
 /** Mixed bytes after which others get their turn: some milliseconds. */
 const TURN_BYTES = 8 * 2 ** 20;
+
+/** Less is mixed before the C library could be asked for huge pages. */
+const LEAST_HUGE_BYTES = 4 * 2 ** 20;
 
 /** The parameters of the mixing. */
 interface RomixParameters {
@@ -40,6 +44,7 @@ export async function romix(
   const module = instantiate();
   const { memory } = module;
   growTo(memory, (N + 3) * bytes);
+  if (memory.buffer.byteLength >= LEAST_HUGE_BYTES) useHugePages(new Uint8Array(memory.buffer as ArrayBuffer));
   const first = 2 * bytes;
   const last = first + N * bytes;
   const atOnce = Math.max(2, 2 ** Math.floor(Math.log2(TURN_BYTES / bytes)));
