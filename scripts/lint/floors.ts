@@ -73,7 +73,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["write"],
     ["hooks", "import"],
   ],
-  crypto: [["scrypt"], [OTHER_FILES]],
+  crypto: [["md5", "scrypt"], [OTHER_FILES]],
   engine: [
     [OTHER_FILES],
     ["engine_urls.ts"],

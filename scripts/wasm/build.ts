@@ -11,7 +11,12 @@ import { basename } from "node:path";
 import loadAssembler from "npm:wabt@1.0.39";
 
 /** The sources below `src/`, without their file extension. */
-export const WASM_SOURCES = ["crypto/poly1305", "crypto/scrypt/romix", "guard/sql/byte_search"] as const;
+export const WASM_SOURCES = [
+  "crypto/md5/md5",
+  "crypto/poly1305",
+  "crypto/scrypt/romix",
+  "guard/sql/byte_search",
+] as const;
 const LINE_LENGTH = 112;
 
 /** The URL of a source below `src/`, or of the module made from it. */

@@ -1,5 +1,6 @@
 /** SHA-256 and MD5 of bytes in memory and of streams. */
 import { createHash, type Hash, hash } from "node:crypto";
+import { Md5 } from "./md5/md5.ts";
 
 /** SHA-256 of `bytes` (shared memory is allowed): 32 bytes that are the caller's. */
 export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -28,11 +29,11 @@ interface StreamDigests {
 
 /** SHA-256 and, if wanted, MD5 of one stream that arrives in pieces. */
 export class StreamDigest {
-  readonly #md5: Hash | null;
+  readonly #md5: Md5 | null;
   readonly #sha256 = createHash("sha256");
 
   constructor({ md5 }: { readonly md5: boolean }) {
-    this.#md5 = md5 ? createHash("md5") : null;
+    this.#md5 = md5 ? new Md5() : null;
   }
 
   /** Takes in the next bytes (shared memory is allowed); they may change as soon as the call returns. */
@@ -43,7 +44,7 @@ export class StreamDigest {
 
   /** The digests of all bytes taken in. Ends the stream: no method may be called afterwards. */
   digest(): StreamDigests {
-    return { md5: this.#md5?.digest("hex") ?? null, sha256: this.#sha256.digest("hex") };
+    return { md5: this.#md5?.digest() ?? null, sha256: this.#sha256.digest("hex") };
   }
 }
 
