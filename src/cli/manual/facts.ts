@@ -32,7 +32,7 @@ export const VARIABLES: readonly (readonly [string, string])[] = [
   ["AGENT_CACERT", "as the option --cacert"],
   ["AGENT_TLS_CLIENT_CERT", "as the option --tls-client-cert"],
   ["AGENT_CACHE_DIR", "as the option --cache-dir"],
-  ["AGENT_CACHE_LIMIT", "the size of the cache, such as 2G"],
+  ["AGENT_CACHE_LIMIT", "the size of the cache, such as 4G"],
   ["AGENT_CATALOGUE", "the file of the local catalogue; off for none"],
   ["AGENT_RUNTIME_DIR", "where an executable that unpacks itself does so"],
 ];

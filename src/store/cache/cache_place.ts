@@ -4,8 +4,8 @@ import { parseSize } from "../../base/text/size.ts";
 /** Returns an environment variable; undefined if it is not set. */
 type Environment = (name: string) => string | undefined;
 
-/** The default size limit. */
-const USUAL_LIMIT_BYTES = 2 * 1024 ** 3;
+/** The default size limit: it has room for the sorted form of the indexes of 80 million chunks. */
+const USUAL_LIMIT_BYTES = 4 * 1024 ** 3;
 
 /** This program's folder in directories that it shares with others. */
 const FOLDER = "agent";
@@ -28,7 +28,7 @@ export function cacheDirectory(option: string | undefined, env: Environment): st
 }
 
 /**
- * The size limit of the cache in bytes: `AGENT_CACHE_LIMIT`, 2 GiB by default. Throws `UsageError` if it is not a size.
+ * The size limit of the cache in bytes: `AGENT_CACHE_LIMIT`, 4 GiB by default. Throws `UsageError` if it is not a size.
  */
 export function cacheLimit(env: Environment): number {
   const limit = env("AGENT_CACHE_LIMIT");

@@ -3,6 +3,7 @@
  * worth its while. It is only ever a faster way to know what these files say.
  */
 import { AgentError, IntegrityError } from "../../../base/errors.ts";
+import { formatSize } from "../../../base/text/size.ts";
 import { sortedFileName } from "../../../store/cache/cache_entry.ts";
 import { evict } from "../../../store/cache/directory.ts";
 import type { CacheOptions } from "../../../store/cache/folder.ts";
@@ -63,18 +64,31 @@ async function opened<T>(
   open: (opening: Opening) => Promise<T>,
 ): Promise<T | undefined> {
   const bytes = totalBytes(listed);
+  const { directory, limitBytes, onProblem } = place.cache;
+  if (bytes < worthBytesOf(place)) return undefined;
   // The table takes three quarters of the bytes of the index files.
-  if (bytes < worthBytesOf(place) || bytes > place.cache.limitBytes) return undefined;
+  if (bytes > limitBytes) {
+    onProblem?.(tooLarge(bytes, limitBytes));
+    return undefined;
+  }
   try {
     return await open(new Opening(place, listed, tools));
   } catch (error) {
     tools.signal.throwIfAborted();
-    const { directory, onProblem } = place.cache;
     if (!(error instanceof AgentError)) {
       onProblem?.(localError(error, "keep a sorted index in the cache directory", directory));
     }
     return undefined;
   }
+}
+
+function tooLarge(bytes: number, limitBytes: number): AgentError {
+  return new AgentError(
+    `The indexes of the repository have ${formatSize(bytes)}, more than the cache may take (${
+      formatSize(limitBytes)
+    }), ` +
+      "so that each command loads them all into memory; a higher AGENT_CACHE_LIMIT makes that unnecessary",
+  );
 }
 
 function worthBytesOf({ worthBytes = WORTH_BYTES }: SortedPlace): number {
