@@ -54,13 +54,20 @@ export async function romix(
   using adviser = new MemoryAdviser();
   const used = new Uint8Array(module.memory.buffer);
   adviser.advise(used, "hugePages");
-  for (let at = 0; at < blocks.length; at += lanes * bytes) {
-    const pieces = blocks.subarray(at, at + lanes * bytes);
-    await mixSideBySide(module, pieces, { bytes, N, laneBytes, turn });
+  try {
+    for (let at = 0; at < blocks.length; at += lanes * bytes) {
+      const pieces = blocks.subarray(at, at + lanes * bytes);
+      await mixSideBySide(module, pieces, { bytes, N, laneBytes, turn });
+    }
+  } finally {
+    // The first piece in memory is what the password was made into, and the last one what the key is made of.
+    for (let at = 0; at < lanes * laneBytes; at += laneBytes) {
+      used.fill(0, at, at + 3 * bytes);
+      used.fill(0, at + laneBytes - bytes, at + laneBytes);
+    }
+    // The collector would leave it for seconds.
+    adviser.advise(used, "notNeeded");
   }
-  for (let at = 0; at < lanes * laneBytes; at += laneBytes) used.fill(0, at, at + 2 * bytes);
-  // The collector would leave it for seconds.
-  adviser.advise(used, "notNeeded");
 }
 
 /** How the pieces of a call are mixed. */

@@ -141,6 +141,15 @@ class IndexReader {
   }
 
   *read(): Generator<void> {
+    try {
+      yield* this.#readAll();
+    } finally {
+      this.#pieces?.return?.();
+      freeBuffer(this.#memory);
+    }
+  }
+
+  *#readAll(): Generator<void> {
     const scanner = this.#scanner;
     let seen = false;
     for (let more = scanner.enterObject(); more; more = scanner.moreInObject()) {
@@ -153,8 +162,8 @@ class IndexReader {
       seen = true;
       yield* this.#readPacks();
     }
+    this.#view(Infinity);
     scanner.end();
-    freeBuffer(this.#memory);
   }
 
   *#readPacks(): Generator<void> {

@@ -28,11 +28,17 @@ interface BegunStream {
   readonly inspection: StreamInspection;
 }
 
+/** The same before a session takes it. */
+interface WaitingStream extends BegunStream {
+  /** Its batches from the second one on. It has begun, so that only this ends it. */
+  readonly sealing: AsyncGenerator<SealedBatch, void, void>;
+}
+
 /** Seals streams before their session can store them. Disposal gives up those that no session took. */
 export class HeadStart implements Disposable {
   readonly #tools: HeadStartTools;
   readonly #confirmed = Promise.withResolvers<KnownChunks>();
-  readonly #begun = new Map<Feed, BegunStream>();
+  readonly #begun = new Map<Feed, WaitingStream>();
   #known: KnownChunks | undefined;
 
   constructor(tools: HeadStartTools) {
@@ -56,7 +62,7 @@ export class HeadStart implements Disposable {
     const sealing = sealStream({ feed, chunker, threads, inspection, known, confirmedKnown });
     const first = sealing.next();
     first.catch(() => {});
-    this.#begun.set(feed, { batches: continued(first, sealing), inspection });
+    this.#begun.set(feed, { batches: continued(first, sealing), sealing, inspection });
   }
 
   /** The lock holds, and this is what the repository holds. */
@@ -75,9 +81,9 @@ export class HeadStart implements Disposable {
   [Symbol.dispose](): void {
     this.#known = undefined;
     this.#confirmed.reject(new InterruptedError("The backup ended before its lock was known to hold"));
-    for (const { batches, inspection } of this.#begun.values()) {
+    for (const { sealing, inspection } of this.#begun.values()) {
       // A feed that waits for its source ends when that is cancelled, and nobody waits for it here.
-      void batches.return().catch(() => {});
+      void sealing.return().catch(() => {});
       inspection.drop();
     }
     this.#begun.clear();

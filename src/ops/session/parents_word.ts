@@ -10,6 +10,7 @@ import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type PlannedParent } from "../../backup/chain/parent.ts";
 import { findSeriesNodes } from "../../backup/content/contents.ts";
 import { existenceAhead, existenceUnlessLong, type WholeIndexOptions } from "../../backup/whole_index.ts";
+import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { ExistenceIndex, NamedIndex } from "../../repository/index/blob_index.ts";
 import type { LoadedExistence } from "../../repository/index/sorted/load_existence.ts";
@@ -60,16 +61,21 @@ export async function openExistence(request: ExistenceRequest): Promise<SessionE
   const names = blobsToConfirm(planned);
   const ahead = { confirmed, random: world.randomBytes, onAhead };
   const options = { ...passing, signal };
-  const { predecessor } = planned;
-  if (!request.trustsParent || predecessor === undefined) {
+  const predecessor = request.trustsParent ? streamsOf(planned) : undefined;
+  if (predecessor === undefined) {
     return new WholeExistence(await existenceAhead(names, repository, ahead, options));
   }
   const { loaded, later } = await existenceUnlessLong(names, repository, ahead, options);
   if (loaded.index !== undefined) return new WholeExistence(loaded);
   const { named } = loaded;
-  const trusted = await chunksOf({ ...await confirmed, index: named }, predecessor);
+  const trusted = await chunksOf({ ...await confirmed, index: named }, predecessor, signal);
   if (trusted === null) return new WholeExistence(await later(signal, () => true));
   return new ParentsWord(predecessor, { named, trusted, later, signal });
+}
+
+/** The newest backup of the series, if it holds streams. */
+function streamsOf({ predecessor }: PlannedParent): Backup | undefined {
+  return predecessor?.info?.engine === FILES_ENGINE ? undefined : predecessor;
 }
 
 /** An index that was loaded as a whole. */
@@ -106,6 +112,7 @@ interface Beginning {
 class ParentsWord implements SessionExistence {
   readonly index: TrustingIndex;
   readonly #parent: Backup;
+  readonly #signal: AbortSignal;
   readonly #later: () => Promise<LoadedExistence>;
   readonly #end = new AbortController();
   #complete: Promise<LoadedExistence>;
@@ -113,6 +120,7 @@ class ParentsWord implements SessionExistence {
 
   constructor(parent: Backup, { named, trusted, later, signal }: Beginning) {
     this.#parent = parent;
+    this.#signal = signal;
     this.index = new TrustingIndex(named, trusted);
     const ending = AbortSignal.any([signal, this.#end.signal]);
     this.#later = () => later(ending, () => this.#isAwaited);
@@ -129,23 +137,25 @@ class ParentsWord implements SessionExistence {
     const { index } = await this.#complete.catch(() => this.#complete = this.#load());
     const lost = await this.#countLost(index);
     if (lost === 0) return;
-    const { series, id } = this.#parent;
+    const name = `${this.#parent.series}@${shortId(this.#parent.id)}`;
     const chunks = lost === 1 ? "a chunk of this stream" : `${lost} chunks of this stream`;
     throw new IntegrityError(
-      `The backup ${series}@${
-        shortId(id)
-      } lists ${chunks}, but no index does any more, so nothing was committed; run ` +
-        `again with --no-parent, which stores what is missing; "agent check" names the backups that have lost it`,
+      `The backup ${name} lists ${chunks}, but no index does any more, so nothing was committed; run again with ` +
+        `--no-parent, which stores what is missing; "agent check" names the backups that have lost it`,
     );
   }
 
   async #countLost(complete: ExistenceIndex): Promise<number> {
+    const turn = async () => {
+      this.#signal.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve));
+    };
     try {
-      return this.index.countLost(complete);
+      return await this.index.countLost(complete, turn);
     } catch (error) {
       if (complete.renew === undefined || !(error instanceof IntegrityError)) throw error;
       await complete.renew();
-      return this.index.countLost(complete);
+      return await this.index.countLost(complete, turn);
     }
   }
 
@@ -173,11 +183,16 @@ class ParentsWord implements SessionExistence {
 }
 
 /** The chunks of a backup's streams; null if there are too many, or if their lists cannot be read. */
-async function chunksOf(repository: IndexedRepository<"tree">, backup: Backup): Promise<IdTable | null> {
+async function chunksOf(
+  repository: IndexedRepository<"tree">,
+  backup: Backup,
+  signal: AbortSignal,
+): Promise<IdTable | null> {
   const chunks = new IdTable();
   try {
     const { streams, tables } = await findSeriesNodes(repository, backup);
-    for await (const content of contentsBelow(repository, [streams, tables].filter((node) => node !== undefined))) {
+    const nodes = [streams, tables].filter((node) => node !== undefined);
+    for await (const content of contentsBelow(repository, nodes, signal)) {
       if (chunks.size + content.length / ID_BYTES > MOST_TRUSTED_CHUNKS) return null;
       for (let at = 0; at < content.length; at += ID_BYTES) chunks.add(content, at);
     }
@@ -192,12 +207,14 @@ async function chunksOf(repository: IndexedRepository<"tree">, backup: Backup): 
 async function* contentsBelow(
   repository: IndexedRepository<"tree">,
   nodes: readonly Node[],
+  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const waiting = [...nodes];
   let met = waiting.length;
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if (node.content !== null) yield node.content;
     if (node.type !== "dir") continue;
+    signal.throwIfAborted();
     const children = await readTree(repository, subtreeOf(node));
     met += children.length;
     if (met > MOST_NODES) throw new IntegrityError(`The streams of a backup are more than ${MOST_NODES} files`);

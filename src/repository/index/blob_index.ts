@@ -245,7 +245,7 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
   /** As in `BlobRegister`. */
   declare readonly renew?: () => Promise<void>;
 
-  /** Whether a data blob is listed. Throws `IntegrityError` if the index on disk cannot tell; `renew` helps. */
+  /** Whether a data blob is listed. Throws `IntegrityError` if the index on disk cannot tell; `renew` may help. */
   lists(id: Uint8Array): boolean {
     return this.has("data", id);
   }

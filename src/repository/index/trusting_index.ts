@@ -8,6 +8,9 @@ import type { BlobType } from "../../format/blob.ts";
 import { isSurelyStored, type StoredIds } from "../../store/sorted/sorted_ids.ts";
 import { ExistenceIndex, type NamedIndex } from "./blob_index.ts";
 
+/** To look so many chunks up takes some milliseconds, or a second where the disk is slow. */
+const CHUNKS_PER_TURN = 1024;
+
 /** It holds 37 to 43 bytes for each trusted chunk. */
 export class TrustingIndex extends ExistenceIndex {
   readonly #trusted: number;
@@ -48,11 +51,15 @@ export class TrustingIndex extends ExistenceIndex {
     }
   }
 
-  /** How many of the chunks that were taken on trust `complete` does not list. Throws what `lists` throws. */
-  countLost(complete: Pick<ExistenceIndex, "lists">): number {
+  /**
+   * How many of the chunks that were taken on trust `complete` does not list. Calls `turn` from time to time, which lets
+   * others work until it resolves. Throws what `lists` and `turn` throw.
+   */
+  async countLost(complete: Pick<ExistenceIndex, "lists">, turn: () => Promise<void>): Promise<number> {
     const id = new Uint8Array(ID_BYTES);
     let lost = 0;
     for (let number = 0; number < this.#trusted; number++) {
+      if (number % CHUNKS_PER_TURN === 0) await turn();
       if ((this.#used[number >> 3]! & 1 << (number & 7)) === 0) continue;
       this.dataBlobs.copyId(number, id);
       if (!complete.lists(id)) lost++;

@@ -306,7 +306,7 @@ export class ItemReader implements AsyncDisposable {
     if (keptNames !== undefined) refuseKeptNames(path, keptNames);
     // The walk order of a tree keeps its paths apart, without a list of them all.
     if (registered === undefined) this.#paths.claimFile(path);
-    void this.recipients[0]!.headStart.then((headStart) => headStart.begin(stream.takers[0]!, guard ?? "none"));
+    void this.recipients[0]!.headStart.then((headStart) => headStart?.begin(stream.takers[0]!, guard ?? "none"));
     await this.#inEach(stream, async (session, i) => {
       if (isCounted && this.#isShown(i)) this.#tellBefore(session.sizeBefore(path));
       const { inspection } = stream;

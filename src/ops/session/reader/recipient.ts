@@ -17,7 +17,7 @@ interface ReaderOfItems {
 export class Recipient {
   readonly #reader: ReaderOfItems;
   readonly #session = Promise.withResolvers<Session>();
-  readonly #headStart = Promise.withResolvers<HeadStart>();
+  readonly #headStart = Promise.withResolvers<HeadStart | undefined>();
   readonly #stop = new AbortController();
   readonly #working = new Set<Promise<unknown>>();
   #failure: { readonly error: unknown } | undefined;
@@ -33,8 +33,8 @@ export class Recipient {
     return this.#failure;
   }
 
-  /** What seals streams before there is a session. May never resolve, and never rejects. */
-  get headStart(): Promise<HeadStart> {
+  /** What seals streams before there is a session; undefined once there is one, or none will come. Never rejects. */
+  get headStart(): Promise<HeadStart | undefined> {
     return this.#headStart.promise;
   }
 
@@ -54,6 +54,7 @@ export class Recipient {
    */
   async storeAll(session: Session): Promise<void> {
     this.#session.resolve(session);
+    this.#headStart.resolve(undefined);
     const { signal } = this.#stop;
     const stopped = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     if (!signal.aborted) await Promise.race([this.#reader.ended(), stopped]);
@@ -98,6 +99,7 @@ export class Recipient {
     if (this.#failure) return;
     this.#failure = { error };
     this.#session.reject(error);
+    this.#headStart.resolve(undefined);
     this.#stop.abort(error);
     this.#reader.onFailure(error);
   }

@@ -74,8 +74,24 @@ export async function buildTable(
   listed: readonly IndexRow[],
   tools: BuildTools,
 ): Promise<TableManifest> {
+  return await buildWithout(new Set(), change, { before, listed }, tools);
+}
+
+/** What a table is made of: the one before, if there is one, and the listed index files. */
+interface Ground<Before> {
+  readonly before: Before | undefined;
+  readonly listed: readonly IndexRow[];
+}
+
+async function buildWithout(
+  malformed: ReadonlySet<IndexId>,
+  change: TableChange,
+  ground: Ground<TableManifest>,
+  tools: BuildTools,
+): Promise<TableManifest> {
+  const { before } = ground;
   const salt = before?.salt ?? tools.random(32);
-  const building = new Building(change, tableKeys(tools.keys, salt), { before, listed }, tools);
+  const building = new Building(change, tableKeys(tools.keys, salt), { ...ground, malformed }, tools);
   try {
     const manifest = { salt, ...await building.build() };
     await change.publish(encodeManifest(manifest, tools.sealer), namesOf(manifest));
@@ -83,7 +99,7 @@ export async function buildTable(
   } catch (error) {
     await change.removeAllBut(before === undefined ? [] : namesOf(before));
     if (!(error instanceof HalfAddedFile)) throw error;
-    return await buildTable(change, before, listed.filter(({ id }) => id !== error.id), tools);
+    return await buildWithout(new Set([...malformed, error.id]), change, ground, tools);
   } finally {
     tools.onProgress?.(null);
   }
@@ -115,6 +131,8 @@ class Building {
   readonly #tools: BuildTools;
   readonly #before: Table;
   readonly #listed: readonly IndexRow[];
+  /** Files that are left out, since rows of them were written before they turned out to be malformed. */
+  readonly #malformed: ReadonlySet<IndexId>;
   /** The files of the table that are still listed. */
   readonly #kept: readonly CoveredIndex[];
   /** The numbers of the packs that its files name. */
@@ -126,7 +144,7 @@ class Building {
   constructor(
     change: TableChange,
     keys: TableKeys,
-    { before = EMPTY, listed }: { before: Table | undefined; listed: readonly IndexRow[] },
+    { before = EMPTY, listed, malformed }: Ground<Table> & { readonly malformed: ReadonlySet<IndexId> },
     tools: BuildTools,
   ) {
     this.#change = change;
@@ -134,6 +152,7 @@ class Building {
     this.#tools = tools;
     this.#before = before;
     this.#listed = listed;
+    this.#malformed = malformed;
     this.#kept = stillListed(before, sizesOf(listed));
     this.#named = namedPacks(before.indexes);
     this.#packs = new ListedPacks(before.packs, this.#named);
@@ -164,7 +183,7 @@ class Building {
   async #addFiles(): Promise<CoveredIndex[]> {
     const { files, signal } = this.#tools;
     const covered = new Set<string>(this.#kept.map(({ id }) => id));
-    const rows = this.#listed.filter(({ id }) => !covered.has(id));
+    const rows = this.#listed.filter(({ id }) => !covered.has(id) && !this.#malformed.has(id));
     const packs = new Map<IndexId, number[]>();
     await forEachIndexFile<Iterable<Uint8Array> | null>(files, {
       rows,

@@ -58,7 +58,7 @@ export class DiskExistence extends ExistenceIndex {
   }
 
   override lists(id: Uint8Array): boolean {
-    return super.has("data", id) || this.#isStored(id, 0);
+    return super.has("data", id) || this.#stored?.has(id) === true;
   }
 
   /** Throws the signal's reason. */
