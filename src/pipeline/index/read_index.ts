@@ -61,7 +61,7 @@ export function decodePacks(
 }
 
 /** The packs of a decoded index file with their blobs by offset. Owns: the blobs share the memory of `decoded`. */
-export function* packsOf({ packs, ids, numbers }: DecodedIndex): Generator<PackDescription & { blobs: PackBlobs }> {
+export function* splitByPack({ packs, ids, numbers }: DecodedIndex): Generator<PackDescription & { blobs: PackBlobs }> {
   const all = PackBlobs.of({ ids, numbers });
   let start = 0;
   for (const pack of packs) {
