@@ -1,4 +1,4 @@
-/** Loads the index of a whole repository, at once or when it is first needed. */
+/** Loads the index of a whole repository: at once, when it is first needed, or while a session begins without it. */
 import type { AgentError } from "../base/errors.ts";
 import type { OpenIndex } from "./rewritten.ts";
 import { type ExistenceIndex, type LoadableIndex, NamedIndex } from "../repository/index/blob_index.ts";
@@ -98,24 +98,28 @@ export function existenceAhead(
   return loadExistenceAhead(confirmed, existenceTools(names, repository, ahead, options));
 }
 
-/**
- * The same, but does not wait for an index on disk of which most must be made first. `later` makes and loads it; its
- * progress is told only while `isAwaited` says so.
- */
+/** What `existenceUnlessLong` has loaded, and what is left to be loaded. */
+export interface LoadedUnlessLong {
+  readonly loaded: LoadedExistence | EarlyExistence;
+  /**
+   * Makes and loads the index on disk, if that was not waited for; its progress is told only while `isAwaited` says so.
+   * Throws what `loadExistence` throws.
+   */
+  readonly loadComplete: (signal: AbortSignal, isAwaited: () => boolean) => Promise<LoadedExistence>;
+}
+
+/** The same, but does not wait for an index on disk of which most must be made first. */
 export async function existenceUnlessLong(
   names: readonly Uint8Array[],
   repository: Repository,
   { confirmed, ...ahead }: AheadOptions,
   options: WholeIndexOptions & { readonly signal: AbortSignal },
-): Promise<{
-  readonly loaded: LoadedExistence | EarlyExistence;
-  readonly later: (signal: AbortSignal, isAwaited: () => boolean) => Promise<LoadedExistence>;
-}> {
+): Promise<LoadedUnlessLong> {
   const tools = existenceTools(names, repository, ahead, options);
   const loaded = await loadExistenceUnlessLong(confirmed, tools);
   return {
     loaded,
-    later(signal, isAwaited) {
+    loadComplete(signal, isAwaited) {
       const { onProgress, ...place } = tools.place!;
       const tell: typeof onProgress = (progress) => isAwaited() ? onProgress?.(progress) : undefined;
       return loadExistence({ ...tools, place: { ...place, onProgress: tell }, signal });

@@ -97,7 +97,7 @@ export class IdTable {
     return entry;
   }
 
-  /** Adds all ids of a table that keeps as much of each as this one. */
+  /** Adds all ids of another table, which must keep as many bytes of each as this one. */
   addAll(other: IdTable): void {
     invariant(this.#idBytes === other.#idBytes, "Two tables keep different parts of ids");
     const id = new Uint8Array(ID_BYTES);

@@ -141,9 +141,7 @@ export class BlobDecompressor {
       const output = new Uint8Array(room);
       const written = this.#run(input, output, 0, room, what);
       if (written >= 0) return output.subarray(0, written);
-      if (room >= maxBytes) {
-        throw tooLong(what, maxBytes);
-      }
+      if (room >= maxBytes) throw tooLong(what, maxBytes);
       freeBuffer(output);
       room = Math.min(room * 2, maxBytes);
     }

@@ -111,11 +111,11 @@ class HandleDecompression implements DecompressionContext {
   }
 }
 
-/** With a handle of its own, since others decompress between two pieces. */
+/** Has a handle of its own, since others decompress between two pieces. */
 class HandlePieces implements PieceDecompression {
   readonly #handle = new ZlibHandle(createZstdDecompress());
   readonly #input: Uint8Array;
-  /** Where the frame begins that is read next, and where it ends. */
+  /** How far the input is read, and where the frame that is being read ends. */
   #at = 0;
   #end = 0;
 

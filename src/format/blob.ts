@@ -26,8 +26,10 @@ const NUMBERS = 4;
 const LEAST_ROWS = 16;
 
 /** The memory of a `PackBlobs`, which can be sent to another thread. */
-interface BlobParts {
+export interface BlobParts {
+  /** Their ids, 32 bytes each. */
   readonly ids: Uint8Array<ArrayBuffer>;
+  /** Four for each blob: offset, length, uncompressed length, and 1 for a tree or 0. */
   readonly numbers: Uint32Array<ArrayBuffer>;
 }
 
@@ -120,10 +122,7 @@ export class PackBlobs implements Iterable<PackedBlob> {
     return part;
   }
 
-  /**
-   * All ids, and all numbers: offset, length, uncompressed length, and 1 for a tree or 0. Owns: they are its memory, and
-   * nothing may be added to it any more.
-   */
+  /** All of its blobs. Owns: the parts are its memory, so nothing may be added afterwards. */
   get parts(): BlobParts {
     return {
       ids: this.#ids.subarray(0, this.#count * ID_BYTES),

@@ -24,8 +24,8 @@ interface SealStreamOptions {
   readonly known: KnownChunks;
   /**
    * Resolves with what counts in the place of `known`, if that was read before the lock was confirmed. Until then, no
-   * batch is yielded. What a batch left out as known and what has vanished is sealed then. If it rejects, so does the
-   * stream.
+   * batch is yielded. What a batch left out as known, and what has vanished since, is sealed then. If it rejects, so
+   * does the stream.
    */
   readonly confirmedKnown?: Promise<KnownChunks> | undefined;
 }
@@ -127,7 +127,7 @@ async function seal({ threads, known, chunker }: SealTools, cut: CutSegment, fil
   }
 }
 
-/** Seals the chunks that are not known, by what counts in the end. */
+/** Seals the chunks that are not known, and again those of which `known` turned out to be wrong. */
 async function sealConfirmed(threads: PipelineThreads, request: SealRequest, known: KnownSoFar): Promise<SealedBatch> {
   if (known.confirmed === undefined) return await threads.seal(request);
   const asked = known.chunks;

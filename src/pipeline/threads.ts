@@ -33,9 +33,11 @@ const MOST_BYTES_HERE = 512 * 1024;
 
 /** How many sealing threads there are if this thread opens in the place of one. */
 const THREADS_WITH_ONE_HERE = 2;
+
 /** How many calls a thread has under way while this one opens: one is being answered, one waits. */
 const CALLS_MEANWHILE = 2;
-/** An index is some four times as long as text. */
+
+/** About how many times longer than an index file its text is. */
 const INDEX_TEXT_RATIO = 4;
 
 /** Threads that are starting and not configured yet. Disposing of them ends them, even after they are configured. */
@@ -256,7 +258,7 @@ export class PipelineThreads {
     else await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts], bytes);
   }
 
-  /** Whether the others have work for as long as this thread opens. */
+  /** Whether this thread is free, and the others have work for as long as it opens. */
   #mayOpenHere(): boolean {
     return !this.#isOpeningHere && this.#blobs.every(({ load }) => load >= CALLS_MEANWHILE);
   }

@@ -54,7 +54,7 @@ export async function getLimited(
   }
 }
 
-/** The pieces of a text, decompressed one after the other. Owns: the frame is freed behind the last one. */
+/** The pieces of a text, decompressed one after the other. Owns: the frame is freed after the last one. */
 function* piecesOf(frame: Uint8Array<ArrayBuffer>, _expectedLength: undefined, maxBytes: number, what: string) {
   yield* decompressInPieces(frame, maxBytes, what);
   freeBuffer(frame);
@@ -89,8 +89,8 @@ export class SealedFiles {
   }
 
   /**
-   * The JSON of a file in pieces, so that it is not in memory as a whole: only the file is. Throws what `load` throws;
-   * while the pieces are read, too. Owns: a piece is valid until the next one.
+   * The JSON of a file in pieces, so that only the file is in memory as a whole. Throws what `load` throws, also while
+   * the pieces are read. Owns: a piece is valid until the next one.
    */
   async loadPieces<K extends SealedKind>(
     kind: K,

@@ -10,10 +10,10 @@ import { chooseFile, withBackup } from "../../src/ops/restore/get.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { openStorage } from "../../src/ops/storage/storage.ts";
 import { type FaultyStore, type StoreCall, withFaults } from "../helpers/fault_store.ts";
+import { FirstPause, nextStep } from "../helpers/first_pause.ts";
 import type { FileKind } from "../../src/store/store.ts";
 import {
   accessTo,
-  FakeClock,
   type FakeWorld,
   fakeWorld,
   getBytes,
@@ -25,29 +25,6 @@ import {
 } from "../helpers/world.ts";
 import { fiveBackups, STRICT } from "./prune_fixture.ts";
 import { readWhole } from "./storage_fixture.ts";
-
-/** A clock on which the first pause after a lock is written lasts as long as anything else goes on. */
-class LongPause extends FakeClock {
-  readonly #goesOn: () => boolean;
-  readonly #onOver: () => void;
-  #isOver = false;
-
-  constructor(goesOn: () => boolean, onOver: () => void) {
-    super();
-    this.jump(86_400_000);
-    this.#goesOn = goesOn;
-    this.#onOver = onOver;
-  }
-
-  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (this.#isOver) return await super.sleep(ms, signal);
-    this.#isOver = true;
-    while (this.#goesOn()) await macrotask();
-    // Whoever does not wait for the lock has begun with the next step by then.
-    for (let i = 0; i < 30; i++) await macrotask();
-    this.#onOver();
-  }
-}
 
 /** A use case, and what it must not look at before its lock is known to hold. */
 interface UseCase {
@@ -76,7 +53,11 @@ async function withLongPause(
 ) {
   const faulty: FaultyStore = withFaults(await fiveBackups(), () => undefined);
   let before = -1;
-  const clock = new LongPause(() => goesOn(faulty.calls), () => before = faulty.calls.length);
+  const clock = new FirstPause(async () => {
+    while (goesOn(faulty.calls)) await macrotask();
+    await nextStep();
+    before = faulty.calls.length;
+  });
   await run(accessTo(faulty), { ...fakeWorld("paused"), clock });
   assert.ok(before > 0, "it took a lock");
   return { calls: faulty.calls, before };
@@ -94,24 +75,6 @@ for (const [name, { run, waiting }] of Object.entries(USE_CASES)) {
   });
 }
 
-/** A clock on which the first pause after a lock is written lasts as long as somebody else does something. */
-class BusyPause extends FakeClock {
-  #meanwhile: (() => Promise<void>) | undefined;
-
-  constructor(meanwhile: () => Promise<void>) {
-    super();
-    this.jump(86_400_000);
-    this.#meanwhile = meanwhile;
-  }
-
-  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    const meanwhile = this.#meanwhile;
-    if (meanwhile === undefined) return await super.sleep(ms, signal);
-    this.#meanwhile = undefined;
-    await meanwhile();
-  }
-}
-
 Deno.test("what a prune removes after a backup has read the index, and before its lock holds, is stored again", async () => {
   const world = fakeWorld("pruned meanwhile");
   const { store } = await memoryRepository(world);
@@ -121,9 +84,9 @@ Deno.test("what a prune removes after a backup has read the index, and before it
   const first = await putBytes(access, world, bytes);
   await store.remove({ kind: "snapshot", name: first.backup.snapshotId });
   const hasRead = () => faulty.calls.some(({ method, kind }) => method === "get" && kind === "index");
-  const clock = new BusyPause(async () => {
+  const clock = new FirstPause(async () => {
     while (!hasRead()) await macrotask();
-    for (let turn = 0; turn < 30; turn++) await macrotask();
+    await nextStep();
     for (const kind of ["index", "pack"] as const) {
       for (const name of await namesOf(store, kind)) await store.remove({ kind, name });
     }

@@ -46,7 +46,7 @@ export class Progress {
   readonly #startedMs: number;
   readonly #stopTicking: (() => void) | undefined;
   #step: ProgressStep;
-  /** The index on disk is being made, which the command waits for. */
+  /** How far the index on disk is, while the command waits for it. */
   #indexing: ProgressStep | undefined;
   /** Where the current phase began. */
   #phaseStart: { readonly ms: number; readonly done: number };
@@ -79,7 +79,7 @@ export class Progress {
     this.#tellNow();
   }
 
-  /** A put reads its source meanwhile, but what it waits for is told. */
+  /** Whatever else goes on meanwhile, what the command waits for is told. */
   #noteIndexing(progress: { readonly done: number; readonly total: number } | null): void {
     const step = progress === null ? undefined : { ...READING_INDEXES, unit: "indexes", ...progress } as const;
     if ((step === undefined) !== (this.#indexing === undefined)) this.#startPhase(step ?? this.#step);

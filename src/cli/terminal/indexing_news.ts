@@ -1,17 +1,17 @@
-/** Brings what is told while the index on disk is made to whoever shows progress at that moment. */
+/** Tells whoever shows progress how far the index on disk is while a command waits for it. */
 import type { World } from "../../ops/access.ts";
 
-/** Hears of it. */
+/** Receives how far the index on disk is, and null at the end. */
 type IndexingListener = NonNullable<World["onIndexing"]>;
 
-/** One listener at a time, mostly none. */
+/** Has one listener at a time: the world of a command is made before its progress, and outlives it. */
 export class IndexingNews {
   #listener: IndexingListener | undefined;
 
   /** For the world of a command. */
   readonly tell: IndexingListener = (progress) => this.#listener?.(progress);
 
-  /** From now on, this listener hears of it, or nobody. */
+  /** Replaces the listener; undefined: nobody listens any more. */
   listen(listener: IndexingListener | undefined): void {
     this.#listener = listener;
   }

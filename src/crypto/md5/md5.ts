@@ -21,7 +21,7 @@ const WINDOW_BYTES = 128 * 1024;
 
 /** The MD5 of one stream that arrives in pieces. */
 export class Md5 {
-  readonly #machine = theMachine();
+  readonly #machine = sharedMachine();
   readonly #state = Uint32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476);
   /** The beginning of a block whose end has not come yet. */
   readonly #rest = new Uint8Array(BLOCK_BYTES);
@@ -84,8 +84,8 @@ class Machine {
   }
 }
 
-let machine: Machine | undefined;
+let shared: Machine | undefined;
 
-function theMachine(): Machine {
-  return machine ??= new Machine();
+function sharedMachine(): Machine {
+  return shared ??= new Machine();
 }

@@ -8,8 +8,7 @@
 import type { IntegrityError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type IndexId, type PackId } from "../../base/id.ts";
-import type { PackBlobs } from "../../format/blob.ts";
-import { type DecodedIndex, type PackDescription, packsOf } from "../../pipeline/index/read_index.ts";
+import { type DecodedIndex, type DecodedPack, splitByPack } from "../../pipeline/index/read_index.ts";
 import { PlacedIndex } from "../../repository/index/blob_index.ts";
 import { loadSealedIndexFile } from "../../repository/index/index_files.ts";
 import type { Repository } from "../../repository/repository.ts";
@@ -74,7 +73,7 @@ class IndexCheck implements CheckedIndex {
   }
 
   add(id: IndexId, decoded: DecodedIndex): void {
-    for (const described of packsOf(decoded)) this.#addPack(id, described);
+    for (const described of splitByPack(decoded)) this.#addPack(id, described);
   }
 
   addDamaged(id: IndexId, error: IntegrityError): void {
@@ -88,7 +87,7 @@ class IndexCheck implements CheckedIndex {
     });
   }
 
-  #addPack(describedBy: IndexId, { id, bytes, headerSha256, blobs }: PackDescription & { blobs: PackBlobs }): void {
+  #addPack(describedBy: IndexId, { id, bytes, headerSha256, blobs }: DecodedPack): void {
     const number = this.index.addPack(decodeHex(id));
     const { ids } = blobs;
     for (let i = 0; i < blobs.count; i++) {

@@ -29,7 +29,7 @@ interface DecodedIndexWalk {
 /** Decoding takes no longer than taking in what was decoded, so that a second thread would wait. */
 const DECODING_THREADS = 1;
 
-/** Goes through all index files. Throws what the functions of `walk` throw and what the store throws, and the signal's reason. */
+/** Goes through all index files. Throws what `walk` and the store throw, and the signal's reason. */
 export async function forEachDecodedIndex(
   { files, keys }: Pick<Repository, "files" | "keys">,
   walk: DecodedIndexWalk,
@@ -65,7 +65,7 @@ export async function forEachDecodedIndex(
   });
 }
 
-/** Blobs of which an index file that shrank as far as it can has this many bytes each: ids are random. */
+/** An index file has at least so many bytes for each of its blobs: ids are random, and cannot be compressed. */
 const LEAST_BLOB_BYTES = ID_BYTES;
 
 /** Estimates how many blobs all files list by the first one that is no smaller than they are on average. */

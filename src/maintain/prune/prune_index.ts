@@ -11,7 +11,7 @@ import { LengthPairs } from "../../repository/index/length_pairs.ts";
 import { UnsharedIdTable } from "../../repository/index/unshared_id_table.ts";
 import type { BlobType, PackBlobs, PackedBlob } from "../../format/blob.ts";
 import type { IndexedPack } from "../../format/index/index_file.ts";
-import { type DecodedIndex, type PackDescription, packsOf } from "../../pipeline/index/read_index.ts";
+import { type DecodedIndex, type DecodedPack, splitByPack } from "../../pipeline/index/read_index.ts";
 import type { ExpectedPack } from "../../repository/pack/stored_packs.ts";
 import type { Repository } from "../../repository/repository.ts";
 import { forEachDecodedIndex } from "../check/decoded_indexes.ts";
@@ -118,13 +118,13 @@ export class PruneIndex {
    */
   addFile(id: IndexId, decoded: DecodedIndex): void {
     const packs: number[] = [];
-    for (const described of packsOf(decoded)) {
+    for (const described of splitByPack(decoded)) {
       packs.push(this.#addPack(described, `pack ${described.id} in index ${id}`));
     }
     this.files.push({ id, packs, blobs: decoded.ids.length / ID_BYTES });
   }
 
-  #addPack({ id: name, bytes, blobs }: PackDescription & { blobs: PackBlobs }, what: string): number {
+  #addPack({ id: name, bytes, blobs }: DecodedPack, what: string): number {
     const id = decodeHex(name);
     refuseGaps(blobs, what);
     const known = this.#packs.find(id);

@@ -17,8 +17,9 @@ import type { IndexedRepository, Repository } from "../../repository/repository.
 import type { World } from "../access.ts";
 
 /** A backup, and the repository with an index for reading it. */
-interface IndexedBackup {
+export interface IndexedBackup {
   readonly indexed: IndexedRepository;
+  /** The backup. */
   readonly backup: Backup;
   /** Its manifest; null if another tool made the backup. */
   readonly manifest: Manifest | null;
@@ -29,7 +30,7 @@ interface IndexedBackup {
 }
 
 /** How a backup is found. */
-interface Finding {
+interface FindOptions {
   readonly world: World;
   readonly signal: AbortSignal;
   /** Called before an index is loaded. */
@@ -45,7 +46,7 @@ interface Finding {
 export async function findWithIndex(
   repository: Repository,
   request: SelectorRequest,
-  { world, signal, onIndexes, onFound }: Finding,
+  { world, signal, onIndexes, onFound }: FindOptions,
 ): Promise<IndexedBackup> {
   const list = await loadBackups(repository.files, { ...LENIENT, rewritten: "unread", signal });
   let opened: Promise<IndexedRepository> | undefined;

@@ -1,6 +1,7 @@
 /**
- * The first segments of streams are cut and sealed while the lock settles. Nothing of it is stored before the lock is
- * known to hold, and what an index of before took for known is compared with what counts then (`sealStream`).
+ * The first segments of streams are cut and sealed while the lock settles. Nothing of them is stored before the lock is
+ * known to hold. If the index turns out to be another one by then, what they left out as known is looked up in that
+ * (`sealStream`).
  */
 import { InterruptedError } from "../../base/errors.ts";
 import { Chunker, type GearTable } from "../../chunker/gear.ts";
@@ -46,12 +47,12 @@ export class HeadStart implements Disposable {
     this.#confirmed.promise.catch(() => {});
   }
 
-  /** This is what the repository holds unless the lock turns out not to hold; from here on, streams may begin. */
+  /** Lets streams begin. `known` is what the repository holds, unless `confirm` says otherwise. */
   know(known: KnownChunks): void {
     this.#known = known;
   }
 
-  /** Begins to seal a stream, unless the lock holds already. Never throws: its batches do. */
+  /** Begins to seal a stream, but only between `know` and `confirm`. Never throws: its batches do. */
   begin(feed: Feed, guard: GuardChoice): void {
     const known = this.#known;
     if (known === undefined) return;
@@ -65,7 +66,7 @@ export class HeadStart implements Disposable {
     this.#begun.set(feed, { batches: continued(first, sealing), sealing, inspection });
   }
 
-  /** The lock holds, and this is what the repository holds. */
+  /** Lets batches out: the lock holds. `known` is what the repository holds. */
   confirm(known: KnownChunks): void {
     this.#known = undefined;
     this.#confirmed.resolve(known);
@@ -90,7 +91,7 @@ export class HeadStart implements Disposable {
   }
 }
 
-/** The stream of which the first batch was asked for already. */
+/** All batches of a stream whose first one was asked for already. */
 async function* continued(
   first: Promise<IteratorResult<SealedBatch, void>>,
   rest: AsyncGenerator<SealedBatch, void, void>,

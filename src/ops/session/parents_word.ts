@@ -9,7 +9,12 @@ import { IdTable } from "../../base/id_table.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { blobsToConfirm, type PlannedParent } from "../../backup/chain/parent.ts";
 import { findSeriesNodes } from "../../backup/content/contents.ts";
-import { existenceAhead, existenceUnlessLong, type WholeIndexOptions } from "../../backup/whole_index.ts";
+import {
+  existenceAhead,
+  existenceUnlessLong,
+  type LoadedUnlessLong,
+  type WholeIndexOptions,
+} from "../../backup/whole_index.ts";
 import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { ExistenceIndex, NamedIndex } from "../../repository/index/blob_index.ts";
@@ -18,6 +23,8 @@ import { TrustingIndex } from "../../repository/index/trusting_index.ts";
 import type { IndexedRepository, LockedRepository, Repository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 import type { World } from "../access.ts";
+import type { BackupRequest, WriteOptions } from "./backup_request.ts";
+import type { SessionSource } from "./continue_chain.ts";
 
 /** The index of a session. Disposal closes it. */
 export interface SessionExistence extends AsyncDisposable {
@@ -55,6 +62,20 @@ const MOST_TRUSTED_CHUNKS = 500_000;
 /** A few trees may expand to any number of files. */
 const MOST_NODES = 20_000;
 
+/** What decides whether a session may begin on the word of an earlier backup. */
+interface TrustQuestion extends Pick<WriteOptions, "trustsParent"> {
+  readonly request: BackupRequest;
+  readonly source?: SessionSource;
+}
+
+/**
+ * Whether a session may begin on the word of an earlier backup. A source that is compared with one, or goes on from it,
+ * asks for what its streams do not pass by: such a session needs the complete index.
+ */
+export function mayTrustParent({ request, source, trustsParent = true }: TrustQuestion): boolean {
+  return trustsParent && source?.replays !== true && request.engine.name !== FILES_ENGINE;
+}
+
 /** Opens the index of a session. Throws what `loadExistenceAhead` throws. */
 export async function openExistence(request: ExistenceRequest): Promise<SessionExistence> {
   const { planned, repository, confirmed, world, signal, passing, onAhead } = request;
@@ -65,12 +86,12 @@ export async function openExistence(request: ExistenceRequest): Promise<SessionE
   if (predecessor === undefined) {
     return new WholeExistence(await existenceAhead(names, repository, ahead, options));
   }
-  const { loaded, later } = await existenceUnlessLong(names, repository, ahead, options);
+  const { loaded, loadComplete } = await existenceUnlessLong(names, repository, ahead, options);
   if (loaded.index !== undefined) return new WholeExistence(loaded);
   const { named } = loaded;
   const trusted = await chunksOf({ ...await confirmed, index: named }, predecessor, signal);
-  if (trusted === null) return new WholeExistence(await later(signal, () => true));
-  return new ParentsWord(predecessor, { named, trusted, later, signal });
+  if (trusted === null) return new WholeExistence(await loadComplete(signal, () => true));
+  return new ParentsWord(predecessor, { named, trusted, loadComplete, signal });
 }
 
 /** The newest backup of the series, if it holds streams. */
@@ -103,27 +124,26 @@ class WholeExistence implements SessionExistence {
 interface Beginning {
   readonly named: NamedIndex;
   readonly trusted: IdTable;
-  /** Makes and loads the complete index. */
-  readonly later: (signal: AbortSignal, isAwaited: () => boolean) => Promise<LoadedExistence>;
+  readonly loadComplete: LoadedUnlessLong["loadComplete"];
   readonly signal: AbortSignal;
 }
 
 /** The word of an earlier backup, until the complete index is there. */
 class ParentsWord implements SessionExistence {
   readonly index: TrustingIndex;
-  readonly #parent: Backup;
+  readonly #predecessor: Backup;
   readonly #signal: AbortSignal;
-  readonly #later: () => Promise<LoadedExistence>;
+  readonly #loadComplete: () => Promise<LoadedExistence>;
   readonly #end = new AbortController();
   #complete: Promise<LoadedExistence>;
   #isAwaited = false;
 
-  constructor(parent: Backup, { named, trusted, later, signal }: Beginning) {
-    this.#parent = parent;
+  constructor(predecessor: Backup, { named, trusted, loadComplete, signal }: Beginning) {
+    this.#predecessor = predecessor;
     this.#signal = signal;
     this.index = new TrustingIndex(named, trusted);
     const ending = AbortSignal.any([signal, this.#end.signal]);
-    this.#later = () => later(ending, () => this.#isAwaited);
+    this.#loadComplete = () => loadComplete(ending, () => this.#isAwaited);
     this.#complete = this.#load();
   }
 
@@ -133,18 +153,19 @@ class ParentsWord implements SessionExistence {
 
   async confirm(): Promise<void> {
     this.#isAwaited = true;
-    // What failed an hour ago may succeed now, and the stream cannot be read again.
+    // The stream cannot be read again, and what failed an hour before may succeed.
     const { index } = await this.#complete.catch(() => this.#complete = this.#load());
     const lost = await this.#countLost(index);
     if (lost === 0) return;
-    const name = `${this.#parent.series}@${shortId(this.#parent.id)}`;
+    const { series, id } = this.#predecessor;
     const chunks = lost === 1 ? "a chunk of this stream" : `${lost} chunks of this stream`;
     throw new IntegrityError(
-      `The backup ${name} lists ${chunks}, but no index does any more, so nothing was committed; run again with ` +
-        `--no-parent, which stores what is missing; "agent check" names the backups that have lost it`,
+      `The backup ${series}@${shortId(id)} lists ${chunks}, but no index does any more, so nothing was committed; ` +
+        `run again with --no-parent, which stores what is missing; "agent check" names the backups that have lost it`,
     );
   }
 
+  /** How many chunks that were taken on trust are in no index. Throws what loading the index throws. */
   async #countLost(complete: ExistenceIndex): Promise<number> {
     const turn = async () => {
       this.#signal.throwIfAborted();
@@ -166,16 +187,17 @@ class ParentsWord implements SessionExistence {
     await complete?.[Symbol.asyncDispose]();
   }
 
+  /** Begins to load the complete index. */
   #load(): Promise<LoadedExistence> {
     const loading = this.#loadAndLookUp();
-    // Whoever confirms gets the rejection.
+    // Thrown by `confirm`.
     loading.catch(() => {});
     return loading;
   }
 
-  /** From then on, chunks of all other backups are known, too. */
+  /** Loads the complete index, by which the chunks of all other backups are known, too. */
   async #loadAndLookUp(): Promise<LoadedExistence> {
-    const complete = await this.#later();
+    const complete = await this.#loadComplete();
     const { stored } = complete.index;
     if (stored !== undefined) this.index.lookUpIn(stored);
     return complete;

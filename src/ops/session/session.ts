@@ -10,6 +10,7 @@ import { type ContentListWriter, PART_LIMITS, type StreamContent } from "../../b
 import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
 import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
+import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
 import { type ChunkerParameters, LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
@@ -30,12 +31,12 @@ import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { type BackupRequest, checkBackupRequest, type WriteOptions, type WrittenBackup } from "./backup_request.ts";
 import { chunkerParameters, gearSecret } from "./chunking.ts";
-import { HeadStart } from "./head_start.ts";
 import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } from "./continue_chain.ts";
+import { HeadStart } from "./head_start.ts";
 import { lookBack } from "./look_back.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
-import { openExistence, type SessionExistence } from "./parents_word.ts";
+import { mayTrustParent, openExistence, type SessionExistence } from "./parents_word.ts";
 import { sessionManifest } from "./session_manifest.ts";
 import { SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
@@ -45,7 +46,6 @@ import { DoubtedTrees } from "./tree/doubted_trees.ts";
 import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
 import { SessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
-import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
 
 /** How `Session.commit` commits. */
 interface CommitOptions {
@@ -105,8 +105,6 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     unreadable: damaged.map(({ id }) => id),
   };
   const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
-  // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
-  const { confirmed } = tools.lock;
   const { source } = tools;
   const { predecessor } = planned;
   const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
@@ -117,6 +115,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     headStart.know(known);
     tools.onHeadStart?.(headStart);
   };
+  // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
+  const { confirmed } = tools.lock;
   const trustsParent = mayTrustParent(tools);
   const opening = { planned, repository, confirmed, world, signal, passing, trustsParent, onAhead };
   await using existence = await openExistence(opening);
@@ -155,14 +155,6 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     await writer.abandon().catch(() => {});
     throw error;
   }
-}
-
-/**
- * A source that is compared with an earlier backup, or goes on from it, asks for what its streams do not pass by: such a
- * session needs the complete index.
- */
-function mayTrustParent({ request, source, trustsParent = true }: SessionTools): boolean {
-  return trustsParent && source?.replays !== true && request.engine.name !== FILES_ENGINE;
 }
 
 /** What was found or made at the start of a session. */

@@ -4,7 +4,7 @@ import type { IndexId, PackId } from "../../base/id.ts";
 import { decompress } from "../../codec/compression.ts";
 import { sha256Hex } from "../../crypto/digest.ts";
 import type { Sealer } from "../../crypto/seal.ts";
-import { PackBlobs } from "../../format/blob.ts";
+import { type BlobParts, PackBlobs } from "../../format/blob.ts";
 import { packsOfIndex } from "../../format/index/index_packs.ts";
 import { headerOfBlobs, MAX_PACK_HEADER_BYTES, PACK_TRAILER_BYTES, packFileSize } from "../../format/pack_header.ts";
 import { openSealedFile } from "../../format/unpacked.ts";
@@ -18,7 +18,7 @@ export interface IndexRequest {
 }
 
 /** What an index file says of one pack, besides its blobs. */
-export interface PackDescription {
+interface PackDescription {
   readonly id: PackId;
   /** The size that its file must have, in bytes. */
   readonly bytes: number;
@@ -26,12 +26,15 @@ export interface PackDescription {
   readonly headerSha256: string | null;
 }
 
-/** What an index file says: the packs, and the blobs of all of them back to back. */
-export interface DecodedIndex {
+/** What an index file says of one pack. */
+export interface DecodedPack extends PackDescription {
+  /** Its blobs by offset. */
+  readonly blobs: PackBlobs;
+}
+
+/** What an index file says: the packs with the numbers of their blobs, and these blobs, of all packs back to back. */
+export interface DecodedIndex extends BlobParts {
   readonly packs: readonly (PackDescription & { readonly blobs: number })[];
-  /** As in `PackBlobs.parts`. */
-  readonly ids: Uint8Array<ArrayBuffer>;
-  readonly numbers: Uint32Array<ArrayBuffer>;
 }
 
 /** Opens and decodes an index file. Throws `IntegrityError` if it is damaged or malformed. Owns: its bytes are freed. */
@@ -60,8 +63,8 @@ export function decodePacks(
   return { packs, ...all.parts };
 }
 
-/** The packs of a decoded index file with their blobs by offset. Owns: the blobs share the memory of `decoded`. */
-export function* packsOf({ packs, ids, numbers }: DecodedIndex): Generator<PackDescription & { blobs: PackBlobs }> {
+/** The packs of a decoded index file. Owns: the blobs share the memory of `decoded`. */
+export function* splitByPack({ packs, ids, numbers }: DecodedIndex): Generator<DecodedPack> {
   const all = PackBlobs.of({ ids, numbers });
   let start = 0;
   for (const pack of packs) {

@@ -10,6 +10,9 @@ import { failureOfFile } from "../unreadable.ts";
 
 const FILES_AT_ONCE = 4;
 
+/** Larger files are read one at a time: an index file of a million blobs takes 150 MB as text. */
+const LARGE_FILE_BYTES = 8 * 1024 * 1024;
+
 /** How `forEachIndexFile` handles the index files. */
 interface IndexFileWalk<Loaded> {
   readonly signal: AbortSignal;
@@ -122,9 +125,6 @@ interface LoadIndexOptions {
   readonly rows?: readonly IndexRow[];
 }
 
-/** Larger files are read one at a time: an index file of a million blobs takes 150 MB as text. */
-const LARGE_FILE_BYTES = 8 * 1024 * 1024;
-
 /**
  * Loads the index of the whole repository, with all places. Throws `IntegrityError` for a damaged index file, unless
  * `onUnreadable` is given.
@@ -201,14 +201,7 @@ export function unreadableIndexProblem(unreadable: readonly UnreadableIndex[]): 
   );
 }
 
-/**
- * The text of a listed index file; null if another process has removed it meanwhile.
- *
- * A removed index file was merged into a newer one, which is listed as well or holds nothing that the caller needs. A
- * store that twice does not find a file that it lists may be slow to list the removal, so that counts as removed, too.
- * If that is wrong, a put wastes some space, and a get that needs the file fails. Throws `IntegrityError` if the file
- * is damaged, and what the store throws.
- */
+/** The text of a listed index file; null if it was removed. Throws what `SealedFiles.load` throws. */
 function loadIndexFile(
   files: SealedFiles,
   id: IndexId,
@@ -217,7 +210,7 @@ function loadIndexFile(
   return unlessRemoved(files, id, signal, () => files.load("index", id, { signal }));
 }
 
-/** The same text in pieces, as `SealedFiles.loadPieces` gives them. */
+/** The text of a listed index file in pieces; null if it was removed. Throws what `SealedFiles.loadPieces` throws. */
 export function loadIndexPieces(
   files: SealedFiles,
   id: IndexId,
@@ -226,7 +219,7 @@ export function loadIndexPieces(
   return unlessRemoved(files, id, signal, () => files.loadPieces("index", id, { signal }));
 }
 
-/** The same, but still sealed: `openSealedFile` opens it. */
+/** A listed index file as it is stored; null if it was removed. Throws what `SealedFiles.loadSealed` throws. */
 export function loadSealedIndexFile(
   files: SealedFiles,
   id: IndexId,
@@ -235,6 +228,13 @@ export function loadSealedIndexFile(
   return unlessRemoved(files, id, signal, () => files.loadSealed("index", id, { signal }));
 }
 
+/**
+ * Loads a listed index file; null if another process has removed it meanwhile.
+ *
+ * A removed index file was merged into a newer one, which is listed as well or holds nothing that the caller needs. A
+ * store that twice does not find a file that it lists may be slow to list the removal, so that counts as removed, too.
+ * If that is wrong, a put wastes some space, and a get that needs the file fails.
+ */
 async function unlessRemoved<Loaded>(
   files: SealedFiles,
   id: IndexId,

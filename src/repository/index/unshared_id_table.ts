@@ -1,10 +1,10 @@
 /**
- * A table of digests for one thread. A look-up takes a fraction of the time of one in an `IdTable` (base/id_table.ts), which
- * other threads read while it grows.
+ * A table of digests for one thread. A look-up takes a fraction of the time of one in an `IdTable` (base/id_table.ts),
+ * which other threads read while it grows.
  *
  * Memory: the bytes kept of each id, in segments that never move, plus slots of 4 bytes that are 3/8 to 3/4 full, or
  * 3/4 full if there are as many ids as were expected. Digests are uniform, so their first four bytes serve as the hash:
- * the share of 2^32 that it is is the share of the slots before its own. A slot holds the number of an entry; the bits
+ * if it is a third of 2^32, a third of the slots lie before that of the id. A slot holds the number of an entry; the bits
  * that numbers leave free hold some of the next four bytes of the id, so that nearly every look-up reads one id at most.
  */
 import { ID_BYTES } from "../../base/id.ts";
@@ -13,7 +13,7 @@ import { invariant } from "../../base/errors.ts";
 
 const SEGMENT_ENTRIES = 1 << 14;
 const LEAST_SLOTS = 1 << 12;
-/** Above that, a number and at least one bit of the id would not fit into a slot. */
+/** With more ids, a slot has no bit left beside the number of an entry. */
 const MOST_EXPECTED = 1 << 28;
 
 /** Ids, numbered from 0 in the order in which they are added. */

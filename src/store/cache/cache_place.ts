@@ -4,7 +4,7 @@ import { parseSize } from "../../base/text/size.ts";
 /** Returns an environment variable; undefined if it is not set. */
 type Environment = (name: string) => string | undefined;
 
-/** The default size limit: it has room for the sorted form of the indexes of 80 million chunks. */
+/** The default size limit: it has room for the index files of fifty million chunks and for their sorted form. */
 const USUAL_LIMIT_BYTES = 4 * 1024 ** 3;
 
 /** This program's folder in directories that it shares with others. */

@@ -4,7 +4,7 @@ import { DeniedError, IntegrityError, InterruptedError } from "../../../src/base
 import type { IndexId } from "../../../src/base/id.ts";
 import type { IndexedPack } from "../../../src/format/index/index_file.ts";
 import { forEachDecodedIndex } from "../../../src/maintain/check/decoded_indexes.ts";
-import { packsOf } from "../../../src/pipeline/index/read_index.ts";
+import { splitByPack } from "../../../src/pipeline/index/read_index.ts";
 import type { Repository } from "../../../src/repository/repository.ts";
 import { encodeIndex } from "../../helpers/encode_index.ts";
 import { fakeWorld, memoryRepository, namesOf, noise } from "../../helpers/world.ts";
@@ -59,7 +59,7 @@ async function walk(
     wantsHeaders: true,
     load: load ?? ((id) => files.loadSealed("index", id, { signal })),
     take: (id, decoded) => {
-      for (const { id: pack, blobs } of packsOf(decoded)) walked.seen.push([id, pack, blobs.count]);
+      for (const { id: pack, blobs } of splitByPack(decoded)) walked.seen.push([id, pack, blobs.count]);
       onTaken?.(walked);
     },
     damaged: (id, error) => {

@@ -4,9 +4,9 @@ import { LockedError } from "../../../src/base/errors.ts";
 import { PipelineThreads } from "../../../src/pipeline/threads.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
 import { withFaults } from "../../helpers/fault_store.ts";
+import { FirstPause, nextStep } from "../../helpers/first_pause.ts";
 import {
   accessTo,
-  FakeClock,
   fakeWorld,
   getBytes,
   macrotask,
@@ -18,30 +18,8 @@ import {
 
 const LONG = noise(3_000_000, "long");
 
-/** After this many turns of the event loop, nobody is waited for any more. */
+/** After so many turns of the event loop, nothing is waited for any more. */
 const MOST_TURNS = 3000;
-
-/** Lasts, in its first pause, until something has happened, and does something at its end. */
-class SettlingClock extends FakeClock {
-  readonly #lasts: () => boolean;
-  readonly #atEnd: () => Promise<void>;
-  #isOver = false;
-
-  constructor(lasts: () => boolean, atEnd: () => Promise<void>) {
-    super();
-    this.jump(86_400_000);
-    this.#lasts = lasts;
-    this.#atEnd = atEnd;
-  }
-
-  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (this.#isOver) return await super.sleep(ms, signal);
-    this.#isOver = true;
-    for (let turn = 0; turn < MOST_TURNS && this.#lasts(); turn++) await macrotask();
-    for (let turn = 0; turn < 30; turn++) await macrotask();
-    await this.#atEnd();
-  }
-}
 
 /** Calls `onSeal` whenever chunks are given to a sealing thread. */
 function watchSealing(onSeal: () => void): Disposable {
@@ -64,9 +42,11 @@ async function putWhileSettling(store: BlobStore, atEnd: () => Promise<void> = (
   let sealed = 0;
   let early = { sealed: -1, stored: stored() };
   using _ = watchSealing(() => sealed++);
-  const clock = new SettlingClock(() => sealed === 0, () => {
+  const clock = new FirstPause(async () => {
+    for (let turn = 0; turn < MOST_TURNS && sealed === 0; turn++) await macrotask();
+    await nextStep();
     early = { sealed, stored: stored() };
-    return atEnd();
+    await atEnd();
   });
   const world = { ...fakeWorld("settling"), clock };
   const [outcome] = await Promise.allSettled([putBytes(accessTo(faulty), world, LONG)]);

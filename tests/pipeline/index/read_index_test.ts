@@ -11,7 +11,7 @@ import { packsOfIndex } from "../../../src/format/index/index_packs.ts";
 import { encodePackHeader, packFileSize } from "../../../src/format/pack_header.ts";
 import { wrapUnpacked } from "../../../src/format/unpacked.ts";
 import { compress } from "../../../src/codec/compression.ts";
-import { decodePacks, headerDigest, packsOf, readIndex } from "../../../src/pipeline/index/read_index.ts";
+import { decodePacks, headerDigest, readIndex, splitByPack } from "../../../src/pipeline/index/read_index.ts";
 import { encodeIndex } from "../../helpers/encode_index.ts";
 import { noise, seededRandom } from "../../helpers/world.ts";
 
@@ -24,7 +24,7 @@ function fileOf(json: Uint8Array<ArrayBuffer>): { id: IndexId; bytes: Uint8Array
 }
 
 function read(json: Uint8Array<ArrayBuffer>) {
-  return [...packsOf(readIndex({ ...fileOf(json), wantsHeaders: true }, SEALER))];
+  return [...splitByPack(readIndex({ ...fileOf(json), wantsHeaders: true }, SEALER))];
 }
 
 /** Blobs without gaps. */
@@ -87,7 +87,7 @@ Deno.test("no digest stands for a description with gaps, or where nobody asked",
   assert.deepEqual(read(gap).map(({ headerSha256 }) => headerSha256), [null]);
   const whole = encodeIndex([{ id: noise(32, "pack"), blobs: [first!] }]);
   const unasked = decodePacks(whole, "an index", { wantsHeaders: false });
-  assert.deepEqual([...packsOf(unasked)].map(({ headerSha256 }) => headerSha256), [null]);
+  assert.deepEqual([...splitByPack(unasked)].map(({ headerSha256 }) => headerSha256), [null]);
 });
 
 Deno.test("a file that is not what its name says, not sealed under these keys or malformed is refused by name", () => {

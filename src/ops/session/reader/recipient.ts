@@ -38,7 +38,7 @@ export class Recipient {
     return this.#headStart.promise;
   }
 
-  /** Lets streams begin to be sealed before there is a session. */
+  /** Lets the sealing of streams begin before there is a session. */
   begin(headStart: HeadStart): void {
     this.#headStart.resolve(headStart);
   }

@@ -63,10 +63,10 @@ export interface BuildTools {
 
 /**
  * Makes a table that covers the listed index files of the table `before`, or of an empty one, and publishes it. Files
- * that are damaged or gone are left out. What only a file listed that is not there any more goes; the packs that another
- * file lists in the same way stay without being read again. Memory: a few index files as they are stored, and 44 bytes
- * for each of the rows sorted at a time. Throws what the store throws, the filesystem's own errors, `IntegrityError` if
- * the table is damaged or cannot be brought up to date, and the signal's reason.
+ * that are damaged or gone are left out. What only vanished files listed is taken out; packs that another file lists in
+ * the same way stay without being read again. Memory: a few index files as they are stored, and 44 bytes for each of the
+ * rows sorted at a time. Throws what the store throws, the filesystem's own errors, `IntegrityError` if the table is
+ * damaged or cannot be brought up to date, and the signal's reason.
  */
 export async function buildTable(
   change: TableChange,

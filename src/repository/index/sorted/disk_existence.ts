@@ -76,7 +76,7 @@ export class DiskExistence extends ExistenceIndex {
 
   async #loadInstead(): Promise<void> {
     const { loadAll, signal, onProblem } = this.#replacement;
-    const reason = this.#damage?.message ?? "The index on disk cannot be read";
+    const reason = this.#damage?.message ?? "The index on disk cannot be read; it is made again when it is needed next";
     try {
       const { ids } = await loadAll(() => new DataBlobIds());
       ids.addAll(this.dataBlobs);

@@ -102,15 +102,16 @@ async function areListed(
   }
 }
 
+/** One attempt to load the index. */
 class ExistenceLoading {
   readonly #tools: ExistenceTools;
-  /** Those for whatever is loaded later. */
-  readonly #later: ExistenceTools;
+  /** For what is loaded if the open table breaks: the attempt is over then, and so may be its signal. */
+  readonly #afterwards: ExistenceTools;
   readonly #onListed: (ids: readonly IndexId[]) => void;
 
-  constructor(tools: ExistenceTools, later: ExistenceTools, onListed: (ids: readonly IndexId[]) => void) {
+  constructor(tools: ExistenceTools, afterwards: ExistenceTools, onListed: (ids: readonly IndexId[]) => void) {
     this.#tools = tools;
-    this.#later = later;
+    this.#afterwards = afterwards;
     this.#onListed = onListed;
   }
 
@@ -121,6 +122,7 @@ class ExistenceLoading {
     return await this.#loadWith(sorted, rows, place);
   }
 
+  /** The same with the index on disk of the tools, unless most of that must be made first. */
   async loadUnlessLong(): Promise<LoadedExistence | EarlyExistence> {
     const { files, names, signal, onUnreadable, place } = this.#tools;
     const rows = await this.#list();
@@ -130,6 +132,7 @@ class ExistenceLoading {
     return { named, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
 
+  /** The index files, which `onListed` hears of, too. */
   async #list(): Promise<IndexRow[]> {
     const { files, signal } = this.#tools;
     const rows = await indexRows(files, signal);
@@ -170,7 +173,7 @@ class ExistenceLoading {
   /** An index with all that the index on disk knows. */
   #beginning(sorted: SortedIndex, places: readonly (BlobPlace | undefined)[]): ExistenceIndex {
     const { names } = this.#tools;
-    const { files, signal, onUnreadable, place } = this.#later;
+    const { files, signal, onUnreadable, place } = this.#afterwards;
     const index = new DiskExistence(new NamedIndex(names), sorted, {
       loadAll: (make) => loadIndexInto(make, files, { signal, onUnreadable }),
       signal,

@@ -83,11 +83,10 @@ async function opened<T>(
 }
 
 function tooLarge(bytes: number, limitBytes: number): AgentError {
+  const [size, limit] = [bytes, limitBytes].map((number) => formatSize(number));
   return new AgentError(
-    `The indexes of the repository have ${formatSize(bytes)}, more than the cache may take (${
-      formatSize(limitBytes)
-    }), ` +
-      "so that each command loads them all into memory; a higher AGENT_CACHE_LIMIT makes that unnecessary",
+    `The indexes of the repository have ${size}, more than the cache may take (${limit}), so that each command loads ` +
+      "them all into memory; a higher AGENT_CACHE_LIMIT makes that unnecessary",
   );
 }
 

@@ -8,6 +8,7 @@ import type { SortedIndex } from "./sorted_index.ts";
 export class SortedTables implements AsyncDisposable {
   readonly #place: SortedPlace;
   readonly #tables = new Map<string, SortedIndex>();
+  /** Those that stay open until the repository is closed, since readers have them. */
   readonly #handedOut = new WeakSet<SortedIndex>();
   #isClosed = false;
 
@@ -35,6 +36,7 @@ export class SortedTables implements AsyncDisposable {
     return opened;
   }
 
+  /** The open table of that name, unless damage was found in it. */
   #intact(name: string): SortedIndex | undefined {
     const table = this.#tables.get(name);
     return table?.isDamaged === false ? table : undefined;
