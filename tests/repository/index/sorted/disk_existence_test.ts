@@ -98,6 +98,8 @@ Deno.test("if the index files cannot be read either, what cannot be told is new,
   assert.equal(index.note("data", blobId(hidden!)), false);
   assert.equal(DATA.filter((blob) => !index.has("data", blobId(blob))).length, others.length);
   await renew(index);
+  // Whoever must be sure hears of it.
+  assert.throws(() => index.lists(blobId(others[0]!)), IntegrityError);
   assert.equal(made.problems.length, 1);
   assert.match(made.problems[0]!.message, /cannot be read either, .* stored twice, .*: no index files today$/);
 });
