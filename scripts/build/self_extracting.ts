@@ -25,13 +25,6 @@ const PROBE_FLAGS = "--no-prompt --no-config --no-lock --no-remote --no-npm --no
 const FLAGS = `--allow-all ${PROBE_FLAGS} ${V8_FLAGS}`;
 
 /**
- * Has the C library ask for memory in huge pages, which the kernel gives where it may: in a virtual machine, faults of
- * small pages are dear. Without effect before glibc 2.35 and in other libraries (glibc manual, "Memory Allocation
- * Tunables").
- */
-const TUNABLES = "glibc.malloc.hugetlb=1";
-
-/**
  * The engine reserves 48 GiB of addresses to find an aligned place for its heap; with the runtime itself, that makes
  * 50.7 million kB (measured with Deno 2.9.6 on x86-64). With less it starts only by chance, and with 33.8 million
  * never.
@@ -83,7 +76,6 @@ export function renderFront(
       VERSION: version,
       FLAGS,
       PROBE_FLAGS,
-      TUNABLES,
       LEAST_OPEN_FILES,
       LEAST_ADDRESS_KB,
       BLOCK: BLOCK_BYTES,
