@@ -37,12 +37,13 @@ interface Request {
 }
 
 const PASSWORD = "bench";
-const CHUNKS_EACH = 1000;
+/** Those of a dump of 100 MB. With fewer, the number of backups would count more than that of blobs. */
+const CHUNKS_EACH = 10_000;
 /** restic's memory and patience set a limit to prunes and checks: beyond it only puts and gets are measured. */
 const MOST_BLOBS_FOR_RESTIC = 10e6;
 
 /**
- * Backups of a thousand chunks each, one of them at least. The chunks are as short as possible, since almost none is
+ * Backups of ten thousand chunks each, one of them at least. The chunks are as short as possible, since almost none is
  * ever read.
  */
 function shapeOf(blobs: number): PrunableShape {
