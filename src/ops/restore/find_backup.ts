@@ -17,7 +17,7 @@ import type { IndexedRepository, Repository } from "../../repository/repository.
 import type { World } from "../access.ts";
 
 /** A backup, and the repository with an index for reading it. */
-export interface IndexedBackup {
+interface IndexedBackup {
   readonly indexed: IndexedRepository;
   /** The backup. */
   readonly backup: Backup;

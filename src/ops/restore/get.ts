@@ -5,15 +5,17 @@ import { quoteByteString } from "../../format/byte_string.ts";
 import { IntegrityError, UsageError } from "../../base/errors.ts";
 import { type Backup, sizeOf } from "../../backup/backup.ts";
 import { SEGMENT_BYTES } from "../../backup/buffers.ts";
+import type { CheckedMember } from "../../backup/chain/chain_check.ts";
 import { type BackupFile, listFiles, treeOfFiles } from "../../backup/content/contents.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
 import { describeOther, findTreeFile } from "../../backup/files/find_file.ts";
 import { type VerifiedFiles, verifyFiles } from "../../backup/files/verify_files.ts";
 import { readTableList } from "../../backup/tables/table_list_file.ts";
 import { parseSelector } from "../../backup/naming/selector.ts";
+import type { RestoreVerdict } from "../../backup/restore_tests.ts";
 import type { EngineTarget } from "../../engine/engine.ts";
 import type { Driven } from "../../engine/engine_urls.ts";
-import { isOfFiles } from "../../format/manifest/manifest.ts";
+import { isOfFiles, type Manifest } from "../../format/manifest/manifest.ts";
 import type { GuardChoice } from "../../guard/guard.ts";
 import { startThreads } from "../../pipeline/threads.ts";
 import { pathInTree } from "../../repository/tree/trees.ts";
@@ -24,7 +26,7 @@ import {
   type StreamProgress,
   type VerifiedStream,
 } from "../../backup/content/read_verified.ts";
-import { findWithIndex, type IndexedBackup } from "./find_backup.ts";
+import { findWithIndex } from "./find_backup.ts";
 import { restoreFiles, type RestoreRequest } from "./files/restore_files.ts";
 import { assertHolds } from "./files/restore_filter.ts";
 import type { RestoreResult } from "./files/restore_tree.ts";
@@ -73,7 +75,13 @@ export interface HowToRead {
 }
 
 /** A backup that is open for reading. */
-export interface OpenBackup extends Omit<IndexedBackup, "indexed"> {
+export interface OpenBackup {
+  /** The backup. */
+  readonly backup: Backup;
+  /** Its manifest; null if another tool made the backup. */
+  readonly manifest: Manifest | null;
+  /** The newest restore on trial of it; null if there was none. */
+  readonly restored: RestoreVerdict | null;
   /** Its streams and files; none for a backup of files, which may hold millions. */
   readonly files: readonly BackupFile[];
   /**
@@ -107,6 +115,8 @@ export interface OpenBackup extends Omit<IndexedBackup, "indexed"> {
    * the backup does not hold, and a target that may not be used so.
    */
   restoreFiles(request: RestoreRequest): Promise<RestoreResult>;
+  /** Checks the manifests of its chain, level 0 first. Throws `IntegrityError` if parents form a circle. */
+  checkChain(): Promise<CheckedMember[]>;
 }
 
 /**
@@ -191,7 +201,7 @@ async function refuseOther(found: ReadableBackup, name: string): Promise<void> {
 }
 
 /** A backup that was found, before its files are listed. */
-export interface FoundBackup extends Omit<IndexedBackup, "indexed"> {
+export interface FoundBackup extends Pick<OpenBackup, "backup" | "manifest" | "restored" | "checkChain"> {
   readonly reading: ContentReading;
   /** What was read of it and is right. */
   readonly verified: VerifiedContent;
