@@ -25,8 +25,8 @@ Deno.test("the cache lies where the first of option and variables says", () => {
   assert.equal(cacheDirectory(undefined, environment({ HOME: "/" })), undefined);
 });
 
-Deno.test("the limit is 2 GiB unless a variable says otherwise", () => {
-  assert.equal(cacheLimit(environment({})), 2 ** 31);
+Deno.test("the limit is 4 GiB unless a variable says otherwise", () => {
+  assert.equal(cacheLimit(environment({})), 2 ** 32);
   assert.equal(cacheLimit(environment({ AGENT_CACHE_LIMIT: "512M" })), 2 ** 29);
   assert.throws(() => cacheLimit(environment({ AGENT_CACHE_LIMIT: "much" })), UsageError);
 });
@@ -56,14 +56,14 @@ Deno.test("the cache is shown for people and for programs", async () => {
     shown.stdout,
     /^REPOSITORY +ID +SIZE +FILES +LAST USED\nmemory +ababababab +1000 B +1 +2026-01-0\d [\d:]+ [+-]\d\d:\d\d\n$/,
   );
-  assert.equal(shown.stderr, `1000 B of 2.00 GiB in ${cache.directory}\n`);
+  assert.equal(shown.stderr, `1000 B of 4.00 GiB in ${cache.directory}\n`);
   const { stdout } = await runCache(["--json", "--cache-dir", cache.directory], {});
   assert.deepEqual(stdout.trim().split("\n").map((line) => JSON.parse(line)), [
     { repository: REPOSITORY, address: "memory", size: 1000, files: 1, lastUsed: "2026-01-02T03:04:05.000Z" },
-    { directory: cache.directory, size: 1000, limit: 2 ** 31 },
+    { directory: cache.directory, size: 1000, limit: 2 ** 32 },
   ]);
   const empty = await runCache([], { AGENT_CACHE_DIR: `${cache.directory}/none` });
-  assert.deepEqual(empty, { exitCode: 0, stdout: "", stderr: `0 B of 2.00 GiB in ${cache.directory}/none\n` });
+  assert.deepEqual(empty, { exitCode: 0, stdout: "", stderr: `0 B of 4.00 GiB in ${cache.directory}/none\n` });
 });
 
 Deno.test("the cache is pruned to the limit, or cleared", async () => {
