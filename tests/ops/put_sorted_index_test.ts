@@ -89,15 +89,16 @@ Deno.test("short streams, which need no threads, are looked up, too", async () =
   assert.equal(again.manifest.stats.blobsNew, 0);
 });
 
-Deno.test("a put tells that it makes the index on disk, and when that is over", async () => {
+Deno.test("a put that waits for the index on disk tells so, and when that is over", async () => {
   await using made = await scene();
   await putBytes(made.here, world, CONTENT);
   const heard: unknown[] = [];
   const watched = { ...world, onIndexing: (progress: unknown) => void heard.push(progress) };
-  await putBytes(made.here, watched, CONTENT);
+  const waits = { trustsParent: false };
+  await putBytes(made.here, watched, CONTENT, {}, waits);
   assert.deepEqual([heard[0], heard.at(-1)], [{ done: 0, total: 1 }, null]);
   heard.length = 0;
-  await putBytes(made.here, watched, CONTENT);
+  await putBytes(made.here, watched, CONTENT, {}, waits);
   assert.deepEqual(heard, []);
 });
 
