@@ -51,12 +51,12 @@ export async function writeAll(
 }
 
 /**
- * Frees the whole buffer behind `bytes`, which then has length 0. Streams make thousands of buffers of a megabyte; left
+ * Frees the whole buffer behind `memory`, which then has length 0. Streams make thousands of buffers of a megabyte; left
  * to each thread's garbage collector, they would pile up to several times what is in use. Only for buffers made by `new
  * Uint8Array` or Web Crypto: those of `node:zlib` cannot be detached.
  */
-export function freeBuffer(bytes: Uint8Array<ArrayBuffer>): void {
-  if (!bytes.buffer.detached) bytes.buffer.transfer(0);
+export function freeBuffer({ buffer }: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
+  if (!buffer.detached) buffer.transfer(0);
 }
 
 /** A copy with twice the room. What is added is zero. */

@@ -1,5 +1,5 @@
 /** Blobs and their places in a pack, as pack headers and indexes describe them. */
-import { doubled } from "../base/bytes.ts";
+import { doubled, freeBuffer } from "../base/bytes.ts";
 import { ID_BYTES } from "../base/id.ts";
 
 /** What a blob holds: a chunk of a stream, or a tree. */
@@ -156,7 +156,8 @@ export class PackBlobs implements Iterable<PackedBlob> {
   /** Frees its memory, and so empties all that share it. The collector would leave that of many files lying about. */
   free(): void {
     this.#count = 0;
-    for (const { buffer } of [this.#ids, this.#numbers]) if (!buffer.detached) buffer.transfer(0);
+    freeBuffer(this.#ids);
+    freeBuffer(this.#numbers);
   }
 
   #grow(): void {

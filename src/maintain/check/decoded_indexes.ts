@@ -4,7 +4,8 @@
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { ID_BYTES, type IndexId } from "../../base/id.ts";
-import { type DecodedIndex, freeIndex } from "../../pipeline/index/read_index.ts";
+import { PackBlobs } from "../../format/blob.ts";
+import type { DecodedIndex } from "../../pipeline/index/read_index.ts";
 import { startThreads } from "../../pipeline/threads.ts";
 import { forEachIndexFile, type IndexRow, indexRows } from "../../repository/index/index_files.ts";
 import type { Repository } from "../../repository/repository.ts";
@@ -59,7 +60,7 @@ export async function forEachDecodedIndex(
       if (decoded === null) return;
       estimate.use(id, decoded.ids.length / ID_BYTES);
       take(id, decoded);
-      freeIndex(decoded);
+      PackBlobs.of(decoded).free();
     },
     onProgress,
   });

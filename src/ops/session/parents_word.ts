@@ -17,7 +17,7 @@ import {
 } from "../../backup/whole_index.ts";
 import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
-import type { ExistenceIndex, NamedIndex } from "../../repository/index/blob_index.ts";
+import { type ExistenceIndex, type NamedIndex, withRenewal } from "../../repository/index/blob_index.ts";
 import type { LoadedExistence } from "../../repository/index/sorted/load_existence.ts";
 import { TrustingIndex } from "../../repository/index/trusting_index.ts";
 import type { IndexedRepository, LockedRepository, Repository } from "../../repository/repository.ts";
@@ -171,13 +171,7 @@ class ParentsWord implements SessionExistence {
       this.#signal.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve));
     };
-    try {
-      return await this.index.countLost(complete, turn);
-    } catch (error) {
-      if (complete.renew === undefined || !(error instanceof IntegrityError)) throw error;
-      await complete.renew();
-      return await this.index.countLost(complete, turn);
-    }
+    return await withRenewal(complete, () => this.index.countLost(complete, turn));
   }
 
   /** Ends the loading of the complete index if it is still going on. */

@@ -74,11 +74,6 @@ export function* splitByPack({ packs, ids, numbers }: DecodedIndex): Generator<D
   }
 }
 
-/** Frees the memory of a decoded index file. */
-export function freeIndex({ ids, numbers }: DecodedIndex): void {
-  for (const { buffer } of [ids, numbers]) if (!buffer.detached) buffer.transfer(0);
-}
-
 /** SHA-256 of the header of a pack that holds exactly these blobs; null if no pack can. */
 export function headerDigest(blobs: PackBlobs): string | null {
   let end = 0;

@@ -15,7 +15,7 @@ import { type BlobPlace, PlaceList } from "./place_list.ts";
 import { UnsharedIdTable } from "./unshared_id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
-import type { StoredIds } from "../../store/sorted/sorted_ids.ts";
+import { isSurelyStored, type StoredIds } from "../../store/sorted/sorted_ids.ts";
 
 /**
  * Tells which blobs of some types exist. An id is 32 bytes, in `id` from `offset` on, 0 by default.
@@ -64,11 +64,11 @@ export interface BlobIndex<Located extends BlobType = BlobType> extends KnownBlo
 }
 
 /**
- * Reads blobs. If damage is found, and the index is one on disk, it is loaded from the store and `read` is called once
- * more: another process may have moved what it lists.
+ * Reads blobs, or looks them up. If damage is found, and the index is one on disk, it is loaded from the store and `read`
+ * is called once more: another process may have moved what it lists.
  */
 export async function withRenewal<Type extends BlobType, T>(
-  { renew }: BlobIndex<Type>,
+  { renew }: BlobIndex<Type> | BlobRegister,
   read: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -247,7 +247,7 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
 
   /** Whether a data blob is listed. Throws `IntegrityError` if the index on disk cannot tell; `renew` may help. */
   lists(id: Uint8Array): boolean {
-    return this.has("data", id);
+    return this.dataBlobs.find(id) >= 0 || this.stored?.has(id) === true;
   }
 
   addPack(id: Uint8Array): number {
@@ -259,13 +259,17 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
     return type === "tree" ? isPlaced : isAdded(this.dataBlobs, id, offset);
   }
 
-  note(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return isAdded(this.dataBlobs, id, offset);
+  /** What `stored` cannot tell is new. */
+  note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
+    if (type === "data") {
+      return (isNotOnDisk || !isSurelyStored(this.stored, id, offset)) && isAdded(this.dataBlobs, id, offset);
+    }
     return !this.named.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
   }
 
+  /** Whether a blob is surely known: false if `stored` cannot tell. */
   has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return this.dataBlobs.find(id, offset) >= 0;
+    if (type === "data") return this.dataBlobs.find(id, offset) >= 0 || isSurelyStored(this.stored, id, offset);
     return this.named.has(type, id, offset) || this.#notedTrees.find(id, offset) >= 0;
   }
 }

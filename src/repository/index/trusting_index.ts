@@ -4,8 +4,7 @@
  */
 import { ID_BYTES } from "../../base/id.ts";
 import type { IdTable } from "../../base/id_table.ts";
-import type { BlobType } from "../../format/blob.ts";
-import { isSurelyStored, type StoredIds } from "../../store/sorted/sorted_ids.ts";
+import type { StoredIds } from "../../store/sorted/sorted_ids.ts";
 import { ExistenceIndex, type NamedIndex } from "./blob_index.ts";
 
 /** To look so many chunks up takes some milliseconds, or a second where the disk is slow. */
@@ -32,15 +31,6 @@ export class TrustingIndex extends ExistenceIndex {
   /** Looks further data blobs up in `stored` from here on. What cannot be told there is stored again. */
   lookUpIn(stored: StoredIds): void {
     this.#stored = stored;
-  }
-
-  override note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
-    if (type === "data" && !isNotOnDisk && isSurelyStored(this.#stored, id, offset)) return false;
-    return super.note(type, id, offset);
-  }
-
-  override has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    return super.has(type, id, offset) || type === "data" && isSurelyStored(this.#stored, id, offset);
   }
 
   /** Notes that a stream has these chunks, 32 bytes each. Those that are trusted are stored by nobody. */

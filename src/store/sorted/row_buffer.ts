@@ -1,4 +1,5 @@
 /** Rows in memory until there are enough of them for a run: added in any order, read in the order of their keys. */
+import { freeBuffer } from "../../base/bytes.ts";
 import { compareKeys, ROW_WORDS } from "./row_layout.ts";
 
 const LEAST_ROWS = 1 << 10;
@@ -53,7 +54,7 @@ export class RowBuffer {
     if (wanted <= this.#words.length) return;
     const grown = new Uint32Array(Math.max(wanted, this.#words.length * 2));
     grown.set(this.#words.subarray(0, this.#size * ROW_WORDS));
-    this.#words.buffer.transfer(0);
+    freeBuffer(this.#words);
     this.#words = grown;
   }
 

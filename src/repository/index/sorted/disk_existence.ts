@@ -5,16 +5,15 @@
  * table. If that fails as well, the backup goes on: what nobody can tell is stored, perhaps for the second time.
  */
 import { AgentError, IntegrityError, messageOf } from "../../../base/errors.ts";
-import { IdTable, KEPT_ID_BYTES } from "../../../base/id_table.ts";
+import type { IdTable } from "../../../base/id_table.ts";
 import type { BlobType } from "../../../format/blob.ts";
 import { isSurelyStored, type StoredIds } from "../../../store/sorted/sorted_ids.ts";
-import { ExistenceIndex, type LoadableIndex, type NamedIndex } from "../blob_index.ts";
-import type { BlobPlace } from "../place_list.ts";
+import { ExistenceIndex, type NamedIndex } from "../blob_index.ts";
 
 /** How the table is replaced if it cannot be read. */
 interface TableReplacement {
   /** Adds all index files to what `make` returns. Throws what the store throws, and the signal's reason. */
-  readonly loadAll: (make: () => DataBlobIds) => Promise<DataBlobIds>;
+  readonly loadAll: (make: () => ExistenceIndex) => Promise<ExistenceIndex>;
   readonly signal: AbortSignal;
   /** Called once if the table could not be read. */
   readonly onProblem?: ((problem: AgentError) => void) | undefined;
@@ -49,16 +48,7 @@ export class DiskExistence extends ExistenceIndex {
   /** Throws `IntegrityError` if the table cannot tell; `renew` helps. */
   override note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
     if (type === "data" && !isNotOnDisk && this.#isStored(id, offset)) return false;
-    return super.note(type, id, offset);
-  }
-
-  /** Whether a blob is surely known: false if the table cannot tell. */
-  override has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    return super.has(type, id, offset) || type === "data" && isSurelyStored(this.#stored, id, offset);
-  }
-
-  override lists(id: Uint8Array): boolean {
-    return super.has("data", id) || this.#stored?.has(id) === true;
+    return super.note(type, id, offset, true);
   }
 
   /** Throws the signal's reason. */
@@ -78,9 +68,9 @@ export class DiskExistence extends ExistenceIndex {
     const { loadAll, signal, onProblem } = this.#replacement;
     const reason = this.#damage?.message ?? "The index on disk cannot be read; it is made again when it is needed next";
     try {
-      const { ids } = await loadAll(() => new DataBlobIds());
-      ids.addAll(this.dataBlobs);
-      this.#loaded = ids;
+      const { dataBlobs } = await loadAll(() => new ExistenceIndex());
+      dataBlobs.addAll(this.dataBlobs);
+      this.#loaded = dataBlobs;
       this.#stored = undefined;
       onProblem?.(new AgentError(`${reason}; until then, the index files themselves say what is stored`));
     } catch (cause) {
@@ -91,20 +81,5 @@ export class DiskExistence extends ExistenceIndex {
         `next prune: ${messageOf(cause)}`;
       onProblem?.(new AgentError(message, { cause }));
     }
-  }
-}
-
-/** The ids of all data blobs, and nothing else. */
-class DataBlobIds implements LoadableIndex {
-  readonly ids = new IdTable(KEPT_ID_BYTES);
-
-  /** Packs have no numbers here. */
-  addPack(): number {
-    return 0;
-  }
-
-  add(type: BlobType, _place: BlobPlace, id: Uint8Array, offset = 0): boolean {
-    const { size } = this.ids;
-    return type === "data" && this.ids.add(id, offset) === size;
   }
 }
