@@ -55,7 +55,9 @@ export async function writeAll(
  * to each thread's garbage collector, they would pile up to several times what is in use. Only for buffers made by `new
  * Uint8Array` or Web Crypto: those of `node:zlib` cannot be detached.
  */
-export function freeBuffer({ buffer }: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
+export function freeBuffer(
+  { buffer }: Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
+): void {
   if (!buffer.detached) buffer.transfer(0);
 }
 

@@ -23,6 +23,7 @@ import {
   withStore,
 } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
+import { Spill, type SpillLimits } from "../store/spill/spill.ts";
 import type { BlobStore } from "../store/store.ts";
 import type { ObserveRepository } from "../repository/observer.ts";
 import { refuseMissingFolders } from "../repository/missing_folders.ts";
@@ -96,6 +97,11 @@ export interface RepositoryAccess {
    */
   readonly listCache?: () => Promise<CacheAccess | undefined>;
   /**
+   * The cache of which work that must see what the store itself holds uses the directory alone, for files of its own
+   * process; by default `listCache`.
+   */
+  readonly spillCache?: () => Promise<CacheAccess | undefined>;
+  /**
    * Remembers which key file of the store at this location opened last on this machine; absent if nothing is to be
    * remembered.
    */
@@ -121,11 +127,16 @@ export interface CacheAccess {
    * blobs. Tests pass less.
    */
   readonly sortedFromBytes?: number;
+  /**
+   * How much of the tables of a check or a prune stays in memory; tests pass less.
+   * @internal
+   */
+  readonly spillLimits?: SpillLimits;
 }
 
 /** The same access without the cache, for work that must see what the store itself holds. */
-export function withoutCache({ cache: _, listCache: __, ...access }: RepositoryAccess): RepositoryAccess {
-  return access;
+export function withoutCache({ cache: _, listCache, ...access }: RepositoryAccess): RepositoryAccess {
+  return { ...access, ...listCache && { spillCache: listCache } };
 }
 
 /**
@@ -181,8 +192,11 @@ export async function openAccess(
     await refuseMissingFolders(store, ["snapshot"]);
     signal?.throwIfAborted();
     const cache = await access.cache?.();
-    const sortedIndex = sortedPlace(repository, await access.listCache?.(), world);
-    const withIndex = { ...repository, sortedIndex, sortedTables: sortedIndex && new SortedTables(sortedIndex) };
+    const listCache = await access.listCache?.();
+    const sortedIndex = sortedPlace(repository, listCache, world);
+    const spill = spillOf(repository, listCache ?? await access.spillCache?.(), world);
+    const sortedTables = sortedIndex && new SortedTables(sortedIndex);
+    const withIndex = { ...repository, sortedIndex, sortedTables, spill };
     return opened(cache === undefined ? withIndex : cached(withIndex, cache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
@@ -209,19 +223,22 @@ export async function readingUseCase<T>(
 }
 
 function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
-  const { store, sortedIndex, sortedTables } = repository;
+  const { store, sortedIndex, sortedTables, spill } = repository;
   return {
     ...readingFrom(repository, store),
     sortedIndex,
     sortedTables,
+    spill,
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
     removeLocks: (options) => removeLocks(repository.files, world, options),
     async close() {
       await sortedTables?.[Symbol.asyncDispose]();
+      spill?.[Symbol.dispose]();
       await store.close();
     },
     async [Symbol.asyncDispose]() {
       await sortedTables?.[Symbol.asyncDispose]();
+      spill?.[Symbol.dispose]();
       await closeStore(store, world);
     },
   };
@@ -285,8 +302,18 @@ function sortedPlace(
   { clock, randomBytes, onIndexing: onProgress }: World,
 ): SortedPlace | undefined {
   if (cache === undefined) return undefined;
-  const { sortedFromBytes: worthBytes, ...place } = cache;
+  const { sortedFromBytes: worthBytes, spillLimits: _, ...place } = cache;
   return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes, onProgress };
+}
+
+function spillOf(
+  { config }: UnlockedRepository,
+  cache: CacheAccess | undefined,
+  { clock, randomBytes }: World,
+): Spill | undefined {
+  if (cache === undefined) return undefined;
+  const { sortedFromBytes: _, spillLimits, ...place } = cache;
+  return new Spill({ ...place, repositoryId: config.id, clock, random: randomBytes }, spillLimits);
 }
 
 function cached(

@@ -16,6 +16,7 @@ import { decodeConfig, encodeConfig, type RepositoryConfig } from "../format/con
 import { MOST_SMALL_FILE_BYTES } from "../format/bounds.ts";
 import { randomPolynomial } from "../format/polynomial.ts";
 import { type BlobStore, CONFIG_FILE, type StoreReader } from "../store/store.ts";
+import type { Spill } from "../store/spill/spill.ts";
 import type { BlobIndex } from "./index/blob_index.ts";
 import type { SortedTables } from "./index/sorted/sorted_tables.ts";
 import type { SortedPlace } from "./index/sorted/open_sorted.ts";
@@ -39,6 +40,8 @@ export interface Repository {
   readonly sortedIndex?: SortedPlace | undefined;
   /** What is open of it for readers. */
   readonly sortedTables?: SortedTables | undefined;
+  /** Where tables go on disk that exceed memory; undefined, or absent, if nowhere. */
+  readonly spill?: Spill | undefined;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { GuardChoice } from "../../src/guard/guard.ts";
 import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import { chooseFile, withBackup } from "../../src/ops/restore/get.ts";
 import { put, type PutOptions, type PutRequest, type PutResult } from "../../src/ops/put.ts";
-import type { RepositoryAccess, World } from "../../src/ops/access.ts";
+import type { CacheAccess, RepositoryAccess, World } from "../../src/ops/access.ts";
 import { readBlob } from "../../src/repository/pack/pack_reader.ts";
 import { loadIndex } from "../../src/repository/index/index_files.ts";
 import type { BackupEngine } from "../../src/ops/session/backup_request.ts";
@@ -135,9 +135,22 @@ export const CHEAP_KDF = { N: 2, r: 1, p: 1 } as const;
 /** The same for the passwords of values. */
 export const CHEAP_VALUE_KDF = { memoryKib: 8, passes: 1, lanes: 1 } as const;
 
+/** Where tables of all repositories spill; undefined if they stay in memory. */
+let spillCache: CacheAccess | undefined;
+
+/** From now on, lets the tables of whatever `accessTo` gives access to spill. */
+export function spillTo(cache: CacheAccess): void {
+  spillCache = cache;
+}
+
 /** Access to the repository in a store. */
 export function accessTo(store: BlobStore, password = PASSWORD): RepositoryAccess {
-  return { openStore: () => Promise.resolve(store), password: () => Promise.resolve(password), retryLockMs: 0 };
+  return {
+    openStore: () => Promise.resolve(store),
+    password: () => Promise.resolve(password),
+    retryLockMs: 0,
+    ...spillCache && { spillCache: () => Promise.resolve(spillCache) },
+  };
 }
 
 /** A new repository in memory. */

@@ -63,13 +63,14 @@ export async function checkIndex(context: CheckContext): Promise<CheckedIndex> {
 }
 
 class IndexCheck implements CheckedIndex {
-  readonly index = new PlacedIndex();
+  readonly index: PlacedIndex;
   readonly packs = new Map<PackId, DescribedPack>();
   readonly unreadable: IntegrityError[] = [];
   readonly #context: CheckContext;
 
   constructor(context: CheckContext) {
     this.#context = context;
+    this.index = new PlacedIndex(context.repository.spill);
   }
 
   add(id: IndexId, decoded: DecodedIndex): void {

@@ -32,11 +32,12 @@ const DECODING_THREADS = 1;
 
 /** Goes through all index files. Throws what `walk` and the store throw, and the signal's reason. */
 export async function forEachDecodedIndex(
-  { files, keys }: Pick<Repository, "files" | "keys">,
+  { files, keys, spill }: Pick<Repository, "files" | "keys" | "spill">,
   walk: DecodedIndexWalk,
 ): Promise<void> {
   const { signal, wantsHeaders, load, take, damaged, onProgress } = walk;
   const rows = await indexRows(files, signal);
+  await spill?.prepare(rows.reduce((sum, { size }) => sum + size, 0));
   const estimate = new Estimate(rows, walk.expect);
   // Few blobs are decoded in this thread: the start of another one takes longer.
   const needed = Promise.withResolvers<void>().promise;

@@ -2,7 +2,8 @@
  * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
  * Memory for each blob: some 37 bytes for its id (repository/index/unshared_id_table.ts), 10 for each copy (blob,
- * length, uncompressed length; offsets follow from the order), and the byte of `BlobUse`. A pack takes some 60 bytes.
+ * length, uncompressed length; offsets follow from the order), and the byte of `BlobUse`. If ids and copies spill, they
+ * take 7 bytes together. A pack takes some 60 bytes.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
@@ -14,6 +15,8 @@ import type { IndexedPack } from "../../format/index/index_file.ts";
 import { type DecodedIndex, type DecodedPack, splitByPack } from "../../pipeline/index/read_index.ts";
 import type { ExpectedPack } from "../../repository/pack/stored_packs.ts";
 import type { Repository } from "../../repository/repository.ts";
+import { RecordList } from "../../store/spill/record_list.ts";
+import type { Spill } from "../../store/spill/spill.ts";
 import { forEachDecodedIndex } from "../check/decoded_indexes.ts";
 
 /** One blob of a pack. */
@@ -39,16 +42,19 @@ export interface DescribingFile {
 /** All packs and blobs that the index files describe. Packs are numbered from 0 in the order they were added. */
 export class PruneIndex {
   /** The ids of all distinct blobs by type. An entry's number is also its position in `BlobUse`. */
-  readonly ids: Readonly<Record<BlobType, UnsharedIdTable>> = {
-    data: new UnsharedIdTable(),
-    tree: new UnsharedIdTable(),
-  };
+  readonly ids: Readonly<Record<BlobType, UnsharedIdTable>>;
   readonly files: DescribingFile[] = [];
   readonly #packs = new UnsharedIdTable();
   /** The copies of pack n are those from `#starts[n]` to `#starts[n + 1]`. */
   readonly #starts: number[] = [0];
   readonly #packBytes: number[] = [];
-  readonly #copies = new CopyList();
+  readonly #copies: CopyList;
+
+  /** With a `spill`, what exceeds memory goes to disk; then all methods throw what `SpillFile.read` throws. */
+  constructor(spill?: Spill) {
+    this.ids = { data: new UnsharedIdTable(ID_BYTES, spill), tree: new UnsharedIdTable(ID_BYTES, spill) };
+    this.#copies = new CopyList(spill);
+  }
 
   /** The number of packs. */
   get packCount(): number {
@@ -185,10 +191,10 @@ interface LoadPruneIndexOptions {
 
 /** Loads all index files. Throws if any file cannot be read, because the blobs that it describes would be lost. */
 export async function loadPruneIndex(
-  repository: Pick<Repository, "files" | "keys">,
+  repository: Pick<Repository, "files" | "keys" | "spill">,
   { signal, onProgress }: LoadPruneIndexOptions,
 ): Promise<PruneIndex> {
-  const index = new PruneIndex();
+  const index = new PruneIndex(repository.spill);
   await forEachDecodedIndex(repository, {
     signal,
     wantsHeaders: false,
@@ -218,21 +224,27 @@ function impossible(what: string, problem: string): IntegrityError {
 
 const SEGMENT_COPIES = 1 << 14;
 
-/** A list of copies, in segments so that it grows without copying. */
+/** A list of copies. */
 class CopyList {
   /** For each copy, twice its entry, and one more for a tree. */
-  readonly #blobs: Uint32Array[] = [];
-  readonly #lengths = new LengthPairs();
+  readonly #blobs: RecordList<Uint32Array<ArrayBuffer>>;
+  readonly #lengths: LengthPairs;
+
+  constructor(spill?: Spill) {
+    const make = (count: number) => new Uint32Array(count);
+    this.#blobs = new RecordList({ make, fields: 1, segmentRecords: SEGMENT_COPIES }, spill);
+    this.#lengths = new LengthPairs(spill);
+  }
 
   push(type: BlobType, entry: number, length: number, uncompressedLength: number): void {
-    const number = this.#lengths.size;
-    if (number % SEGMENT_COPIES === 0) this.#blobs.push(new Uint32Array(SEGMENT_COPIES));
-    this.#blobs.at(-1)![number % SEGMENT_COPIES] = entry * 2 + (type === "tree" ? 1 : 0);
+    const at = this.#blobs.add();
+    this.#blobs.view[at] = entry * 2 + (type === "tree" ? 1 : 0);
     this.#lengths.push(length, uncompressedLength);
   }
 
   at(number: number, offset: number): BlobCopy {
-    const blob = this.#blobs[(number / SEGMENT_COPIES) | 0]![number % SEGMENT_COPIES]!;
+    const at = this.#blobs.seek(number);
+    const blob = this.#blobs.view[at]!;
     return {
       number,
       type: blob % 2 === 1 ? "tree" : "data",

@@ -5,7 +5,7 @@
  * places. These types ensure that an index that only knows whether a blob exists is never asked where it is.
  *
  * Memory: per blob, 25 to 31 bytes for the id (see unshared_id_table.ts) and some 7 for the place (see place_list.ts),
- * at most 38 together. Trees are few, so every index has their places.
+ * at most 38 together; some 7 for blobs that spill. Trees are few, so every index has their places.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
@@ -15,6 +15,7 @@ import { type BlobPlace, PlaceList } from "./place_list.ts";
 import { UnsharedIdTable } from "./unshared_id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
+import type { Spill } from "../../store/spill/spill.ts";
 import { isSurelyStored, type StoredIds } from "../../store/sorted/sorted_ids.ts";
 
 /**
@@ -103,13 +104,18 @@ const NO_PLACES: readonly BlobPlace[] = [];
 /** The trees and their places; knows nothing about data blobs. */
 export class TreeIndex implements BlobIndex<"tree"> {
   readonly #packs = new IdTable();
-  readonly #trees = new PlacedIds(ID_BYTES);
+  readonly #trees: PlacedIds;
   /**
    * By the number of a tree. A backup that finds a tree damaged stores it once more, and both copies are listed until a
    * repair or a prune removes one.
    */
   readonly #furtherPlaces = new Map<number, BlobPlace[]>();
   #furtherCount = 0;
+
+  /** With a `spill`, what exceeds memory goes to disk; then look-ups throw what `SpillFile.read` throws. */
+  constructor(spill?: Spill) {
+    this.#trees = new PlacedIds(ID_BYTES, spill);
+  }
 
   /** How many packs were added. */
   get packCount(): number {
@@ -165,7 +171,13 @@ export class TreeIndex implements BlobIndex<"tree"> {
 
 /** All blobs and their places. */
 export class PlacedIndex extends TreeIndex implements BlobIndex, LoadableIndex {
-  readonly #data = new PlacedIds(KEPT_ID_BYTES);
+  readonly #data: PlacedIds;
+
+  /** `spill`: as in `TreeIndex`. */
+  constructor(spill?: Spill) {
+    super(spill);
+    this.#data = new PlacedIds(KEPT_ID_BYTES, spill);
+  }
 
   /** How many data blobs are expected: with that many, it grows without copying, and takes no more than it needs. */
   expect(dataBlobs: number): void {
@@ -302,11 +314,12 @@ function isAdded(table: Pick<IdTable, "size" | "add">, id: Uint8Array, offset: n
 /** Ids with the places of their blobs. */
 class PlacedIds {
   readonly #ids: UnsharedIdTable;
-  readonly #places = new PlaceList();
+  readonly #places: PlaceList;
 
   /** `idBytes`: how many bytes of each id are kept. */
-  constructor(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES) {
-    this.#ids = new UnsharedIdTable(idBytes);
+  constructor(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES, spill: Spill | undefined) {
+    this.#ids = new UnsharedIdTable(idBytes, spill);
+    this.#places = new PlaceList(spill);
   }
 
   get size(): number {

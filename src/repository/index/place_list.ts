@@ -2,8 +2,10 @@
  * The places of blobs, by number. An index file lists the blobs of a pack one behind the other, so that the pack and the
  * offset of few of them say those of all.
  *
- * Memory: some 7 bytes a place, and at most 19 for places in any order.
+ * Memory: some 7 bytes a place, and at most 19 for places in any order; a quarter of a byte for places that spill.
  */
+import { RecordList } from "../../store/spill/record_list.ts";
+import type { Spill } from "../../store/spill/spill.ts";
 import { LengthPairs } from "./length_pairs.ts";
 
 /** Where a blob is stored. Lengths and offset are in bytes of the pack file. */
@@ -24,14 +26,20 @@ const RUN_NUMBERS = 3;
 
 /** Places, numbered from 0 in the order in which they are added. */
 export class PlaceList {
-  readonly #lengths = new LengthPairs();
+  readonly #lengths: LengthPairs;
   /** Runs of blobs that lie in one pack without gaps; one begins at each multiple of the stride. */
-  readonly #segments: Uint32Array[] = [];
-  #runs = 0;
+  readonly #runs: RecordList<Uint32Array<ArrayBuffer>>;
   /** By the number of a place divided by the stride: the run that begins there. */
   readonly #runAt: number[] = [];
   #pack = -1;
   #end = -1;
+
+  /** With a `spill`, `at` throws what `SpillFile.read` throws. */
+  constructor(spill?: Spill) {
+    this.#lengths = new LengthPairs(spill);
+    const make = (count: number) => new Uint32Array(count);
+    this.#runs = new RecordList({ make, fields: RUN_NUMBERS, segmentRecords: SEGMENT_RUNS }, spill);
+  }
 
   /** How many places there are. */
   get size(): number {
@@ -42,7 +50,7 @@ export class PlaceList {
   push({ pack, offset, length, uncompressedLength }: BlobPlace): void {
     const number = this.size;
     const isAtStride = number % STRIDE === 0;
-    if (isAtStride) this.#runAt.push(this.#runs);
+    if (isAtStride) this.#runAt.push(this.#runs.size);
     if (isAtStride || pack !== this.#pack || offset !== this.#end) this.#beginRun(number, pack, offset);
     this.#pack = pack;
     this.#end = offset + length;
@@ -51,13 +59,12 @@ export class PlaceList {
 
   /** A place by its number. */
   at(number: number): BlobPlace {
-    const run = this.#runOf(number);
-    const segment = this.#segments[(run / SEGMENT_RUNS) | 0]!;
-    const at = (run % SEGMENT_RUNS) * RUN_NUMBERS;
-    let offset = segment[at + 2]!;
-    for (let before = segment[at]!; before < number; before++) offset += this.#lengths.lengthOf(before);
+    const at = this.#runs.seek(this.#runOf(number));
+    const { view } = this.#runs;
+    let offset = view[at + 2]!;
+    for (let before = view[at]!; before < number; before++) offset += this.#lengths.lengthOf(before);
     return {
-      pack: segment[at + 1]!,
+      pack: view[at + 1]!,
       offset,
       length: this.#lengths.lengthOf(number),
       uncompressedLength: this.#lengths.uncompressedLengthOf(number),
@@ -66,17 +73,20 @@ export class PlaceList {
 
   #runOf(number: number): number {
     let run = this.#runAt[(number / STRIDE) | 0]!;
-    while (run + 1 < this.#runs && this.#startOf(run + 1) <= number) run++;
+    while (run + 1 < this.#runs.size && this.#startOf(run + 1) <= number) run++;
     return run;
   }
 
   #startOf(run: number): number {
-    return this.#segments[(run / SEGMENT_RUNS) | 0]![(run % SEGMENT_RUNS) * RUN_NUMBERS]!;
+    const at = this.#runs.seek(run);
+    return this.#runs.view[at]!;
   }
 
   #beginRun(number: number, pack: number, offset: number): void {
-    if (this.#runs % SEGMENT_RUNS === 0) this.#segments.push(new Uint32Array(SEGMENT_RUNS * RUN_NUMBERS));
-    const at = (this.#runs++ % SEGMENT_RUNS) * RUN_NUMBERS;
-    this.#segments.at(-1)!.set([number, pack, offset], at);
+    const at = this.#runs.add();
+    const { view } = this.#runs;
+    view[at] = number;
+    view[at + 1] = pack;
+    view[at + 2] = offset;
   }
 }

@@ -23,6 +23,9 @@ export interface SpillLimits {
 /** Enough for the tables of a million and a half blobs. */
 const SPILL_LIMITS: SpillLimits = { memoryBytes: 64 << 20, mostSegmentRecords: 1 << 14, blockBytes: 4 << 10 };
 
+/** Tables are hardly larger than the index files, which hold 32 bytes for each id, too; never mind a file for nothing. */
+const MOST_GROWTH = 2;
+
 /** What several tables share. Disposal closes the file; the tables cannot be read afterwards. */
 export class Spill implements Disposable {
   readonly #options: CacheOptions;
@@ -39,11 +42,11 @@ export class Spill implements Disposable {
   }
 
   /**
-   * Makes the file, if that is possible; without it, everything stays in memory. For tables that may exceed the limit:
-   * until it is called, nothing touches the disk.
+   * Makes the file if tables of what so many bytes of index files say may exceed the limit, and if it is possible;
+   * without it, everything stays in memory. Nothing touches the disk before that.
    */
-  async prepare(): Promise<void> {
-    if (this.#isPrepared) return;
+  async prepare(indexBytes: number): Promise<void> {
+    if (this.#isPrepared || indexBytes * MOST_GROWTH <= this.limits.memoryBytes) return;
     this.#isPrepared = true;
     const { directory, limitBytes: mostBytes, random, onProblem } = this.#options;
     try {

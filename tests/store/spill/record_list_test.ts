@@ -136,8 +136,8 @@ Deno.test("where no file can be made, all stays in memory, and a problem is told
   await Deno.writeTextFile(path, "");
   const problems: AgentError[] = [];
   using spill = new Spill(spillPlace(path, { onProblem: (problem) => problems.push(problem) }), TINY_SPILL);
-  await spill.prepare();
-  await spill.prepare();
+  await spill.prepare(1 << 30);
+  await spill.prepare(1 << 30);
   fillAndRead(spill);
   assert.equal(problems.length, 1);
 });
@@ -147,7 +147,7 @@ Deno.test("when the disk is full in the middle, the rest stays in memory", async
   const { writeSync } = Deno.FsFile.prototype;
   const problems: AgentError[] = [];
   using spill = new Spill(spillPlace(directory.path, { onProblem: (problem) => problems.push(problem) }), TINY_SPILL);
-  await spill.prepare();
+  await spill.prepare(1 << 30);
   let writes = 0;
   try {
     Deno.FsFile.prototype.writeSync = function (bytes) {

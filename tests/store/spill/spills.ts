@@ -18,7 +18,7 @@ export function spillPlace(directory: string, options: Partial<CacheOptions> = {
 /** A spill that is ready to write to its file. */
 export async function preparedSpill(directory: string, limits = TINY_SPILL): Promise<Spill> {
   const spill = new Spill(spillPlace(directory), limits);
-  await spill.prepare();
+  await spill.prepare(1 << 30);
   return spill;
 }
 
