@@ -132,7 +132,10 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   "repository/index": [[OTHER_FILES], ["sorted"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],
-  store: [[OTHER_FILES], ["http", "local"], ["cache", "rest", "s3"], ["sorted"], ["built_in.ts", "store_urls.ts"]],
+  store: [[OTHER_FILES], ["http", "local"], ["cache", "rest", "s3"], ["sorted", "spill"], [
+    "built_in.ts",
+    "store_urls.ts",
+  ]],
   "store/s3": [["signing.ts", "xml.ts"], ["credentials"], [OTHER_FILES]],
 };
 

@@ -61,6 +61,9 @@ export function entryOfTables(backup: string, path: string): CacheEntry {
 /** The folder of the sorted form of all index files (store/sorted). */
 export const SORTED_FOLDER = "sorted-index";
 
+/** The folder of spill files (store/spill), which lose their names at once; a killed process may have left one. */
+export const SPILL_FOLDER = "spill";
+
 /** The file in the sorted form's folder that names those which count. */
 export const SORTED_MANIFEST = "manifest";
 
@@ -101,6 +104,7 @@ export function kindOfName(folder: string, name: string): "kept" | "being-writte
 function isEntryName(folder: string, name: string): boolean {
   if (folder === "snapshots" || folder === "index") return isId(name);
   if (folder === SORTED_FOLDER) return isSortedName(name);
+  if (folder === SPILL_FOLDER) return /^[0-9a-f]{32}$/.test(name);
   if (folder === TABLES_FOLDER) return name.split("-").length === 2 && name.split("-").every(isId);
   const [pack, ...numbers] = name.split("-");
   return isPackFolder(folder.slice("data/".length)) && isId(pack!) && numbers.length === 2 &&
