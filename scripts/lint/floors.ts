@@ -130,7 +130,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
   pipeline: [["cutting", "index", "known"], [OTHER_FILES]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
-  "repository/index": [[OTHER_FILES], ["sorted"]],
+  "repository/index": [[OTHER_FILES], ["sorted", "spilled"]],
   server: [["access_log.ts", "refusal.ts", "routes.ts"], ["connection"], ["access", "files"], [OTHER_FILES]],
   store: [[OTHER_FILES], ["http", "local"], ["cache", "rest", "s3"], ["sorted", "spill"], [
     "built_in.ts",

@@ -5,7 +5,8 @@
  * id in all. A table that only answers whether it holds an id can keep 20 of the 32 bytes, and takes 25 to 31. Digests
  * are uniform, so their first four bytes serve as the hash. An id is written before an atomic store publishes its slot,
  * so a reader that sees the slot also sees the id. A reader with an older view may miss an id, but never finds one that
- * is not there.
+ * was never there. Entries can be dropped again, and their memory is used for others; a reader may find one of them for a
+ * moment longer, and may miss those that were added after them while they move to their new numbers.
  */
 import { ID_BYTES } from "./id.ts";
 import { invariant } from "./errors.ts";
@@ -87,14 +88,38 @@ export class IdTable {
     if (found >= 0) return found;
     if ((this.#size + 1) * 4 > this.#slots.length * 3) this.#growSlots();
     const entry = this.#size++;
-    if (entry % SEGMENT_ENTRIES === 0) {
+    const segment = (entry / SEGMENT_ENTRIES) | 0;
+    if (segment === this.#segments.length) {
       this.#segments.push(new Int32Array(new SharedArrayBuffer(SEGMENT_ENTRIES * this.#idBytes)));
       this.#generation++;
     }
     const kept = words.subarray(0, this.#idWords);
-    this.#segments[(entry / SEGMENT_ENTRIES) | 0]!.set(kept, (entry % SEGMENT_ENTRIES) * this.#idWords);
+    this.#segments[segment]!.set(kept, (entry % SEGMENT_ENTRIES) * this.#idWords);
     publish(this.#slots, words[0]!, entry);
     return entry;
+  }
+
+  /** What is kept of the ids of `count` entries from `from` on, 32 bytes each, which end with zeros then. */
+  keptOf(from: number, count: number): Uint8Array<ArrayBuffer> {
+    invariant(from >= 0 && from + count <= this.#size, `No ${count} entries from ${from} on in ${this.#size}`);
+    const ids = new Uint8Array(count * ID_BYTES);
+    for (let i = 0; i < count; i++) {
+      const segment = this.#segments[((from + i) / SEGMENT_ENTRIES) | 0]!;
+      const at = ((from + i) % SEGMENT_ENTRIES) * this.#idBytes;
+      ids.set(new Uint8Array(segment.buffer, at, this.#idBytes), i * ID_BYTES);
+    }
+    return ids;
+  }
+
+  /** Drops `count` entries from `from` on. Those behind them get the numbers from `from` on; no memory is given back. */
+  drop(from: number, count: number): void {
+    const end = from + count;
+    const moved = this.keptOf(end, this.#size - end);
+    // An entry has its slot by those before it alone, so these stay where they are found.
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.length; slot++) if (slots[slot]! > from) Atomics.store(slots, slot, 0);
+    this.#size = from;
+    for (let at = 0; at < moved.length; at += ID_BYTES) this.add(moved, at);
   }
 
   /** Adds all ids of another table, which must keep as many bytes of each as this one. */

@@ -132,6 +132,8 @@ export interface CacheAccess {
    * @internal
    */
   readonly spillLimits?: SpillLimits;
+  /** How many ids of what a backup stores stay in memory (repository/index/noted_ids.ts). Tests pass less. */
+  readonly idLimits?: { readonly most: number; readonly atOnce: number };
 }
 
 /** The same access without the cache, for work that must see what the store itself holds. */
@@ -302,8 +304,8 @@ function sortedPlace(
   { clock, randomBytes, onIndexing: onProgress }: World,
 ): SortedPlace | undefined {
   if (cache === undefined) return undefined;
-  const { sortedFromBytes: worthBytes, spillLimits: _, ...place } = cache;
-  return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes, onProgress };
+  const { sortedFromBytes: worthBytes, spillLimits: _, idLimits, ...place } = cache;
+  return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes, idLimits, onProgress };
 }
 
 function spillOf(

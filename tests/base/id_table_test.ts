@@ -170,3 +170,57 @@ Deno.test("a table of existence keeps the first 20 bytes of an id, and knows no 
   assert.ok(bytesOf(table.view) / table.size < 36);
   assert.throws(() => table.copyId(0, new Uint8Array(32)), { code: "bug" });
 });
+
+Deno.test("dropped entries are gone, those behind them move up, and all the others keep their numbers", () => {
+  const step = fc.oneof(
+    fc.record({ add: fc.nat(400) }),
+    fc.record({ from: fc.nat(100), count: fc.nat(100) }),
+  );
+  const ids = manyIds(401);
+  fc.assert(
+    fc.property(fc.constantFrom(32 as const, KEPT_ID_BYTES), fc.array(step, { maxLength: 300 }), (idBytes, steps) => {
+      const table = new IdTable(idBytes);
+      let model: number[] = [];
+      for (const step of steps) {
+        if ("add" in step) {
+          if (!model.includes(step.add)) model.push(step.add);
+          assert.equal(table.add(ids, step.add * 32), model.indexOf(step.add));
+        } else {
+          const from = Math.min(step.from, model.length);
+          const count = Math.min(step.count, model.length - from);
+          table.drop(from, count);
+          model = model.toSpliced(from, count);
+        }
+      }
+      assert.equal(table.size, model.length);
+      const reader = new IdTableReader(table.view);
+      for (let number = 0; number <= 400; number++) {
+        assert.equal(table.find(ids, number * 32), model.indexOf(number));
+        assert.equal(reader.find(ids, number * 32), model.indexOf(number));
+      }
+      const kept = table.keptOf(0, model.length);
+      model.forEach((number, entry) => {
+        const id = new Uint8Array(32);
+        id.set(ids.subarray(number * 32, number * 32 + idBytes));
+        assert.deepEqual(kept.subarray(entry * 32, (entry + 1) * 32), id);
+      });
+    }),
+  );
+});
+
+Deno.test("a table from which as many entries are dropped as are added does not grow", () => {
+  const ids = manyIds(1_000_000);
+  const table = new IdTable(KEPT_ID_BYTES);
+  for (let i = 0; i < 40_000; i++) table.add(ids, i * 32);
+  const { generation, view } = table;
+  for (let i = 40_000; i < 1_000_000; i++) {
+    if (table.size === 40_000) table.drop(100, 20_000);
+    table.add(ids, i * 32);
+  }
+  assert.equal(table.generation, generation);
+  assert.equal(bytesOf(table.view), bytesOf(view));
+  // A reader with the old view sees what is there now.
+  assert.equal(new IdTableReader(view).find(ids, 999_999 * 32), table.size - 1);
+  assert.equal(new IdTableReader(view).find(ids, 99 * 32), 99);
+  assert.equal(new IdTableReader(view).find(ids, 100 * 32), -1);
+});

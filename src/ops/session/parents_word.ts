@@ -19,6 +19,8 @@ import { FILES_ENGINE } from "../../format/manifest/manifest.ts";
 import type { Node } from "../../format/tree/node.ts";
 import { type ExistenceIndex, type NamedIndex, withRenewal } from "../../repository/index/blob_index.ts";
 import type { LoadedExistence } from "../../repository/index/sorted/load_existence.ts";
+import type { SortedPlace } from "../../repository/index/sorted/open_sorted.ts";
+import { SpilledIds } from "../../repository/index/spilled/spilled_ids.ts";
 import { TrustingIndex } from "../../repository/index/trusting_index.ts";
 import type { IndexedRepository, LockedRepository, Repository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
@@ -76,8 +78,17 @@ export function mayTrustParent({ request, source, trustsParent = true }: TrustQu
   return trustsParent && source?.replays !== true && request.engine.name !== FILES_ENGINE;
 }
 
-/** Opens the index of a session. Throws what `loadExistenceAhead` throws. */
+/**
+ * Opens the index of a session. What the session stores leaves memory once it is much, where there is a cache directory.
+ * Throws what `loadExistenceAhead` throws.
+ */
 export async function openExistence(request: ExistenceRequest): Promise<SessionExistence> {
+  const existence = await openWhole(request);
+  const { sortedIndex: place } = request.repository;
+  return place === undefined ? existence : new SpillingExistence(existence, place);
+}
+
+async function openWhole(request: ExistenceRequest): Promise<SessionExistence> {
   const { planned, repository, confirmed, world, signal, passing, onAhead } = request;
   const names = blobsToConfirm(planned);
   const ahead = { confirmed, random: world.randomBytes, onAhead };
@@ -117,6 +128,36 @@ class WholeExistence implements SessionExistence {
 
   [Symbol.asyncDispose](): PromiseLike<void> {
     return this.#loaded[Symbol.asyncDispose]();
+  }
+}
+
+/** An index whose new ids leave memory once they are many. */
+class SpillingExistence implements SessionExistence {
+  readonly #whole: SessionExistence;
+  readonly #spilled: SpilledIds;
+
+  constructor(whole: SessionExistence, place: SortedPlace) {
+    this.#whole = whole;
+    this.#spilled = new SpilledIds(place.cache);
+    whole.index.spillTo(this.#spilled, place.idLimits);
+  }
+
+  get index(): ExistenceIndex {
+    return this.#whole.index;
+  }
+
+  use(ids: Uint8Array): void {
+    this.#whole.use(ids);
+  }
+
+  confirm(): Promise<void> {
+    return this.#whole.confirm();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#spilled[Symbol.dispose]();
+    await this.index.settle();
+    await this.#whole[Symbol.asyncDispose]();
   }
 }
 

@@ -12,6 +12,7 @@ import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
 import { type BlobPlace, PlaceList } from "./place_list.ts";
+import { type IdSpill, type IdSpillLimits, NotedIds } from "./noted_ids.ts";
 import { UnsharedIdTable } from "./unshared_id_table.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
@@ -35,6 +36,11 @@ export interface BlobRegister extends KnownBlobs {
    * already and does not list it.
    */
   note(type: BlobType, id: Uint8Array, offset?: number, isNotOnDisk?: boolean): boolean;
+  /**
+   * Moves ids out of memory if they have become many; only where they can lie elsewhere. Whoever notes many data blobs
+   * calls it after each and waits for what it returns. It rejects only if the program is wrong.
+   */
+  readonly makeRoom?: () => Promise<void> | undefined;
   /**
    * Loads the ids from the store; of an index on disk only. Call it if `note` throws `IntegrityError`, since the index on
    * disk cannot tell whether a blob is stored; `note` throws none afterwards.
@@ -237,6 +243,7 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
   readonly named: NamedIndex;
   readonly #dataBlobs: IdTable;
   readonly #notedTrees = new IdTable(KEPT_ID_BYTES);
+  #noted = new NotedIds();
 
   /** `named`: locates what it names. `dataBlobs`: those that are known from the beginning. */
   constructor(named: NamedIndex = new NamedIndex([]), dataBlobs: IdTable = new IdTable(KEPT_ID_BYTES)) {
@@ -244,7 +251,7 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
     this.#dataBlobs = dataBlobs;
   }
 
-  /** The ids of all data blobs, except of those that `stored` knows; other threads look them up, too. */
+  /** The ids of data blobs, except of those that `stored` knows or that were spilled; other threads look them up, too. */
   get dataBlobs(): IdTable {
     return this.#dataBlobs;
   }
@@ -259,7 +266,20 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
 
   /** Whether a data blob is listed. Throws `IntegrityError` if the index on disk cannot tell; `renew` may help. */
   lists(id: Uint8Array): boolean {
-    return this.dataBlobs.find(id) >= 0 || this.stored?.has(id) === true;
+    return this.#noted.has(this.dataBlobs, id, 0) || this.stored?.has(id) === true;
+  }
+
+  /** From here on, moves the ids of noted data blobs to `spill` once they are many, the first ones first. */
+  spillTo(spill: IdSpill, limits?: IdSpillLimits): void {
+    this.#noted = new NotedIds(spill, limits);
+  }
+
+  /** As in `BlobRegister`. */
+  readonly makeRoom = (): Promise<void> | undefined => this.#noted.makeRoom(this.dataBlobs);
+
+  /** Resolves once nothing is moved any more, so that the spill can be closed. Throws what `makeRoom` throws. */
+  settle(): Promise<void> {
+    return this.#noted.settle();
   }
 
   addPack(id: Uint8Array): number {
@@ -274,14 +294,15 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
   /** What `stored` cannot tell is new. */
   note(type: BlobType, id: Uint8Array, offset = 0, isNotOnDisk = false): boolean {
     if (type === "data") {
-      return (isNotOnDisk || !isSurelyStored(this.stored, id, offset)) && isAdded(this.dataBlobs, id, offset);
+      if (!isNotOnDisk && isSurelyStored(this.stored, id, offset)) return false;
+      return this.#noted.note(this.dataBlobs, id, offset);
     }
     return !this.named.has(type, id, offset) && isAdded(this.#notedTrees, id, offset);
   }
 
   /** Whether a blob is surely known: false if `stored` cannot tell. */
   has(type: BlobType, id: Uint8Array, offset = 0): boolean {
-    if (type === "data") return this.dataBlobs.find(id, offset) >= 0 || isSurelyStored(this.stored, id, offset);
+    if (type === "data") return this.#noted.has(this.dataBlobs, id, offset) || isSurelyStored(this.stored, id, offset);
     return this.named.has(type, id, offset) || this.#notedTrees.find(id, offset) >= 0;
   }
 }

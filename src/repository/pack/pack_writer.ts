@@ -134,8 +134,8 @@ export class PackWriter {
    */
   addData(blob: SealedBlob): boolean | Promise<boolean> {
     const isNew = this.#note(blob);
-    if (typeof isNew === "boolean") return isNew && this.#store(blob);
-    return isNew.then((isNew) => isNew && this.#store(blob));
+    if (typeof isNew === "boolean") return isNew && this.#storeNoted(blob);
+    return isNew.then((isNew) => isNew && this.#storeNoted(blob));
   }
 
   /** Records a data blob; returns whether it was unknown. */
@@ -147,6 +147,11 @@ export class PackWriter {
       if (index.renew === undefined || !(error instanceof IntegrityError)) throw error;
       return index.renew().then(() => index.note("data", id, 0, isNotOnDisk));
     }
+  }
+
+  #storeNoted(blob: SealedBlob): boolean | Promise<boolean> {
+    const room = this.#index.makeRoom?.();
+    return room === undefined ? this.#store(blob) : room.then(() => this.#store(blob));
   }
 
   #store(blob: SealedBlob): boolean | Promise<boolean> {

@@ -10,6 +10,7 @@ import type { CacheOptions } from "../../../store/cache/folder.ts";
 import { localError } from "../../../store/local/local_errors.ts";
 import { type TableChange, TableFolder } from "../../../store/sorted/table_folder.ts";
 import type { IndexRow } from "../index_files.ts";
+import type { IdSpillLimits } from "../noted_ids.ts";
 import { buildTable, type BuildTools, namesOf } from "./build_table.ts";
 import { SortedIndex } from "./sorted_index.ts";
 import { decodeManifest, sizesOf, stillListed, type TableManifest, tableName } from "./table_manifest.ts";
@@ -27,6 +28,8 @@ export interface SortedPlace {
   readonly worthBytes?: number | undefined;
   /** How many bytes of index files may be missing before the table is extended; by default those of 50,000 blobs. */
   readonly mostMissingBytes?: number;
+  /** How many ids of what a backup stores stay in memory; the others go to files beside the table. */
+  readonly idLimits?: IdSpillLimits | undefined;
   /** As in `BuildTools`. */
   readonly onProgress?: BuildTools["onProgress"];
 }
