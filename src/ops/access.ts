@@ -10,6 +10,7 @@ import type { DeriveKey, Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
+import { KeptSnapshots } from "../repository/kept_snapshots.ts";
 import { SortedTables } from "../repository/index/sorted/sorted_tables.ts";
 import type { BuildProgress } from "../repository/index/sorted/build_table.ts";
 import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
@@ -121,6 +122,8 @@ export interface CacheAccess {
    * blobs. Tests pass less.
    */
   readonly sortedFromBytes?: number;
+  /** From how many snapshots on what they say is kept together; by default 64. Tests pass less. */
+  readonly keptFromSnapshots?: number;
 }
 
 /** The same access without the cache, for work that must see what the store itself holds. */
@@ -181,9 +184,11 @@ export async function openAccess(
     await refuseMissingFolders(store, ["snapshot"]);
     signal?.throwIfAborted();
     const cache = await access.cache?.();
-    const sortedIndex = sortedPlace(repository, await access.listCache?.(), world);
+    const listCache = await access.listCache?.();
+    const sortedIndex = sortedPlace(repository, listCache, world);
     const withIndex = { ...repository, sortedIndex, sortedTables: sortedIndex && new SortedTables(sortedIndex) };
-    return opened(cache === undefined ? withIndex : cached(withIndex, cache, world), access, world);
+    const stored = cache === undefined ? withIndex : cached(withIndex, cache, world);
+    return opened(stored, keptSnapshots(repository, listCache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
     throw error;
@@ -208,10 +213,15 @@ export async function readingUseCase<T>(
   });
 }
 
-function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
+function opened(
+  repository: UnlockedRepository,
+  kept: KeptSnapshots | undefined,
+  { retryLockMs }: RepositoryAccess,
+  world: World,
+): OpenedRepository {
   const { store, sortedIndex, sortedTables } = repository;
   return {
-    ...readingFrom(repository, store),
+    ...readingFrom(repository, store, kept),
     sortedIndex,
     sortedTables,
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
@@ -287,6 +297,21 @@ function sortedPlace(
   if (cache === undefined) return undefined;
   const { sortedFromBytes: worthBytes, ...place } = cache;
   return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes, onProgress };
+}
+
+/**
+ * What is kept of snapshots. Problems are not told of: who cannot write there is told by the cache of a store on another
+ * machine, and loses little with one that is near.
+ */
+function keptSnapshots(
+  { config, sealer }: UnlockedRepository,
+  cache: CacheAccess | undefined,
+  { clock, randomBytes }: World,
+): KeptSnapshots | undefined {
+  if (cache === undefined) return undefined;
+  const { directory, limitBytes, keptFromSnapshots } = cache;
+  const place = { directory, limitBytes, repositoryId: config.id, clock, random: randomBytes };
+  return new KeptSnapshots(place, sealer, keptFromSnapshots);
 }
 
 function cached(
