@@ -173,6 +173,7 @@ export type {
   GetOptions,
   Leftovers,
   ListedFile,
+  ListOptions,
   RemoveLeftoversOptions,
   StoreCallOptions,
   StorePutOptions,

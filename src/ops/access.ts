@@ -10,6 +10,7 @@ import type { DeriveKey, Password } from "../crypto/kdf.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
+import { KeptSnapshots } from "../repository/kept_snapshots.ts";
 import { SortedTables } from "../repository/index/sorted/sorted_tables.ts";
 import type { BuildProgress } from "../repository/index/sorted/build_table.ts";
 import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
@@ -134,6 +135,8 @@ export interface CacheAccess {
   readonly spillLimits?: SpillLimits;
   /** How many ids of what a backup stores stay in memory (repository/index/noted_ids.ts). Tests pass less. */
   readonly idLimits?: { readonly most: number; readonly atOnce: number };
+  /** From how many snapshots on what they say is kept together; by default 64. Tests pass less. */
+  readonly keptFromSnapshots?: number;
 }
 
 /** The same access without the cache, for work that must see what the store itself holds. */
@@ -199,7 +202,8 @@ export async function openAccess(
     const spill = spillOf(repository, listCache ?? await access.spillCache?.(), world);
     const sortedTables = sortedIndex && new SortedTables(sortedIndex);
     const withIndex = { ...repository, sortedIndex, sortedTables, spill };
-    return opened(cache === undefined ? withIndex : cached(withIndex, cache, world), access, world);
+    const stored = cache === undefined ? withIndex : cached(withIndex, cache, world);
+    return opened(stored, keptSnapshots(repository, listCache, world), access, world);
   } catch (error) {
     await closeStore(store, world);
     throw error;
@@ -224,10 +228,15 @@ export async function readingUseCase<T>(
   });
 }
 
-function opened(repository: UnlockedRepository, { retryLockMs }: RepositoryAccess, world: World): OpenedRepository {
+function opened(
+  repository: UnlockedRepository,
+  kept: KeptSnapshots | undefined,
+  { retryLockMs }: RepositoryAccess,
+  world: World,
+): OpenedRepository {
   const { store, sortedIndex, sortedTables, spill } = repository;
   return {
-    ...readingFrom(repository, store),
+    ...readingFrom(repository, store, kept),
     sortedIndex,
     sortedTables,
     spill,
@@ -316,6 +325,21 @@ function spillOf(
   if (cache === undefined) return undefined;
   const { sortedFromBytes: _, spillLimits, ...place } = cache;
   return new Spill({ ...place, repositoryId: config.id, clock, random: randomBytes }, spillLimits);
+}
+
+/**
+ * What is kept of snapshots. Problems are not told of: who cannot write there is told by the cache of a store on another
+ * machine, and loses little with one that is near.
+ */
+function keptSnapshots(
+  { config, sealer }: UnlockedRepository,
+  cache: CacheAccess | undefined,
+  { clock, randomBytes }: World,
+): KeptSnapshots | undefined {
+  if (cache === undefined) return undefined;
+  const { directory, limitBytes, keptFromSnapshots } = cache;
+  const place = { directory, limitBytes, repositoryId: config.id, clock, random: randomBytes };
+  return new KeptSnapshots(place, sealer, keptFromSnapshots);
 }
 
 function cached(

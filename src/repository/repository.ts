@@ -20,6 +20,7 @@ import type { Spill } from "../store/spill/spill.ts";
 import type { BlobIndex } from "./index/blob_index.ts";
 import type { SortedTables } from "./index/sorted/sorted_tables.ts";
 import type { SortedPlace } from "./index/sorted/open_sorted.ts";
+import type { KeptSnapshots } from "./kept_snapshots.ts";
 import { type KeyMemory, unlockMasterKey } from "./key_search.ts";
 import { addKey, type KeyTools, type UnlockedKey } from "./key_files.ts";
 import type { HeldLock } from "./lock/held_lock.ts";
@@ -113,9 +114,16 @@ export function withStore(repository: UnlockedRepository, store: BlobStore): Unl
   return { ...repository, store, files: new SealedFileWriter(store, sealer, version, observer) };
 }
 
-/** The repository, read through another store that wraps its own. */
-export function readingFrom({ config, keys, keyId, sealer, files }: Repository, store: StoreReader): Repository {
-  return { store, config, keys, keyId, sealer, files: new SealedFiles(store, sealer, files.observer) };
+/**
+ * The repository, read through another store that wraps its own. With `kept`, snapshots that are kept on this machine are
+ * not read from it.
+ */
+export function readingFrom(
+  { config, keys, keyId, sealer, files }: Repository,
+  store: StoreReader,
+  kept?: KeptSnapshots,
+): Repository {
+  return { store, config, keys, keyId, sealer, files: new SealedFiles(store, sealer, files.observer, kept) };
 }
 
 /** The same open repository under a lock. */

@@ -11,11 +11,13 @@ import type { Sealer } from "../crypto/seal.ts";
 import { compress, decompress, decompressInPieces } from "../codec/compression.ts";
 import { SEALED_FILE_LIMITS } from "../format/bounds.ts";
 import { openSealedFile, UnpackedWriter, wrapUnpacked } from "../format/unpacked.ts";
+import type { KeptSnapshots } from "./kept_snapshots.ts";
 import type { RepositoryObserver } from "./observer.ts";
 import type {
   BlobStore,
   FileName,
   ListedFile,
+  ListOptions,
   StoreCallOptions,
   StorePutOptions,
   StoreReader,
@@ -65,16 +67,19 @@ export class SealedFiles {
   readonly store: StoreReader;
   /** Hears of the snapshots; undefined if nobody does. */
   readonly observer: RepositoryObserver | undefined;
+  /** What snapshots say as far as that is kept on this machine; undefined if every snapshot is read from the store. */
+  readonly kept: KeptSnapshots | undefined;
   readonly #sealer: Sealer;
 
-  constructor(store: StoreReader, sealer: Sealer, observer?: RepositoryObserver) {
+  constructor(store: StoreReader, sealer: Sealer, observer?: RepositoryObserver, kept?: KeptSnapshots) {
     this.store = store;
     this.observer = observer;
+    this.kept = kept;
     this.#sealer = sealer;
   }
 
   /** Names and sizes of all files of a kind. */
-  list(kind: SealedKind, options?: StoreCallOptions): AsyncIterable<ListedFile> {
+  list(kind: SealedKind, options?: ListOptions): AsyncIterable<ListedFile> {
     return this.store.list(kind, options);
   }
 

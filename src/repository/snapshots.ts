@@ -57,7 +57,7 @@ interface SnapshotList {
 const FILES_AT_ONCE = 8;
 
 /**
- * Loads every snapshot, except those that are known. A damaged snapshot does not hide the others. One that the store
+ * Loads every snapshot, except those that are known; what is kept of them on this machine is not loaded again. A damaged snapshot does not hide the others. One that the store
  * keeps listing but does not return counts as damaged: an older backup must never be taken for the newest because of one
  * wrong answer. Throws what the store throws.
  */
@@ -67,6 +67,7 @@ export async function loadSnapshots(
   known: ReadonlySet<SnapshotId> = new Set(),
 ): Promise<SnapshotList> {
   const snapshots: StoredSnapshot[] = [];
+  const small: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
   const room = new LargeSnapshotRoom();
   const observed = files.observer?.beginListing();
@@ -77,7 +78,9 @@ export async function loadSnapshots(
       try {
         const json = await files.load("snapshot", id, { signal });
         room.enter(id, json);
-        snapshots.push({ id, snapshot: decodeSnapshot(json, `snapshot ${id}`) });
+        const stored = { id, snapshot: decodeSnapshot(json, `snapshot ${id}`) };
+        snapshots.push(stored);
+        if (json.length <= SMALL_JSON_BYTES) small.push(stored);
       } catch (error) {
         if (error instanceof NotFoundError) return void missing.push({ id, error });
         damaged.push({
@@ -89,13 +92,22 @@ export async function loadSnapshots(
     return missing;
   };
   const listed = await snapshotIds(files, signal);
-  const missing = await load(listed.filter((id) => !known.has(id)));
+  const kept = await files.kept?.read(listed);
+  const unknown: SnapshotId[] = [];
+  for (const id of listed) {
+    if (known.has(id)) continue;
+    const snapshot = kept?.get(id);
+    if (snapshot === undefined) unknown.push(id);
+    else snapshots.push({ id, snapshot });
+  }
+  const missing = await load(unknown);
   if (missing.length > 0) {
     const listedAgain = new Set(await snapshotIds(files, signal));
     vanished = missing.map(({ id }) => id).filter((id) => !listedAgain.has(id));
     const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listedAgain.has(id)));
     damaged.push(...stillMissing.map(({ id, error }) => ({ id, error: lostSnapshot(id, error) })));
   }
+  await kept?.add(small);
   // Those that are known already are there, too.
   const unread = [...damaged.map(({ id }) => id), ...listed.filter((id) => known.has(id))];
   observed?.({ snapshots, unreadable: unread });
@@ -143,7 +155,7 @@ export async function loadSnapshot(files: SealedFiles, id: SnapshotId, signal?: 
 
 /** The names of all snapshots, in the store's order. */
 async function snapshotIds(files: SealedFiles, signal?: AbortSignal): Promise<SnapshotId[]> {
-  const rows = await Array.fromAsync(files.list("snapshot", { signal }));
+  const rows = await Array.fromAsync(files.list("snapshot", { signal, namesOnly: true }));
   return rows.map(({ name }) => asId<SnapshotId>(name));
 }
 

@@ -41,6 +41,15 @@ export interface StoreCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of `list`. */
+export interface ListOptions extends StoreCallOptions {
+  /**
+   * Whether only the names are wanted. A store that would have to ask for each size may then give 0 for all of them; all
+   * others ignore it.
+   */
+  readonly namesOnly?: boolean;
+}
+
 /** Options of `get`, for stores that keep copies; all other stores ignore them. */
 export interface GetOptions extends StoreCallOptions {
   /**
@@ -142,7 +151,7 @@ export interface StoreReader {
    * Lists every file of a kind exactly once, in no particular order. Skips names that do not have the repository's
    * form. A place that does not exist lists as empty.
    */
-  list(kind: FileKind, options?: StoreCallOptions): AsyncIterable<ListedFile>;
+  list(kind: FileKind, options?: ListOptions): AsyncIterable<ListedFile>;
 
   /**
    * Tells which packs will be read soon, by name. Only stores that may have to fetch packs from an archive have it:

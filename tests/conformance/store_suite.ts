@@ -275,6 +275,17 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     }
   },
 
+  async "a listing of names alone has the same names"({ store }) {
+    for (let number = 1; number <= 5; number++) {
+      await putPack(store, bytesOf(number));
+      await store.put(fileOf("snapshot", bytesOf(number)), [bytesOf(number)]);
+    }
+    for (const kind of ["pack", "snapshot", "index"] as const) {
+      const names = (await Array.fromAsync(store.list(kind, { namesOnly: true }))).map(({ name }) => name);
+      assert.deepEqual(names.sort(), [...(await listing(store, kind)).keys()].sort());
+    }
+  },
+
   async "a listing may be left early"({ store }) {
     for (let number = 1; number <= 5; number++) await putPack(store, bytesOf(number));
     for await (const { size } of store.list("pack")) {
@@ -302,6 +313,8 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     for (const path of foreign) await plant(path, bytesOf(10));
     const file = await putPack(store, bytesOf(3));
     assert.deepEqual([...await listing(store, "pack")], [[file.name, 3]]);
+    const named = await Array.fromAsync(store.list("pack", { namesOnly: true }));
+    assert.deepEqual(named.map(({ name }) => name), [file.name]);
     for (const kind of ["config", "key", "lock", "snapshot", "index"] as const) {
       assert.deepEqual([...await listing(store, kind)], []);
     }

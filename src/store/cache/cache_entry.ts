@@ -1,6 +1,6 @@
 /**
  * What a cache keeps, and under which names: whole snapshots and indexes as they are in the store, parts of packs, lists
- * of the tables of streams that have none in the store, and a sorted form of all indexes.
+ * of the tables of streams that have none in the store, what snapshots say, and a sorted form of all indexes.
  *
  * Everything in the cache carries the SHA-256 of its content: whole files in their name, parts of packs in their last
  * 32 bytes. The sorted form has digests of its own (store/sorted).
@@ -58,6 +58,19 @@ export function entryOfTables(backup: string, path: string): CacheEntry {
   return { path: `${TABLES_FOLDER}/${backup}-${path}`, digest: undefined };
 }
 
+/** The folder of what snapshots say. */
+export const SNAPSHOTS_FOLDER = "kept-snapshots";
+
+/** The files of what snapshots say: nearly all of them, and those that came since. */
+const SNAPSHOT_PARTS = ["most", "recent"] as const;
+/** One of these files. */
+export type SnapshotPart = typeof SNAPSHOT_PARTS[number];
+
+/** The entry of one of these files. */
+export function entryOfSnapshots(part: SnapshotPart): CacheEntry {
+  return { path: `${SNAPSHOTS_FOLDER}/${part}`, digest: undefined };
+}
+
 /** The folder of the sorted form of all index files (store/sorted). */
 export const SORTED_FOLDER = "sorted-index";
 
@@ -103,6 +116,7 @@ export function kindOfName(folder: string, name: string): "kept" | "being-writte
 
 function isEntryName(folder: string, name: string): boolean {
   if (folder === "snapshots" || folder === "index") return isId(name);
+  if (folder === SNAPSHOTS_FOLDER) return SNAPSHOT_PARTS.some((part) => part === name);
   if (folder === SORTED_FOLDER) return isSortedName(name);
   if (folder === SPILL_FOLDER) return /^[0-9a-f]{32}$/.test(name);
   if (folder === TABLES_FOLDER) return name.split("-").length === 2 && name.split("-").every(isId);

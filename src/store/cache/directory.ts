@@ -5,9 +5,12 @@ import { isId } from "../../base/id.ts";
 import { REPOSITORY_FOLDERS } from "../layout.ts";
 import { localError, osCode } from "../local/local_errors.ts";
 import { addressPath } from "./address.ts";
-import { kindOfName, SORTED_FOLDER, SPILL_FOLDER, TABLES_FOLDER } from "./cache_entry.ts";
+import { kindOfName, SNAPSHOTS_FOLDER, SORTED_FOLDER, SPILL_FOLDER, TABLES_FOLDER } from "./cache_entry.ts";
 import { ownerOf, ownUid } from "./ownership.ts";
 import { type CachedFile, type CachedRepository, planEviction } from "./eviction.ts";
+
+/** The folders that only a cache has. */
+const OWN_FOLDERS = [TABLES_FOLDER, SNAPSHOTS_FOLDER, SORTED_FOLDER, SPILL_FOLDER];
 
 /** How many files or folders are examined at once. */
 const FILES_AT_ONCE = 32;
@@ -46,7 +49,7 @@ export async function removeFiles(files: readonly CachedFile[]): Promise<void> {
 /** Removes the empty folders of a repository. Throws `StoreError` if one cannot be removed. */
 export async function removeEmptyFolders(directory: string, { id }: CachedRepository): Promise<void> {
   // The list names each folder after its parent, so in reverse order the children are removed first.
-  for (const folder of [...REPOSITORY_FOLDERS, TABLES_FOLDER, SORTED_FOLDER, SPILL_FOLDER].reverse()) {
+  for (const folder of [...REPOSITORY_FOLDERS, ...OWN_FOLDERS].reverse()) {
     await removeUnless(["ENOENT", "ENOTEMPTY"], `${directory}/${id}/${folder}`);
   }
   await removeUnless(["ENOENT"], addressPath(directory, id));
@@ -56,7 +59,7 @@ export async function removeEmptyFolders(directory: string, { id }: CachedReposi
 async function scanRepository(path: string): Promise<CachedFile[]> {
   const packFolders = (await namesIn(`${path}/data`)).map((name) => `data/${name}`);
   const found: CachedFile[] = [];
-  for (const folder of ["snapshots", "index", TABLES_FOLDER, SORTED_FOLDER, SPILL_FOLDER, ...packFolders]) {
+  for (const folder of ["snapshots", "index", ...OWN_FOLDERS, ...packFolders]) {
     const names = (await namesIn(`${path}/${folder}`)).filter((name) => kindOfName(folder, name) !== undefined);
     const files = await mapConcurrently(names, FILES_AT_ONCE, (name) => {
       return lookAt(`${path}/${folder}/${name}`, kindOfName(folder, name) === "being-written");

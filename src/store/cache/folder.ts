@@ -101,17 +101,23 @@ export class CacheFolder {
     return undefined;
   }
 
-  /** Keeps the content of an entry, unless it lacks the entry's digest or this object would add more than the limit. */
-  async write(entry: CacheEntry, content: Uint8Array): Promise<void> {
+  /**
+   * Keeps the content of an entry, unless it lacks the entry's digest or this object would add more than the limit.
+   * Returns whether it is kept.
+   */
+  async write(entry: CacheEntry, content: Uint8Array): Promise<boolean> {
     const trailer = trailerOf(entry, content);
     const bytes = content.length + trailer.length;
-    if (this.#hasFailed || this.#addedBytes + bytes > this.#options.limitBytes) return;
-    if (entry.digest !== undefined && !isIntact(entry, content, trailer)) return;
+    if (this.#hasFailed || this.#addedBytes + bytes > this.#options.limitBytes) return false;
+    if (entry.digest !== undefined && !isIntact(entry, content, trailer)) return false;
     const path = `${this.#path}/${entry.path}`;
     try {
-      if (await this.#create(path, [content, trailer])) this.#addedBytes += bytes;
+      if (!await this.#create(path, [content, trailer])) return false;
+      this.#addedBytes += bytes;
+      return true;
     } catch (thrown) {
       this.#fail(localError(thrown, "keep a copy in the cache as", path));
+      return false;
     }
   }
 

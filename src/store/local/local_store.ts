@@ -26,6 +26,7 @@ import type {
   GetOptions,
   Leftovers,
   ListedFile,
+  ListOptions,
   RemoveLeftoversOptions,
   StoreCallOptions,
 } from "../store.ts";
@@ -136,17 +137,20 @@ class FolderStore implements LocalStore {
     });
   }
 
-  async *list(kind: FileKind, options: StoreCallOptions = {}): AsyncGenerator<ListedFile> {
-    const { signal } = options;
+  async *list(kind: FileKind, options: ListOptions = {}): AsyncGenerator<ListedFile> {
+    const { signal, namesOnly = false } = options;
     if (kind === "config") {
       yield* await this.#withSizes("", ["config"], signal);
       return;
     }
     for (const folders of batches(kind === "pack" ? await this.#packFolders(signal) : [folderOfKind(kind)])) {
-      const listings = await Promise.all(folders.map((folder) => this.#namesIn(folder, signal)));
+      const listings = await Promise.all(folders.map((folder) => this.#entriesIn(folder, signal)));
       for (const [i, folder] of folders.entries()) {
         const prefix = kind === "pack" ? folder.slice(-2) : "";
-        const names = listings[i]!.filter((name) => isNameOfKind(kind, name) && name.startsWith(prefix));
+        const entries = listings[i]!.filter(({ name }) => isNameOfKind(kind, name) && name.startsWith(prefix));
+        const isEnough = ({ isFile }: Deno.DirEntry) => namesOnly && isFile;
+        yield* entries.filter(isEnough).map(({ name }) => ({ name, size: 0 }));
+        const names = entries.filter((entry) => !isEnough(entry)).map(({ name }) => name);
         for (const batch of batches(names)) yield* await this.#withSizes(folder, batch, signal, kind === "index");
       }
     }
@@ -199,15 +203,14 @@ class FolderStore implements LocalStore {
 
   /** The folders below `data`, as `data/ab`. */
   async #packFolders(signal: AbortSignal | undefined): Promise<string[]> {
-    return (await this.#namesIn("data", signal)).filter(isPackFolder).map((name) => `data/${name}`);
+    const names = (await this.#entriesIn("data", signal)).map(({ name }) => name);
+    return names.filter(isPackFolder).map((name) => `data/${name}`);
   }
 
-  /** The names in a folder; none if the folder does not exist. */
-  #namesIn(folder: string, signal: AbortSignal | undefined): Promise<string[]> {
+  /** What is in a folder; nothing if the folder does not exist. */
+  #entriesIn(folder: string, signal: AbortSignal | undefined): Promise<Deno.DirEntry[]> {
     const path = this.#path(folder);
-    return attempt("list", path, signal, async () => {
-      return await found(Array.fromAsync(this.#files.readDir(path), (entry) => entry.name)) ?? [];
-    });
+    return attempt("list", path, signal, async () => await found(Array.fromAsync(this.#files.readDir(path))) ?? []);
   }
 
   /** The sizes of those names that are files. Files that were removed since the listing are skipped. */
