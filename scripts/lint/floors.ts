@@ -127,7 +127,7 @@ const ROOMS: Readonly<Record<string, Steps>> = {
     ["target"],
     [OTHER_FILES],
   ],
-  pipeline: [["cutting", "index", "known"], [OTHER_FILES]],
+  pipeline: [["cutting", "index", "known", "trees"], [OTHER_FILES]],
   policy: [[OTHER_FILES], ["level", "retention"]],
   repository: [[OTHER_FILES], ["lock"], ["index"], ["repository.ts"], ["pack"], ["tree"]],
   "repository/index": [[OTHER_FILES], ["sorted", "spilled"]],

@@ -180,14 +180,14 @@ class CheckRun {
     const world = this.#world;
     await checkPackData({ ...this.#context("data"), budget: world, passesOverOutages: false }, chosen);
     const indexed = { ...this.#repository, index };
-    const trees = await checkTrees({ ...this.#context("trees"), repository: indexed }, all);
+    const reading = { repository: indexed, budget: world };
+    const trees = await checkTrees({ ...this.#context("trees"), ...reading }, all);
     const backups = await withRewritten(all, () => Promise.resolve(indexed));
     const streams = this.#options.readData === true ? new StreamsToRead() : undefined;
     const files = this.#options.readData === true ? new FilesToRead() : undefined;
-    await checkBackups({ ...this.#context("backups"), repository: indexed, streams, files }, backups, trees);
-    const reading = { ...this.#context("streams"), repository: indexed, budget: this.#world };
-    const read = await checkStreams(reading, streams);
-    const filesRead = await checkFiles(reading, files);
+    await checkBackups({ ...this.#context("backups"), ...reading, streams, files }, backups, trees);
+    const read = await checkStreams({ ...this.#context("streams"), ...reading }, streams);
+    const filesRead = await checkFiles({ ...this.#context("streams"), ...reading }, files);
     return {
       snapshots: all.length,
       trees: trees.count,

@@ -20,6 +20,7 @@ import {
 import { readIndex } from "./index/read_index.ts";
 import { KnownChunksReader } from "./known/known_chunks_reader.ts";
 import { verifyRun } from "./pack_verification.ts";
+import { readTrees } from "./trees/read_trees.ts";
 import { resealBlobs, type ResealedForm } from "./resealing.ts";
 import type { Handlers } from "../base/thread.ts";
 
@@ -64,6 +65,11 @@ export function blobCalls(): Handlers<BlobCalls> {
       invariant(sealer, "A thread was asked to read an index before it was configured");
       const response = readIndex(request, sealer);
       return { response, transfer: [response.ids.buffer, response.numbers.buffer] };
+    },
+    async readTrees(request) {
+      invariant(sealer, "A thread was asked to read trees before it was configured");
+      const response = await readTrees(request, { sealer, decompressor, scratch: (length) => scratch.take(length) });
+      return { response, transfer: [response.contents.buffer] };
     },
     resealFor({ keys, form }) {
       target = { sealer: createSealer(keys, randomBytes), form };

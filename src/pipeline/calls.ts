@@ -7,6 +7,7 @@ import type { BuiltInGuardChoice, Verdict } from "../guard/guard.ts";
 import type { DecodedIndex, IndexRequest } from "./index/read_index.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { StreamTables } from "./stream_tables.ts";
+import type { OpenedTrees, TreesRequest } from "./trees/read_trees.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
 
 /** The chunks of one segment, to be named, looked up and, if they are new, sealed. */
@@ -129,6 +130,7 @@ export type BlobCalls = {
   open: { request: OpenRequest; response: null };
   verify: { request: VerifyRequest; response: RunVerdict };
   readIndex: { request: IndexRequest; response: DecodedIndex };
+  readTrees: { request: TreesRequest; response: OpenedTrees };
   /** Says for which repository `reseal` seals, and how. */
   resealFor: { request: { keys: SealingKeys; form: ResealedForm }; response: null };
   reseal: { request: ResealRequest; response: ResealedBlobs };

@@ -19,6 +19,7 @@ import type { DecodedIndex, IndexRequest } from "./index/read_index.ts";
 import type { KnownChunks } from "./known/known_chunks.ts";
 import type { RunVerdict, VerifyRequest } from "./pack_verification.ts";
 import type { ResealedBlobs, ResealedForm, ResealRequest } from "./resealing.ts";
+import { type OpenedTrees, treeBytes, type TreesRequest } from "./trees/read_trees.ts";
 import { ZeroIds } from "./zero_ids.ts";
 import { CallsHere, startWorker, Thread } from "../base/thread.ts";
 
@@ -253,9 +254,23 @@ export class PipelineThreads {
    * transferred.
    */
   async open(request: OpenRequest): Promise<void> {
-    const bytes = plaintextBytes(request);
-    if (this.#opensHere && this.#blobs.length > 0 && this.#mayOpenHere()) await this.#openHere(request, bytes);
-    else await this.#callBlobs("open", request, [request.ids, request.table, ...request.parts], bytes);
+    await this.#openAnywhere("open", request, [request.ids, request.table, ...request.parts], plaintextBytes(request));
+  }
+
+  /** Opens, verifies and decodes trees. Owns: the bytes of all parts are transferred. */
+  readTrees(request: TreesRequest): Promise<OpenedTrees> {
+    return this.#openAnywhere("readTrees", request, request.parts.map(({ bytes }) => bytes), treeBytes(request));
+  }
+
+  /** Opens blobs in another thread, or in this one if it may and the others have enough to do. */
+  async #openAnywhere<Name extends "open" | "readTrees">(
+    name: Name,
+    request: BlobCalls[Name]["request"],
+    given: readonly { readonly buffer: ArrayBuffer }[],
+    bytes: number,
+  ): Promise<BlobCalls[Name]["response"]> {
+    const isHere = this.#opensHere && this.#blobs.length > 0 && this.#mayOpenHere();
+    return await (isHere ? this.#openHere(name, request, bytes) : this.#callBlobs(name, request, given, bytes));
   }
 
   /** Whether this thread is free, and the others have work for as long as it opens. */
@@ -263,10 +278,14 @@ export class PipelineThreads {
     return !this.#isOpeningHere && this.#blobs.every(({ load }) => load >= CALLS_MEANWHILE);
   }
 
-  async #openHere(request: OpenRequest, bytes: number): Promise<void> {
+  async #openHere<Name extends "open" | "readTrees">(
+    name: Name,
+    request: BlobCalls[Name]["request"],
+    bytes: number,
+  ): Promise<BlobCalls[Name]["response"]> {
     this.#isOpeningHere = true;
     try {
-      await this.#callHere("open", request, bytes);
+      return await this.#callHere(name, request, bytes);
     } finally {
       this.#isOpeningHere = false;
     }
@@ -301,7 +320,7 @@ export class PipelineThreads {
    * Calls the sealing thread with the least work, or this one if none is started and `bytes` of plaintext are little. A
    * broken thread fails every call.
    */
-  async #callBlobs<Name extends "seal" | "open" | "verify" | "readIndex" | "reseal">(
+  async #callBlobs<Name extends "seal" | "open" | "verify" | "readIndex" | "readTrees" | "reseal">(
     name: Name,
     request: BlobCalls[Name]["request"],
     given: readonly { readonly buffer: ArrayBuffer }[],

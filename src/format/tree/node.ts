@@ -82,6 +82,9 @@ export interface Node {
   readonly error: string;
 }
 
+/** What a walk over trees needs of a node. */
+export type WalkedNode = Pick<Node, "name" | "type" | "size" | "content" | "subtree">;
+
 /** The properties of an entry of a tree: everything but its name and its content. `entryProperties` makes them. */
 export type EntryProperties = Omit<Node, "name" | "size" | "content" | "subtree">;
 

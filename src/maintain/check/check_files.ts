@@ -5,7 +5,6 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { IdTable } from "../../base/id_table.ts";
 import { shortId } from "../../base/id.ts";
-import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { filesProblem } from "../../backup/content/tree_contents.ts";
 import { type FilesBackup, verifyFiles } from "../../backup/files/verify_files.ts";
 import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
@@ -46,10 +45,6 @@ export class FilesToRead {
   }
 }
 
-interface FilesCheckContext extends TreeCheckContext {
-  readonly budget: MemoryBudget;
-}
-
 /** How much was read. */
 interface FilesRead {
   readonly count: number;
@@ -60,7 +55,7 @@ interface FilesRead {
  * Reads the files of all backups, each different content once. Progress is in bytes. Throws what the store throws if it
  * does not answer.
  */
-export async function checkFiles(context: FilesCheckContext, collected: FilesToRead | undefined): Promise<FilesRead> {
+export async function checkFiles(context: TreeCheckContext, collected: FilesToRead | undefined): Promise<FilesRead> {
   const backups = collected?.backups ?? [];
   if (backups.length === 0) return { count: 0, bytes: 0 };
   using starting = startThreads(context.budget.blobThreads, { digest: false });
@@ -77,7 +72,7 @@ export async function checkFiles(context: FilesCheckContext, collected: FilesToR
   return sum;
 }
 
-interface FilesReading extends Omit<FilesCheckContext, "onProgress"> {
+interface FilesReading extends Omit<TreeCheckContext, "onProgress"> {
   readonly threads: PipelineThreads;
   readonly verified: IdTable;
   readonly onProgress: (bytes: number) => void;

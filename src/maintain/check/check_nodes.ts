@@ -3,7 +3,7 @@ import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES } from "../../base/id.ts";
 import { compareByteStrings, quoteByteString } from "../../format/byte_string.ts";
 import { blobSizeProblem, MOST_CHUNK_BYTES } from "../../format/bounds.ts";
-import type { Node } from "../../format/tree/node.ts";
+import type { WalkedNode } from "../../format/tree/node.ts";
 import { plaintextLength } from "../../format/pack_header.ts";
 import type { BlobIndex } from "../../repository/index/blob_index.ts";
 import type { Finding, SuspectPacks } from "./findings.ts";
@@ -33,7 +33,7 @@ export interface CheckedNodes {
 }
 
 /** Checks the nodes of one tree. */
-export function checkNodes(nodes: readonly Node[], index: BlobIndex, suspectPacks: SuspectPacks): CheckedNodes {
+export function checkNodes(nodes: readonly WalkedNode[], index: BlobIndex, suspectPacks: SuspectPacks): CheckedNodes {
   const problems = new NodeProblems(orderProblems(nodes));
   const suspects: SuspectNode[] = [];
   let fileBytes = 0;
@@ -78,7 +78,7 @@ class NodeProblems {
  * Checks the order of the nodes, which is part of the format because restic relies on it. One problem of this kind is
  * enough.
  */
-function orderProblems(nodes: readonly Node[]): NodeProblem[] {
+function orderProblems(nodes: readonly WalkedNode[]): NodeProblem[] {
   for (let i = 1; i < nodes.length; i++) {
     const name = nodes[i]!.name;
     const order = compareByteStrings(nodes[i - 1]!.name, name);
@@ -88,7 +88,7 @@ function orderProblems(nodes: readonly Node[]): NodeProblem[] {
   return [];
 }
 
-function problemOfNode(node: Node): string | null {
+function problemOfNode(node: WalkedNode): string | null {
   switch (node.type) {
     case "dir":
       if (node.subtree === null) return "is a directory without a tree";
@@ -145,7 +145,7 @@ function isZeroId(ids: Uint8Array, offset: number): boolean {
 }
 
 function problemOfContent(
-  { size }: Node,
+  { size }: WalkedNode,
   { blobs, bytes, missing, firstMissing, impossible }: ScannedContent,
 ): string | null {
   if (missing > 0) return `has ${missing} of its ${blobs} blobs in no index, the first being ${firstMissing}`;

@@ -16,7 +16,6 @@ import { type PipelineThreads, startThreads } from "../../pipeline/threads.ts";
 import type { TreeCheckContext } from "./check_trees.ts";
 import { findNode, subtreeOf } from "../../repository/tree/trees.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
-import type { MemoryBudget } from "../../base/memory_budget.ts";
 import { readStream } from "../../backup/content/read_stream.ts";
 
 /** A stream with its entry in one manifest. */
@@ -80,11 +79,6 @@ async function contentKey(node: Node, reader: NodeReader): Promise<string> {
   return hash.digest("base64");
 }
 
-/** What reading streams needs. */
-interface StreamCheckContext extends TreeCheckContext {
-  readonly budget: MemoryBudget;
-}
-
 /** How much was read. */
 interface StreamsRead {
   readonly count: number;
@@ -96,7 +90,7 @@ interface StreamsRead {
  * what the store throws if it does not answer.
  */
 export async function checkStreams(
-  context: StreamCheckContext,
+  context: TreeCheckContext,
   collected: StreamsToRead | undefined,
 ): Promise<StreamsRead> {
   const streams = collected?.inReadingOrder() ?? [];
@@ -116,7 +110,7 @@ export async function checkStreams(
 }
 
 /** What reading a stream needs while the threads run. `onBytes` gets the number of bytes read so far. */
-interface StreamReading extends StreamCheckContext {
+interface StreamReading extends TreeCheckContext {
   readonly threads: PipelineThreads;
   readonly onBytes: (bytes: number) => void;
 }
@@ -157,7 +151,7 @@ async function digestsOf(reading: StreamReading, { root, path }: StreamToRead): 
 }
 
 function compare(
-  { findings }: StreamCheckContext,
+  { findings }: TreeCheckContext,
   { path }: StreamToRead,
   { expected, series, backups }: Claim,
   { size, md5, sha256 }: StreamSummary,
@@ -182,7 +176,7 @@ function compare(
 
 /** Reports a stream that cannot be read, unless damage of all its backups is already known. */
 async function addUnreadable(
-  { findings, repository, signal }: StreamCheckContext,
+  { findings, repository, signal }: TreeCheckContext,
   { path, claims }: StreamToRead,
   thrown: unknown,
   damaged: ReadonlySet<SnapshotId>,

@@ -6,14 +6,16 @@ import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { quoteByteString } from "../../format/byte_string.ts";
 import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
-import type { Node } from "../../format/tree/node.ts";
+import type { WalkedNode } from "../../format/tree/node.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { addPath, type Finding } from "./findings.ts";
 import { TreeGraph } from "./tree_graph.ts";
+import type { MemoryBudget } from "../../base/memory_budget.ts";
+import { withDecodedTrees } from "./decoded_trees.ts";
 import type { CheckContext } from "./check_index.ts";
 import { type CheckedNodes, checkNodes } from "./check_nodes.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
-import { type TreeVisit, walkTrees } from "../../repository/tree/tree_walk.ts";
+import { type TreeVisit, walkTreesFrom } from "../../repository/tree/tree_walk.ts";
 import { failureOfFile } from "../../repository/unreadable.ts";
 
 const REPLACE_UNLISTED_TREE =
@@ -48,6 +50,7 @@ type Visited =
 /** A check of trees needs the loaded index. */
 export interface TreeCheckContext extends CheckContext {
   readonly repository: IndexedRepository;
+  readonly budget: MemoryBudget;
 }
 
 /**
@@ -88,23 +91,28 @@ class TreesCheck implements CheckedTrees {
   }
 
   async run(backups: readonly Backup[]): Promise<void> {
-    const { repository, suspects, signal, onProgress } = this.#context;
-    await walkTrees<Visit, Visited>(backups.map(({ snapshot: { tree } }) => ({ tree, prefix: "" })), {
-      repository,
-      signal,
-      met: this.#graph,
-      read: (nodes, { prefix }) => {
-        return { subtrees: subtreesOf(nodes, prefix), checked: checkNodes(nodes, repository.index, suspects) };
-      },
-      unreadable: async (error) => {
-        if (error instanceof IntegrityError) return { failure: error };
-        return { failure: await failureOfFile(repository.store, error, signal) };
-      },
-      take: (visited, visit) => this.#take(visited, visit),
-      onLink: (above, below) => this.#graph.connect(above.tree, below.tree),
-      tooDeep: { mostDepth: MOST_TREE_DEPTH, refuse: (level) => this.#refuseDeeper(level) },
-      onProgress: (done) => onProgress(done, Math.max(done, repository.index.treeCount)),
-    });
+    const { repository, suspects, budget, signal, onProgress } = this.#context;
+    const roots = backups.map(({ snapshot: { tree } }) => ({ tree, prefix: "" }));
+    await withDecodedTrees(
+      { repository, budget, signal },
+      (source) =>
+        walkTreesFrom<Visit, Visited, WalkedNode>(source, roots, {
+          repository,
+          signal,
+          met: this.#graph,
+          read: (nodes, { prefix }) => {
+            return { subtrees: subtreesOf(nodes, prefix), checked: checkNodes(nodes, repository.index, suspects) };
+          },
+          unreadable: async (error) => {
+            if (error instanceof IntegrityError) return { failure: error };
+            return { failure: await failureOfFile(repository.store, error, signal) };
+          },
+          take: (visited, visit) => this.#take(visited, visit),
+          onLink: (above, below) => this.#graph.connect(above.tree, below.tree),
+          tooDeep: { mostDepth: MOST_TREE_DEPTH, refuse: (level) => this.#refuseDeeper(level) },
+          onProgress: (done) => onProgress(done, Math.max(done, repository.index.treeCount)),
+        }),
+    );
   }
 
   /** Reports trees that are too deep. Anything below them is not read. */
@@ -192,7 +200,7 @@ class TreesCheck implements CheckedTrees {
 }
 
 /** The distinct subtrees of a tree. */
-function subtreesOf(nodes: readonly Node[], prefix: string): Visit[] {
+function subtreesOf(nodes: readonly WalkedNode[], prefix: string): Visit[] {
   const byTree = new Map<BlobId, Visit>();
   for (const { type, name, subtree } of nodes) {
     if (type !== "dir" || subtree === null || byTree.has(subtree)) continue;

@@ -11,7 +11,7 @@ import { Turn } from "../../base/limits.ts";
 import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import type { Node } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../../repository/repository.ts";
-import { type MetTrees, walkTrees } from "../../repository/tree/tree_walk.ts";
+import { type MetTrees, walkTreesFrom } from "../../repository/tree/tree_walk.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 import { type CopyTarget, TargetFailure } from "./copy_target.ts";
 import { WantedBlobs } from "./wanted_blobs.ts";
@@ -49,11 +49,10 @@ export class TreeCopier {
     const { source, signal } = this.#tools;
     const met = new TreesBesides(this.#whole);
     const wanted = new WantedList(source.index, this.#tools);
-    await walkTrees([{ tree: root }], {
+    await walkTreesFrom({ load: (tree) => this.#load(tree) }, [{ tree: root }], {
       repository: source,
       signal,
       met,
-      load: (tree) => this.#load(tree),
       read: async (nodes) => {
         for (const { type, content } of nodes) {
           if (type === "dir" || content === null) continue;

@@ -9,7 +9,7 @@ import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { TreeIndex } from "../../repository/index/blob_index.ts";
 import type { PruneIndex } from "./prune_index.ts";
-import type { Node } from "../../format/tree/node.ts";
+import type { WalkedNode } from "../../format/tree/node.ts";
 import type { Repository } from "../../repository/repository.ts";
 import { type MetTrees, walkTrees } from "../../repository/tree/tree_walk.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
@@ -93,7 +93,7 @@ class Marks implements MetTrees {
 }
 
 /** The distinct subtrees of a tree. Throws `IntegrityError` for a directory without a tree. */
-export function subtreesOf(nodes: readonly Node[]): BlobId[] {
+export function subtreesOf(nodes: readonly WalkedNode[]): BlobId[] {
   return [...new Set(nodes.filter(({ type }) => type === "dir").map(subtreeOf))];
 }
 

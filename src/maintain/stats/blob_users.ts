@@ -8,7 +8,7 @@ import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import type { BlobType } from "../../format/blob.ts";
-import type { Node } from "../../format/tree/node.ts";
+import type { WalkedNode } from "../../format/tree/node.ts";
 import type { Repository } from "../../repository/repository.ts";
 import { type MetTrees, type TreeVisit, walkTrees } from "../../repository/tree/tree_walk.ts";
 import type { PruneIndex } from "../prune/prune_index.ts";
@@ -53,7 +53,7 @@ interface FindUsersRequest {
   readonly isWhole: (pack: number) => boolean;
   readonly roots: readonly UsedRoot[];
   /** Called with the nodes of each tree, perhaps several times with the same. */
-  readonly onTree: (tree: BlobId, nodes: readonly Node[]) => void;
+  readonly onTree: (tree: BlobId, nodes: readonly WalkedNode[]) => void;
   readonly signal: AbortSignal;
   /** Called with the number of trees read so far, and the most there can be. */
   readonly onProgress: (done: number, total: number) => void;

@@ -5,7 +5,7 @@
  */
 import type { BlobId } from "../../base/id.ts";
 import { invariant } from "../../base/errors.ts";
-import type { Node } from "../../format/tree/node.ts";
+import type { WalkedNode } from "../../format/tree/node.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
 
 /** Collects what trees hold. */
@@ -14,7 +14,7 @@ export class TreeSizes {
   readonly #totals = new Map<BlobId, number>();
 
   /** Notes the nodes of a tree. */
-  note(tree: BlobId, nodes: readonly Node[]): void {
+  note(tree: BlobId, nodes: readonly WalkedNode[]): void {
     const fileBytes = nodes.reduce((sum, { type, size }) => type === "file" ? sum + size : sum, 0);
     this.#trees.set(tree, { fileBytes, below: nodes.filter(({ type }) => type === "dir").map(subtreeOf) });
   }

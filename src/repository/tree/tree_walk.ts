@@ -8,7 +8,7 @@ import { mapConcurrently } from "../../base/concurrency.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { IdTable } from "../../base/id_table.ts";
-import type { Node } from "../../format/tree/node.ts";
+import type { Node, WalkedNode } from "../../format/tree/node.ts";
 import type { IndexedRepository } from "../repository.ts";
 import { readTree } from "./trees.ts";
 
@@ -44,17 +44,28 @@ export class TreeNumbers implements MetTrees {
   }
 }
 
+/** Where a walk reads trees. */
+export interface TreeSource<Entry extends WalkedNode> {
+  /** Called with the trees of a level, in the order in which they will be loaded, before the first of them is. */
+  expect?(trees: Iterable<BlobId>): void;
+  /** The nodes of a tree. */
+  load(tree: BlobId): Promise<readonly Entry[]>;
+  /** Called when a tree that was to be loaded is not needed any more: it was examined, or could not be. */
+  release?(tree: BlobId): void;
+}
+
 /** How to walk. `take` receives the results of `read` and `unreadable`. */
-interface TreeWalk<Visit extends TreeVisit, Found> {
+interface TreeWalk<Visit extends TreeVisit, Found, Entry extends WalkedNode = Node> {
   readonly repository: IndexedRepository<"tree">;
   readonly signal?: AbortSignal | undefined;
   readonly met: MetTrees;
   /** How many trees are read at once; by default as many as the store has connections, up to 8. */
   readonly atOnce?: number;
-  /** Reads a tree; by default in `repository`. */
-  readonly load?: (tree: BlobId) => Promise<readonly Node[]>;
-  /** Examines the nodes of a tree. Several trees are read at once, so this is called in any order. */
-  readonly read: (nodes: readonly Node[], visit: Visit) => Found | Promise<Found>;
+  /**
+   * Examines the nodes of a tree, which are valid until it returns. Several trees are read at once, so this is called in
+   * any order.
+   */
+  readonly read: (nodes: readonly Entry[], visit: Visit) => Found | Promise<Found>;
   /** Receives the reason why a tree cannot be read; throws, or returns a substitute. */
   readonly unreadable: (error: unknown, visit: Visit) => Found | Promise<Found>;
   /**
@@ -77,10 +88,22 @@ const MOST_TREES_AT_ONCE = 8;
 /** The most trees whose results may wait for their turn. */
 const TREES_IN_TURN = 4 * MOST_TREES_AT_ONCE;
 
-/** Walks over all trees below the roots. Throws what the walk's functions throw, and the signal's reason. */
-export async function walkTrees<Visit extends TreeVisit, Found>(
+/**
+ * Walks over all trees below the roots, and reads each on its own. Throws what the walk's functions throw, and the
+ * signal's reason.
+ */
+export function walkTrees<Visit extends TreeVisit, Found>(
   roots: Iterable<Visit>,
   walk: TreeWalk<Visit, Found>,
+): Promise<void> {
+  return walkTreesFrom({ load: (tree) => readTree(walk.repository, tree) }, roots, walk);
+}
+
+/** Walks as `walkTrees` does over trees that `source` reads. */
+export async function walkTreesFrom<Visit extends TreeVisit, Found, Entry extends WalkedNode>(
+  source: TreeSource<Entry>,
+  roots: Iterable<Visit>,
+  walk: TreeWalk<Visit, Found, Entry>,
 ): Promise<void> {
   const { repository: { store }, signal, met, take, onLink, tooDeep, onProgress } = walk;
   const atOnce = walk.atOnce ?? Math.min(store.connections, MOST_TREES_AT_ONCE);
@@ -90,11 +113,12 @@ export async function walkTrees<Visit extends TreeVisit, Found>(
   for (let depth = 0; level.length > 0; depth++) {
     if (depth === tooDeep?.mostDepth) return tooDeep.refuse(level);
     const next: Visit[] = [];
+    source.expect?.(level.values().map(({ tree }) => tree));
     for (let start = 0; start < level.length; start += TREES_IN_TURN) {
       const visits = level.slice(start, start + TREES_IN_TURN);
       const found = await mapConcurrently(visits, atOnce, async (visit) => {
         signal?.throwIfAborted();
-        const found = await findAt(visit, walk);
+        const found = await findAt(source, visit, walk);
         onProgress?.(++done);
         return found;
       });
@@ -109,15 +133,22 @@ export async function walkTrees<Visit extends TreeVisit, Found>(
   }
 }
 
-async function findAt<Visit extends TreeVisit, Found>(visit: Visit, walk: TreeWalk<Visit, Found>): Promise<Found> {
-  const { load = (tree) => readTree(walk.repository, tree) } = walk;
-  let nodes: readonly Node[];
+async function findAt<Visit extends TreeVisit, Found, Entry extends WalkedNode>(
+  source: TreeSource<Entry>,
+  visit: Visit,
+  { read, unreadable }: Pick<TreeWalk<Visit, Found, Entry>, "read" | "unreadable">,
+): Promise<Found> {
   try {
-    nodes = await load(visit.tree);
-  } catch (error) {
-    return await walk.unreadable(error, visit);
+    let nodes: readonly Entry[];
+    try {
+      nodes = await source.load(visit.tree);
+    } catch (error) {
+      return await unreadable(error, visit);
+    }
+    return await read(nodes, visit);
+  } finally {
+    source.release?.(visit.tree);
   }
-  return await walk.read(nodes, visit);
 }
 
 /** Adds a tree that is met for the first time to the next level. */
