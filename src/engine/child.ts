@@ -1,5 +1,4 @@
 /** A program that an engine runs, and its end: alone or with everything that it started. */
-import { closeSync, existsSync, openSync } from "node:fs";
 import { type ByteSource, sourceOfStream } from "../base/byte_source.ts";
 import { AgentError, messageOf } from "../base/errors.ts";
 import { groupLives } from "./process_group.ts";
@@ -94,7 +93,7 @@ export class Child {
       });
       return new Child(command.spawn(), request);
     } catch (error) {
-      const missing = cwd === undefined || existsSync(cwd) ? "program" : `directory as "${cwd}"`;
+      const missing = cwd === undefined || exists(cwd) ? "program" : `directory as "${cwd}"`;
       const reason = error instanceof Deno.errors.NotFound ? `there is no such ${missing}` : messageOf(error);
       throw new AgentError(`Cannot start "${program}": ${reason}`, { cause: error });
     }
@@ -213,9 +212,18 @@ export class Child {
  */
 export function hasTerminal(): boolean {
   try {
-    closeSync(openSync("/dev/tty", "r"));
+    Deno.openSync("/dev/tty").close();
     return true;
   } catch {
     return false; // An answer, not an error.
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false; // As good as missing, if it cannot be looked at.
   }
 }

@@ -1,5 +1,4 @@
 /** Process groups: whether anybody in one still runs. */
-import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
 /** States in /proc/PID/stat of processes that have ended, and whose end nobody has asked for yet (proc(5)). */
@@ -21,8 +20,10 @@ export function groupLives(group: number): boolean {
 /** The states of all processes of the group; undefined if the system does not tell. */
 function statesIn(group: number): string[] | undefined {
   try {
-    const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-    return processes.map(statOf).flatMap(([state, , groupOfIt]) => Number(groupOfIt) === group ? [state!] : []);
+    const processes = [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name));
+    return processes.map(({ name }) => statOf(name)).flatMap(([state, , groupOfIt]) =>
+      Number(groupOfIt) === group ? [state!] : []
+    );
   } catch {
     return undefined; // Only Linux has /proc.
   }
@@ -31,7 +32,7 @@ function statesIn(group: number): string[] | undefined {
 /** The fields of /proc/PID/stat behind the program's name, which may contain anything: state, parent, group and so on. */
 function statOf(pid: string): string[] {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
     return text.slice(text.lastIndexOf(")") + 2).split(" ");
   } catch {
     return []; // It has ended meanwhile.

@@ -13,14 +13,13 @@ import type { StreamSummary } from "../pipeline/calls.ts";
 import { DigestThread, startThreads } from "../pipeline/threads.ts";
 import { withoutEmptyRules } from "../policy/level/level.ts";
 import { type GatedOptions, openAccess, passGate, type RepositoryAccess, useCase } from "./access.ts";
-import { type RepositoryOutcome, writeToBoth, type Writing } from "./put_also.ts";
+import type { RepositoryOutcome, Writing } from "./put_also.ts";
 import { refuseColliding, refuseKeptNames } from "./session/reader/claimed_paths.ts";
 import { EngineOpening, NOTHING_LEFT } from "./session/reader/engine_opening.ts";
 import { ItemReader, type ItemWithContent, type PutStream } from "./session/reader/item_reader.ts";
 import type { BackupEngine, BackupRequest, WriteOptions, WrittenBackup } from "./session/backup_request.ts";
 import type { TreeCounts } from "./session/tree/tree_counts.ts";
 import type { HeadStart } from "./session/head_start.ts";
-import { withSession } from "./session/session.ts";
 import { refuseIncomplete } from "./session/stream_remarks.ts";
 import { SEGMENT_BYTES } from "../backup/buffers.ts";
 
@@ -151,6 +150,7 @@ export async function put(
     const common = { request, options, reader, source, judge, told, gate, muchToDo: muchToDo.promise };
     const write = (writing: Writing) => writeBackup(writing, common);
     if (request.also !== undefined) {
+      const { writeToBoth } = await import("./put_also.ts");
       const accesses = [access, request.also] as const;
       const outcomes = await writeToBoth({ accesses, reader, write, world: options.world, stopping });
       return { ...await withRemarks(outcomes.written, source), repositories: outcomes.each };
@@ -206,6 +206,8 @@ async function writeBackup(
   await using lock = await repository.lock({ exclusive: false, signal });
   // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
   lock.confirmed.catch((reason) => recipient.fail(reason));
+  // A third of the code of a put: it is loaded while the lock settles, when this thread has nothing else to do.
+  const { withSession } = await import("./session/session.ts");
   await passGate(gate, recipient.signal);
   const hearing = {
     onStoreFailure: (error: unknown) => recipient.fail(error),

@@ -88,3 +88,17 @@ Deno.test("no code of the catalogue is loaded before a command has done its work
     assert.ok(!loaded.some((name) => name.includes("sqlite")), module);
   }
 });
+
+Deno.test("what a put needs only under its lock is loaded while the lock settles", async () => {
+  const loaded = await loadedWith("src/cli/commands/put.ts");
+  assert.ok(loaded.has("src/ops/put.ts"), "what is loaded is found");
+  assert.deepEqual([...loaded].filter((name) => /\/session\/session\.ts$|\/put_also\.ts$/.test(name)), []);
+});
+
+Deno.test("no common command loads node:fs, which would be a tenth of its start", async () => {
+  for (const module of ["main", ...["put", "get", "ls", "version"].map((name) => `cli/commands/${name}`)]) {
+    for (const name of await loadedWith(`src/${module}.ts`)) {
+      assert.doesNotMatch(await Deno.readTextFile(join(ROOT, name)), /^import (?!type\b)[^;]* from "node:fs/m, name);
+    }
+  }
+});

@@ -2,7 +2,6 @@
  * Passwords in the arguments of this process: everybody on the machine may read them in the list of processes. As the
  * clients of databases do, they are overwritten as soon as they were read.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
 
 /**
  * What lies between the first colon behind `//` and the last `@` before the path, in an argument; and the parameter of
@@ -29,9 +28,11 @@ export function hidePasswords(commandLine: Uint8Array | undefined, status: strin
   const start = startOfArguments(status);
   if (passwords.length === 0 || start === null) return;
   try {
-    const memory = openSync("/proc/self/mem", "r+");
-    for (const { at, length } of passwords) writeSync(memory, new Uint8Array(length).fill(X), 0, length, start + at);
-    closeSync(memory);
+    using memory = Deno.openSync("/proc/self/mem", { read: true, write: true });
+    for (const { at, length } of passwords) {
+      memory.seekSync(start + at, Deno.SeekMode.Start);
+      memory.writeSync(new Uint8Array(length).fill(X));
+    }
   } catch {
     // The kernel forbids it. Then the arguments stay what they are.
   }

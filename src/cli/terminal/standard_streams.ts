@@ -1,5 +1,4 @@
 /** The standard streams of this process in the form that commands use. */
-import { readFileSync, readlinkSync } from "node:fs";
 import { AgentError, systemReason, UsageError } from "../../base/errors.ts";
 import { writeAll } from "../../base/bytes.ts";
 import { enlargePipe, USUAL_PIPE_BYTES } from "../../filesystem/pipe.ts";
@@ -69,8 +68,9 @@ export function readByOthers(output: Output, { isClosed }: { readonly isClosed: 
  */
 function isClosedFromTheStart(): boolean {
   try {
-    const [, flags] = /^flags:\s*([0-7]+)$/m.exec(readFileSync("/proc/self/fdinfo/1", "utf8"))!;
-    return readlinkSync("/proc/self/fd/1") === "/dev/null" && (parseInt(flags!, 8) & ACCESS_MODE) === READ_AND_WRITE;
+    const [, flags] = /^flags:\s*([0-7]+)$/m.exec(Deno.readTextFileSync("/proc/self/fdinfo/1"))!;
+    return Deno.readLinkSync("/proc/self/fd/1") === "/dev/null" &&
+      (parseInt(flags!, 8) & ACCESS_MODE) === READ_AND_WRITE;
   } catch {
     return false; // this system has no /proc
   }

@@ -6,7 +6,6 @@
  * `memory.limit_in_bytes` in a separate tree. The limits of all visible parent groups apply too. A container may see
  * its own group as the root, or not see its path at all.
  */
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 
 /** Reads a small text file. Throws if it does not exist. */
@@ -22,7 +21,7 @@ const V2: Tree = { roots: ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"], limits: 
 const V1: Tree = { roots: ["/sys/fs/cgroup/memory"], limits: ["memory.limit_in_bytes"] };
 
 /** The memory that this process may use, in bytes; that of the machine if no limit is known. */
-export function memoryLimit(readText: ReadText = (path) => readFileSync(path, "utf8")): number {
+export function memoryLimit(readText: ReadText = Deno.readTextFileSync): number {
   // A machine that does not report its memory says 0.
   return Math.min(Deno.systemMemoryInfo().total || Infinity, groupLimit(readText));
 }
