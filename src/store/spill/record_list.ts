@@ -19,8 +19,11 @@ interface RecordShape<View extends Fields> {
   readonly segmentRecords: number;
 }
 
-/** So many blocks of each list are kept: 256 KiB to 400 KiB. */
-const CACHED_BLOCKS = 64;
+/**
+ * So many blocks of each list are kept, 1 to 1.5 MiB: the chunks of a dump that was backed up for a month lie in dozens of
+ * runs, among which its content list goes back and forth.
+ */
+const CACHED_BLOCKS = 256;
 const CACHE_SHIFT = 32 - Math.log2(CACHED_BLOCKS);
 /** 2^32 divided by the golden ratio: spreads neighbours, so that runs that are read by turns do not meet for long. */
 const SPREAD = 0x9e37_79b1;

@@ -7,6 +7,9 @@ import type { IndexedPack } from "../../../src/format/index/index_file.ts";
 import { loadPruneIndex, type PruneIndex } from "../../../src/maintain/prune/prune_index.ts";
 import type { Repository } from "../../../src/repository/repository.ts";
 import type { BlobStore } from "../../../src/store/store.ts";
+import type { Spill } from "../../../src/store/spill/spill.ts";
+import { preparedSpill } from "../../store/spill/spills.ts";
+import { TestDirectory } from "../../helpers/test_directory.ts";
 import { encodeIndex } from "../../helpers/encode_index.ts";
 import { fakeWorld, memoryRepository, noise } from "../../helpers/world.ts";
 
@@ -34,10 +37,10 @@ function indexed({ pack, blobs }: MadePack): IndexedPack {
 }
 
 /** Stores index files and returns what a prune loads of them. */
-async function loaded(files: readonly (readonly MadePack[])[]): Promise<PruneIndex> {
+async function loaded(files: readonly (readonly MadePack[])[], spill?: Spill): Promise<PruneIndex> {
   const { repository } = await memoryRepository(fakeWorld("prune index"));
   for (const packs of files) await repository.files.save("index", encodeIndex(packs.map(indexed)));
-  return await load(repository);
+  return await load({ ...repository, spill });
 }
 
 function load(repository: Repository, signal = new AbortController().signal, onProgress = () => {}) {
@@ -80,7 +83,7 @@ function large(pack: number, firstBlob: number, count = 3000): MadePack {
   return { pack, blobs };
 }
 
-Deno.test("every copy of every blob is there, also of blobs in several packs and of packs in several files", async () => {
+async function holdsEveryCopy(spill?: Spill): Promise<void> {
   const blob = fc.record({
     blob: fc.nat(40),
     length: fc.oneof(fc.integer({ min: 32, max: 9000 }), fc.constantFrom(0xff_fffe, 0xff_ffff, 0x1ff_ffff)),
@@ -92,7 +95,7 @@ Deno.test("every copy of every blob is there, also of blobs in several packs and
     fc.asyncProperty(fc.array(pack, { minLength: 6, maxLength: 6 }), files, async (contents, files) => {
       const packs = contents.map((blobs, pack) => ({ pack, blobs }));
       const listed = [...new Set(files.flat())];
-      const index = await loaded(files.map((numbers) => [...new Set(numbers)].map((number) => packs[number]!)));
+      const index = await loaded(files.map((numbers) => [...new Set(numbers)].map((number) => packs[number]!)), spill);
       assert.deepEqual(described(index), expected(listed.map((number) => packs[number]!)));
       const blobs = listed.flatMap((number) => packs[number]!.blobs);
       assert.equal(index.copyCount, blobs.length);
@@ -100,12 +103,26 @@ Deno.test("every copy of every blob is there, also of blobs in several packs and
     }),
     { numRuns: 40 },
   );
+}
+
+const EVERY_COPY = "every copy of every blob is there, also of blobs in several packs and of packs in several files";
+
+Deno.test(EVERY_COPY, () => holdsEveryCopy());
+
+Deno.test(`${EVERY_COPY}, if tables spill`, async () => {
+  await using directory = new TestDirectory();
+  using spill = await preparedSpill(directory.path);
+  await holdsEveryCopy(spill);
 });
 
 Deno.test("files that a thread decodes, with blobs that lie in two packs", async () => {
   const packs = [large(1, 0), large(2, 2500), large(3, 20_000, 5), large(4, 2000)];
+  await using directory = new TestDirectory();
+  using spill = await preparedSpill(directory.path);
   const index = await loaded(packs.map((pack) => [pack]));
   assert.deepEqual(described(index), expected(packs));
+  const spilled = await loaded(packs.map((pack) => [pack]), spill);
+  assert.deepEqual(described(spilled), expected(packs));
   assert.deepEqual([index.copyCount, index.blobCount], [9005, 5505]);
 });
 

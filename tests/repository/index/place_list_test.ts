@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type BlobPlace, PlaceList } from "../../../src/repository/index/place_list.ts";
+import type { Spill } from "../../../src/store/spill/spill.ts";
+import { preparedSpill } from "../../store/spill/spills.ts";
+import { TestDirectory } from "../../helpers/test_directory.ts";
 import { checkProperty } from "../../format/codec_checks.ts";
 
 const u32 = fc.nat(2 ** 32 - 1);
@@ -24,15 +27,24 @@ const behindEachOther = fc.record({
 });
 const places = fc.array(fc.oneof(anywhere.map((place) => [place]), behindEachOther), { maxLength: 30 });
 
-Deno.test("every place is found again", () => {
-  checkProperty(fc.property(places.map((parts) => parts.flat()), (added) => {
-    const list = new PlaceList();
+function findsEveryPlace(spill?: Spill): void {
+  checkProperty(fc.property(places.map((parts) => parts.flat()), fc.nat(30), (added, step) => {
+    const list = new PlaceList(spill);
     for (const [i, place] of added.entries()) {
       assert.equal(list.size, i);
       list.push(place);
+      if (i >= step) assert.deepEqual(list.at(i - step), added[i - step], "while it grows");
     }
     assert.deepEqual(added.map((_, i) => list.at(i)), added);
   }));
+}
+
+Deno.test("every place is found again", () => findsEveryPlace());
+
+Deno.test("every place is found again if places spill", async () => {
+  await using directory = new TestDirectory();
+  using spill = await preparedSpill(directory.path);
+  findsEveryPlace(spill);
 });
 
 Deno.test("many packs of many blobs, with a gap here and there", () => {

@@ -4,6 +4,9 @@ import fc from "fast-check";
 import { ID_BYTES } from "../../../src/base/id.ts";
 import { KEPT_ID_BYTES } from "../../../src/base/id_table.ts";
 import { UnsharedIdTable } from "../../../src/repository/index/unshared_id_table.ts";
+import type { Spill } from "../../../src/store/spill/spill.ts";
+import { preparedSpill } from "../../store/spill/spills.ts";
+import { TestDirectory } from "../../helpers/test_directory.ts";
 import { checkProperty } from "../../format/codec_checks.ts";
 import { noise } from "../../helpers/world.ts";
 
@@ -20,11 +23,11 @@ const collidingId = fc.tuple(fc.nat(2), fc.nat(2), fc.integer({ min: 8, max: 31 
 /** How many ids are expected, and after how many of them that is said. */
 const expectation = fc.record({ count: fc.oneof(fc.nat(20_000), fc.constant(4095)), at: fc.nat(300) });
 
-function agreesWithMap(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES): void {
+function agreesWithMap(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES, spill?: Spill): void {
   const added = fc.array(fc.oneof(id, collidingId), { maxLength: 300 });
   checkProperty(
     fc.property(added, fc.array(id), expectation, (added, others, expected) => {
-      const table = new UnsharedIdTable(idBytes);
+      const table = new UnsharedIdTable(idBytes, spill);
       const map = new Map<string, number>();
       const nameOf = (bytes: Uint8Array) => bytes.subarray(0, idBytes).join();
       for (const [i, bytes] of added.entries()) {
@@ -43,16 +46,32 @@ Deno.test("finds what a Map finds, and numbers entries in the order of adding", 
 
 Deno.test("a table of existence tells ids apart by the bytes that it keeps", () => agreesWithMap(KEPT_ID_BYTES));
 
+for (const idBytes of [ID_BYTES, KEPT_ID_BYTES] as const) {
+  Deno.test(`a table of ${idBytes} bytes an id finds the same if ids spill`, async () => {
+    await using directory = new TestDirectory();
+    using spill = await preparedSpill(directory.path);
+    agreesWithMap(idBytes, spill);
+  });
+}
+
 for (
-  const [expected, words] of [[0, "grows"], [40_000, "is as large as expected"], [
-    9_000,
-    "outgrows what was expected",
-  ]] as const
+  const [expected, words, spills] of [
+    [0, "grows", false],
+    [40_000, "is as large as expected", false],
+    [9_000, "outgrows what was expected", false],
+    [9_000, "outgrows what was expected and memory", true],
+  ] as const
 ) {
-  Deno.test(`every id keeps its number while the table ${words}, and is copied out again`, () => {
+  Deno.test(`every id keeps its number while the table ${words}, and is copied out again`, async () => {
     const count = 40_000;
     const ids = noise(count * ID_BYTES, "many ids");
-    const table = new UnsharedIdTable();
+    await using directory = new TestDirectory();
+    using spill = await preparedSpill(directory.path, {
+      memoryBytes: 500_000,
+      mostSegmentRecords: 64,
+      blockBytes: 256,
+    });
+    const table = new UnsharedIdTable(ID_BYTES, spills ? spill : undefined);
     table.expect(expected);
     for (let i = 0; i < count; i++) assert.equal(table.add(ids, i * ID_BYTES), i);
     const copy = new Uint8Array(ID_BYTES + 1);

@@ -118,9 +118,11 @@ Deno.test("closing evicts what was not used for longest, of all repositories, an
   const others = `${fixture.directory}/${"cd".repeat(32)}`;
   await Deno.rename(fixture.folder, others);
   const leftover = `${others}/snapshots/${files[0]!.name}-tmp-0123456789abcdef`;
+  const spilled = `${others}/spill/${"ab".repeat(16)}-tmp-${"ab".repeat(16)}`;
   const foreign = `${others}/snapshots/notes.txt`;
-  for (const path of [leftover, foreign]) await Deno.writeFile(path, bytesOf(9000));
-  await Deno.utime(leftover, fixture.clock.now(), fixture.clock.now());
+  await Deno.mkdir(`${others}/spill`);
+  for (const path of [leftover, spilled, foreign]) await Deno.writeFile(path, bytesOf(9000));
+  for (const path of [leftover, spilled]) await Deno.utime(path, fixture.clock.now(), fixture.clock.now());
   fixture.clock.nowMs += 2 * HOUR_MS;
   const later = fixture.session();
   const laterFiles = await putHourly(later.store, fixture.clock, [4, 5, 6]);
