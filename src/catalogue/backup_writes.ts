@@ -73,15 +73,16 @@ export function applyListing(step: RepositoryStep, listing: Listing, since: numb
   const { database, repository, now } = step;
   if (listing.replacesAll) dropUntil(step, since);
   const writer = new BackupWriter(step);
-  const known = writer.allKnown();
   const removed = removedSince(step, since);
+  const settled = writer.settledAmong(listing.backups);
   for (const backup of listing.backups) {
-    const row = known.get(backup.snapshotId);
+    if (settled.has(backup.snapshotId)) continue;
+    const row = writer.known(backup.snapshotId);
     if (row === undefined ? removed.has(backup.snapshotId) : row.isDeleted && row.sequence > since) continue;
     writer.write({ backup }, row);
   }
-  const listed = new Set<string>([...listing.backups.map(({ snapshotId }) => snapshotId), ...listing.unreadable ?? []]);
-  for (const [id, row] of known) if (!listed.has(id) && row.sequence <= since) writer.remove(row);
+  const listed = [...listing.backups.map(({ snapshotId }) => snapshotId), ...listing.unreadable ?? []];
+  for (const row of writer.presentBut(listed)) if (row.sequence <= since) writer.remove(row);
   writer.finish({ whole: listing.replacesAll });
   database.prepare("UPDATE repositories SET refreshed = ? WHERE repository = ?").run(now.toISOString(), repository);
 }
@@ -124,10 +125,31 @@ class BackupWriter {
     return row && knownOf(row);
   }
 
-  allKnown(): Map<string, KnownBackup> {
-    const { repository } = this.#step;
-    const rows = this.#step.database.prepare(SELECT_KNOWN).all(repository);
-    return new Map(rows.map((row) => [String(row.snapshot_id), knownOf(row)]));
+  /**
+   * The snapshots of a listing that are known as it says, to which nothing is to be added. With thousands of them, that
+   * takes a tenth of the time of reading all rows.
+   */
+  settledAmong(backups: Listing["backups"]): Set<string> {
+    const usual = backups.filter(({ damage }) => damage === null);
+    const [ours, others] = [usual.filter(({ info }) => info !== null), usual.filter(({ info }) => info === null)];
+    const settled = (found: Listing["backups"], condition: string) => {
+      const ids = JSON.stringify(found.map(({ snapshotId }) => snapshotId));
+      const { rest } = this.#step.database.prepare(
+        "SELECT json_group_array(value) AS rest FROM json_each(?) WHERE value NOT IN " +
+          `(SELECT snapshot_id FROM backups WHERE repository = ? AND NOT is_deleted AND ${condition})`,
+      ).get(ids, this.#step.repository)!;
+      const unsettled = new Set<string>(JSON.parse(String(rest)));
+      return found.map(({ snapshotId }) => snapshotId).filter((id) => !unsettled.has(id));
+    };
+    return new Set([...settled(ours, "level IS NOT NULL"), ...settled(others, "1")]);
+  }
+
+  /** What is known of the snapshots that are there, but for those with these names. */
+  presentBut(ids: readonly SnapshotId[]): KnownBackup[] {
+    const rows = this.#step.database.prepare(
+      `${SELECT_KNOWN} AND NOT is_deleted AND snapshot_id NOT IN (SELECT value FROM json_each(?))`,
+    ).all(this.#step.repository, JSON.stringify(ids));
+    return rows.map(knownOf);
   }
 
   /** Makes or completes the row. A snapshot never changes, so that one that is known stays as it is. */

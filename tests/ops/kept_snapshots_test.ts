@@ -151,6 +151,26 @@ Deno.test("once they are kept, no snapshot is loaded for a put, a get or a list"
   assert.deepEqual(after.loaded, [backup.snapshotId], "what came since is loaded");
 });
 
+Deno.test("neither a put nor a get asks a store on another machine more often because of other backups", async () => {
+  const requestsBeside = async (others: number) => {
+    await using scene = await Scene.make();
+    await scene.save(others);
+    const remote = (access: RepositoryAccess) => ({ ...access, cache: access.listCache! });
+    const requests = async (work: (access: RepositoryAccess) => Promise<unknown>) => {
+      const store = withFaults(scene.store, () => undefined);
+      await work(remote(scene.access(store)));
+      return store.calls.length;
+    };
+    await requests(listOf);
+    return [
+      await requests((access) => getBytes(access, world, "prod/1")),
+      await requests((access) => putBytes(access, world, CONTENT, { series: parseSeries("prod/1") })),
+      await requests((access) => getBytes(access, world, "prod/1")),
+    ];
+  };
+  assert.deepEqual(await requestsBeside(100), await requestsBeside(1));
+});
+
 Deno.test("what came since is loaded once, and what is gone is gone", async () => {
   await using scene = await Scene.make();
   const [gone] = (await scene.list()).backups;

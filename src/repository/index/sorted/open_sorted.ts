@@ -15,18 +15,24 @@ import { buildTable, type BuildTools, namesOf } from "./build_table.ts";
 import { SortedIndex } from "./sorted_index.ts";
 import { decodeManifest, sizesOf, stillListed, type TableManifest, tableName } from "./table_manifest.ts";
 
-/** An index file takes some 40 bytes a blob. So with 200,000 blobs, loading them all takes as long as this does. */
-const WORTH_BYTES = 8 * 1024 * 1024;
+/**
+ * An index file takes some 40 bytes a blob. With 25,000 blobs, loading them all takes longer than opening the table, by
+ * more with each further one.
+ */
+const WORTH_BYTES = 1024 * 1024;
 
-/** So many bytes of index files may be missing in the table: 50,000 blobs are loaded in less than a tenth of a second. */
-const MOST_MISSING_BYTES = 2 * 1024 * 1024;
+/** To make a table for 200,000 blobs takes so long that a put does not wait for it. */
+const LONG_BYTES = 8 * 1024 * 1024;
+
+/** So many bytes of index files may be missing in the table: 12,500 blobs are loaded in some hundredths of a second. */
+const MOST_MISSING_BYTES = 512 * 1024;
 
 /** Where the table lies, and from which sizes on it is used. */
 export interface SortedPlace {
   readonly cache: CacheOptions;
-  /** How many bytes all index files together must have; by default those of 200,000 blobs. */
+  /** How many bytes all index files together must have; by default those of 25,000 blobs. */
   readonly worthBytes?: number | undefined;
-  /** How many bytes of index files may be missing before the table is extended; by default those of 50,000 blobs. */
+  /** How many bytes of index files may be missing before the table is extended; by default those of 12,500 blobs. */
   readonly mostMissingBytes?: number;
   /** How many ids of what a backup stores stay in memory; the others go to files beside the table. */
   readonly idLimits?: IdSpillLimits | undefined;
@@ -68,7 +74,7 @@ async function opened<T>(
 ): Promise<T | undefined> {
   const bytes = totalBytes(listed);
   const { directory, limitBytes, onProblem } = place.cache;
-  if (bytes < worthBytesOf(place)) return undefined;
+  if (bytes < (place.worthBytes ?? WORTH_BYTES)) return undefined;
   // The table takes three quarters of the bytes of the index files.
   if (bytes > limitBytes) {
     onProblem?.(tooLarge(bytes, limitBytes));
@@ -93,10 +99,6 @@ function tooLarge(bytes: number, limitBytes: number): AgentError {
   );
 }
 
-function worthBytesOf({ worthBytes = WORTH_BYTES }: SortedPlace): number {
-  return worthBytes;
-}
-
 /** Empties the table after damage was found in it, unless another process is just changing it. */
 export async function dropSorted({ cache }: SortedPlace): Promise<void> {
   // Whoever finds the damage next drops it.
@@ -117,12 +119,12 @@ class Opening {
   readonly #rows: readonly IndexRow[];
   readonly #tools: OpeningTools;
   readonly #mostMissingBytes: number;
-  readonly #worthBytes: number;
+  readonly #longBytes: number;
 
   constructor(place: SortedPlace, rows: readonly IndexRow[], tools: OpeningTools) {
     const { cache, mostMissingBytes, onProgress } = place;
     this.#cache = cache;
-    this.#worthBytes = worthBytesOf(place);
+    this.#longBytes = place.worthBytes ?? LONG_BYTES;
     this.#folder = new TableFolder(cache);
     this.#rows = rows;
     this.#sizes = sizesOf(rows);
@@ -135,7 +137,7 @@ class Opening {
     const manifest = await this.#readManifest();
     const missing = totalBytes(manifest === undefined ? this.#rows : this.#missingIn(manifest));
     const isMost = missing * 2 > totalBytes(this.#rows);
-    return isMost && missing >= this.#worthBytes ? "later" : await this.open(manifest);
+    return isMost && missing >= this.#longBytes ? "later" : await this.open(manifest);
   }
 
   /** `read` is the manifest, if it was read already. */
