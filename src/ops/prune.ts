@@ -146,6 +146,7 @@ async function planFor(repository: LockedRepository, options: PruneRun): Promise
     index,
     isWhole: (pack) => listed.packs[pack]!.state === "whole",
     roots: remaining.map(({ snapshot }) => snapshot.tree),
+    budget: options.world,
     signal,
     onProgress: progress("trees"),
   });

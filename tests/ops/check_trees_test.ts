@@ -7,6 +7,8 @@ import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import type { CheckFinding, CheckProgress } from "../../src/ops/check.ts";
 import { loadSnapshots } from "../../src/repository/snapshots.ts";
+import { ForwardingStore } from "../../src/store/forwarding.ts";
+import type { BlobStore, ByteRange, FileName, GetOptions } from "../../src/store/store.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
 import { findNode, readTree } from "../../src/repository/tree/trees.ts";
 import {
@@ -71,6 +73,38 @@ Deno.test("a wrong size, a missing blob and a directory without a tree are found
   match(textAt(errors, "absent"), new RegExp(`1 of its 1 blobs in no index, the first being ${"07".repeat(32)}`));
   match(textAt(errors, "short"), /is said to have 1 bytes/);
 });
+
+Deno.test("a tree of another tool is read once, unless it names a manifest", async () => {
+  for (const name of ["notes.txt", "notes.manifest.json"]) {
+    const checked = await threeBackups();
+    const content = await anyContent(checked);
+    const id = await addSnapshot(checked, [makeNode({ name, type: "file", content, size: content.length })]);
+    const { snapshots } = await loadSnapshots(checked.repository.files);
+    const { pack, blob } = await placeOf(checked, "tree", snapshots.find((stored) => stored.id === id)!.snapshot.tree);
+    const store = new CountingStore(checked.store, pack.name, blob.offset);
+    await checkStore({ ...checked, store });
+    equal(store.reads, name === "notes.txt" ? 1 : 2, name);
+  }
+});
+
+/** Counts how often a byte of a pack is read. */
+class CountingStore extends ForwardingStore {
+  reads = 0;
+  readonly #pack: string;
+  readonly #position: number;
+
+  constructor(inner: BlobStore, pack: string, position: number) {
+    super(inner);
+    this.#pack = pack;
+    this.#position = position;
+  }
+
+  override get(file: FileName, range?: ByteRange, options?: GetOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const { offset = 0, length = Infinity } = range ?? {};
+    if (file.name === this.#pack && this.#position >= offset && this.#position < offset + length) this.reads++;
+    return super.get(file, range, options);
+  }
+}
 
 Deno.test("a manifest that was replaced is found", async () => {
   const checked = await threeBackups();

@@ -129,6 +129,11 @@ export function sidecarPath(series: string): string {
   return series + SIDECAR_SUFFIX;
 }
 
+/** Whether a file of this name may be the manifest of a series. */
+export function mayBeSidecar(name: string): boolean {
+  return name.endsWith(SIDECAR_SUFFIX);
+}
+
 /** The path of the list of digests of a files backup, in the same way. */
 export function digestListPath(series: string): string {
   return series + DIGESTS_SUFFIX;

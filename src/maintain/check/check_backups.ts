@@ -47,7 +47,9 @@ export async function checkBackups(
   for (const [position, backup] of backups.entries()) {
     signal.throwIfAborted();
     try {
-      await checkBackup(context, backup, trees);
+      // A backup of another tool has no manifest, which the walk over its trees has seen.
+      const isForeign = backup.info === null && !trees.mayHoldManifest(backup.snapshot.tree);
+      if (!isForeign) await checkBackup(context, backup, trees);
     } catch (error) {
       const isDamaged = damaged.has(backup.snapshotId);
       if (!(error instanceof IntegrityError)) await allowWhereDamaged(context, error, isDamaged);

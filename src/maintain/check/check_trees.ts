@@ -5,6 +5,7 @@ import { IntegrityError, StoreError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { BlobId } from "../../base/id.ts";
 import { quoteByteString } from "../../format/byte_string.ts";
+import { mayBeSidecar } from "../../format/manifest/series.ts";
 import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import type { WalkedNode } from "../../format/tree/node.ts";
 import type { Backup } from "../../backup/backup.ts";
@@ -35,6 +36,8 @@ export interface CheckedTrees {
    * Plaintext bytes and blobs of the files directly in a tree; undefined if the tree was not reached or not readable.
    */
   filesOf(tree: BlobId): { readonly bytes: number; readonly blobs: number } | undefined;
+  /** Whether a manifest may lie below a tree: one does by its name, or not all trees below it were readable. */
+  mayHoldManifest(tree: BlobId): boolean;
 }
 
 interface Visit extends TreeVisit {
@@ -44,7 +47,7 @@ interface Visit extends TreeVisit {
 
 /** The result of visiting a tree: its subtrees and checks, or why it cannot be read. */
 type Visited =
-  | { readonly subtrees: readonly Visit[]; readonly checked: CheckedNodes }
+  | { readonly subtrees: readonly Visit[]; readonly checked: CheckedNodes; readonly namesManifest: boolean }
   | { readonly failure: IntegrityError | StoreError };
 
 /** A check of trees needs the loaded index. */
@@ -75,6 +78,10 @@ class TreesCheck implements CheckedTrees {
   readonly #fileBlobs: number[] = [];
   /** For each finding, the trees in which it occurs. */
   readonly #hits = new Map<Finding, Set<number>>();
+  /** The trees that hold a file named as a manifest, and those that were not read. */
+  readonly #manifestTrees = new Set<number>();
+  /** These and the trees above them; made when first needed. */
+  #aboveManifests: ReadonlySet<number> | undefined;
 
   constructor(context: TreeCheckContext) {
     this.#context = context;
@@ -90,6 +97,11 @@ class TreesCheck implements CheckedTrees {
     return Number.isNaN(bytes) ? undefined : { bytes, blobs: this.#fileBlobs[number]! };
   }
 
+  mayHoldManifest(tree: BlobId): boolean {
+    this.#aboveManifests ??= this.#graph.ancestry().of(this.#manifestTrees);
+    return this.#aboveManifests.has(this.#graph.find(tree));
+  }
+
   async run(backups: readonly Backup[]): Promise<void> {
     const { repository, suspects, budget, signal, onProgress } = this.#context;
     const roots = backups.map(({ snapshot: { tree } }) => ({ tree, prefix: "" }));
@@ -101,7 +113,11 @@ class TreesCheck implements CheckedTrees {
           signal,
           met: this.#graph,
           read: (nodes, { prefix }) => {
-            return { subtrees: subtreesOf(nodes, prefix), checked: checkNodes(nodes, repository.index, suspects) };
+            return {
+              subtrees: subtreesOf(nodes, prefix),
+              checked: checkNodes(nodes, repository.index, suspects),
+              namesManifest: nodes.some(({ type, name }) => type === "file" && mayBeSidecar(name)),
+            };
           },
           unreadable: async (error) => {
             if (error instanceof IntegrityError) return { failure: error };
@@ -117,7 +133,11 @@ class TreesCheck implements CheckedTrees {
 
   /** Reports trees that are too deep. Anything below them is not read. */
   #refuseDeeper(level: readonly Visit[]): void {
-    for (const { tree } of level) this.#fileBytes[this.#graph.find(tree)] = NaN;
+    for (const { tree } of level) {
+      const number = this.#graph.find(tree);
+      this.#fileBytes[number] = NaN;
+      this.#manifestTrees.add(number);
+    }
     const [{ tree }] = level as [Visit];
     const text = `Tree ${tree} lies more than ${MOST_TREE_DEPTH} directories deep`;
     this.#hit(this.#context.findings.error({ kind: "tree", id: tree, text, advice: REPLACE_BACKUP }), tree, "");
@@ -141,6 +161,7 @@ class TreesCheck implements CheckedTrees {
     const failed = "failure" in visited;
     this.#fileBytes[number] = failed ? NaN : visited.checked.fileBytes;
     this.#fileBlobs[number] = failed ? NaN : visited.checked.fileBlobs;
+    if (failed || visited.namesManifest) this.#manifestTrees.add(number);
     if (!failed) {
       this.#takeNodes(visit, visited.checked);
       return visited.subtrees;

@@ -6,12 +6,14 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
+import type { MemoryBudget } from "../../base/memory_budget.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { TreeIndex } from "../../repository/index/blob_index.ts";
+import { withDecodedTrees } from "../check/decoded_trees.ts";
 import type { PruneIndex } from "./prune_index.ts";
 import type { WalkedNode } from "../../format/tree/node.ts";
 import type { Repository } from "../../repository/repository.ts";
-import { type MetTrees, walkTrees } from "../../repository/tree/tree_walk.ts";
+import { type MetTrees, walkTreesFrom } from "../../repository/tree/tree_walk.ts";
 import { subtreeOf } from "../../repository/tree/trees.ts";
 
 /** Which blobs are needed: one byte for each entry of a `PruneIndex`, 0 or `MARKED`. */
@@ -28,6 +30,7 @@ interface MarkRequest {
   readonly isWhole: (pack: number) => boolean;
   /** The root trees of all snapshots. */
   readonly roots: Iterable<BlobId>;
+  readonly budget: MemoryBudget;
   readonly signal: AbortSignal;
   /** Called with the number of trees read so far, and the most there can be. */
   readonly onProgress: (done: number, total: number) => void;
@@ -35,23 +38,28 @@ interface MarkRequest {
 
 /** Marks the needed blobs. Throws `IntegrityError` if a tree cannot be read, or names a blob that no index lists. */
 export async function markUsed(request: MarkRequest): Promise<BlobUse> {
-  const { repository, index, isWhole, roots, signal, onProgress } = request;
+  const { repository, index, isWhole, roots, budget, signal, onProgress } = request;
   const marks = new Marks(index);
   const visitOf = (tree: BlobId) => ({ tree });
-  await walkTrees([...roots].map(visitOf), {
-    repository: { ...repository, index: treesOf(index, isWhole) },
-    signal,
-    met: marks,
-    read: (nodes) => {
-      for (const { type, content } of nodes) if (type !== "dir" && content !== null) marks.addContent(content);
-      return subtreesOf(nodes);
-    },
-    unreadable: (error) => {
-      throw error;
-    },
-    take: (subtrees) => subtrees.map(visitOf),
-    onProgress: (done) => onProgress(done, index.ids.tree.size),
-  });
+  const trees = { ...repository, index: treesOf(index, isWhole) };
+  await withDecodedTrees(
+    { repository: trees, budget, signal, keep: true },
+    (source) =>
+      walkTreesFrom(source, [...roots].map(visitOf), {
+        repository: trees,
+        signal,
+        met: marks,
+        read: (nodes) => {
+          for (const { type, content } of nodes) if (type !== "dir" && content !== null) marks.addContent(content);
+          return subtreesOf(nodes);
+        },
+        unreadable: (error) => {
+          throw error;
+        },
+        take: (subtrees) => subtrees.map(visitOf),
+        onProgress: (done) => onProgress(done, index.ids.tree.size),
+      }),
+  );
   return marks.used;
 }
 

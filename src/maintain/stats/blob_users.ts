@@ -7,10 +7,12 @@
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
+import type { MemoryBudget } from "../../base/memory_budget.ts";
 import type { BlobType } from "../../format/blob.ts";
 import type { WalkedNode } from "../../format/tree/node.ts";
 import type { Repository } from "../../repository/repository.ts";
-import { type MetTrees, type TreeVisit, walkTrees } from "../../repository/tree/tree_walk.ts";
+import { type MetTrees, type TreeVisit, walkTreesFrom } from "../../repository/tree/tree_walk.ts";
+import { withDecodedTrees } from "../check/decoded_trees.ts";
 import type { PruneIndex } from "../prune/prune_index.ts";
 import { subtreesOf, treesOf } from "../prune/prune_mark.ts";
 
@@ -54,6 +56,7 @@ interface FindUsersRequest {
   readonly roots: readonly UsedRoot[];
   /** Called with the nodes of each tree, perhaps several times with the same. */
   readonly onTree: (tree: BlobId, nodes: readonly WalkedNode[]) => void;
+  readonly budget: MemoryBudget;
   readonly signal: AbortSignal;
   /** Called with the number of trees read so far, and the most there can be. */
   readonly onProgress: (done: number, total: number) => void;
@@ -61,28 +64,35 @@ interface FindUsersRequest {
 
 /** Finds all users. Throws `IntegrityError` if a tree cannot be read, or names a blob that no index lists. */
 export async function findUsers(request: FindUsersRequest): Promise<BlobUsers> {
-  const { repository, index, isWhole, roots, onTree, signal, onProgress } = request;
+  const { repository, index, isWhole, roots, onTree, budget, signal, onProgress } = request;
   const users = new UserMarks(index);
   for (const { tree, user } of roots) users.addTree(tree, user);
-  await walkTrees<TreeVisit, Found>(roots, {
-    repository: { ...repository, index: treesOf(index, isWhole) },
-    signal,
-    met: users,
-    read: (nodes, { tree }) => {
-      onTree(tree, nodes);
-      const user = users.startReading(tree);
-      for (const { type, content } of nodes) if (type !== "dir" && content !== null) users.addContent(content, user);
-      return { subtrees: subtreesOf(nodes), user };
-    },
-    unreadable: (error) => {
-      throw error;
-    },
-    take: ({ subtrees, user }) => {
-      for (const tree of subtrees) users.addTree(tree, user);
-      return subtrees.map((tree) => ({ tree }));
-    },
-    onProgress: (done) => onProgress(Math.min(done, index.ids.tree.size), index.ids.tree.size),
-  });
+  const trees = { ...repository, index: treesOf(index, isWhole) };
+  await withDecodedTrees(
+    { repository: trees, budget, signal, keep: true },
+    (source) =>
+      walkTreesFrom<TreeVisit, Found, WalkedNode>(source, roots, {
+        repository: trees,
+        signal,
+        met: users,
+        read: (nodes, { tree }) => {
+          onTree(tree, nodes);
+          const user = users.startReading(tree);
+          for (const { type, content } of nodes) {
+            if (type !== "dir" && content !== null) users.addContent(content, user);
+          }
+          return { subtrees: subtreesOf(nodes), user };
+        },
+        unreadable: (error) => {
+          throw error;
+        },
+        take: ({ subtrees, user }) => {
+          for (const tree of subtrees) users.addTree(tree, user);
+          return subtrees.map((tree) => ({ tree }));
+        },
+        onProgress: (done) => onProgress(Math.min(done, index.ids.tree.size), index.ids.tree.size),
+      }),
+  );
   return users.users;
 }
 

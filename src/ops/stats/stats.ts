@@ -160,7 +160,7 @@ interface Measuring extends StatsOptions {
 async function measure(
   repository: Repository,
   { backups, damaged }: LoadedBackups,
-  { selected, signal, onProgress }: Measuring,
+  { selected, world, signal, onProgress }: Measuring,
 ): Promise<Omit<StatsReport, "keysLeftOut">> {
   const { files, store } = repository;
   const index = await loadPruneIndex(repository, {
@@ -177,6 +177,7 @@ async function measure(
     isWhole: (pack) => listed.packs[pack]!.state === "whole",
     roots: rootsOf(backups, groups),
     onTree: (tree, nodes) => sizes?.note(tree, nodes),
+    budget: world,
     signal,
     onProgress: (done, total) => onProgress?.({ phase: "trees", done, total }),
   });
