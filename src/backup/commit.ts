@@ -4,6 +4,7 @@
  */
 import { freeBuffer } from "../base/bytes.ts";
 import type { BlobId, ManifestId, SnapshotId } from "../base/id.ts";
+import { type CompressionLevel, IDS_COMPRESSION } from "../codec/compression.ts";
 import { sha256, sha256Hex } from "../crypto/digest.ts";
 import { DIR_MODE_0755, FILE_MODE_0644 } from "../format/tree/file_mode.ts";
 import { digestListPath, partName, sidecarPath, tableListPath } from "../format/manifest/series.ts";
@@ -144,7 +145,7 @@ async function saveSeriesTree(request: PreparationRequest): Promise<{ tree: Blob
   }
   const planned = planSeriesTree(request, started);
   for (const { tree } of planned) {
-    await saveTree(request.writer, tree);
+    await saveTree(request.writer, tree, IDS_COMPRESSION);
     freeBuffer(tree);
   }
   return { tree: blobIdOf(planned.at(-1)!.id), modified: started };
@@ -260,9 +261,13 @@ function owner({ uid, gid }: Identity) {
   return { uid, gid };
 }
 
-/** Stores a tree and returns its id. */
-export async function saveTree(writer: PackWriter, tree: Uint8Array): Promise<BlobId> {
-  return blobIdOf(await writer.addPlaintext("tree", tree));
+/** Stores a tree and returns its id. `compression`: for one that is mostly ids, `IDS_COMPRESSION`. */
+export async function saveTree(
+  writer: PackWriter,
+  tree: Uint8Array,
+  compression: CompressionLevel = "auto",
+): Promise<BlobId> {
+  return blobIdOf(await writer.addPlaintext("tree", tree, compression));
 }
 
 interface CommittedTree {

@@ -33,6 +33,13 @@ export const COMPRESSION_LEVELS = ["off", "fastest", "auto", "better", "max"] as
  */
 export type CompressionLevel = typeof COMPRESSION_LEVELS[number];
 
+/**
+ * How hard to compress texts that are mostly ids in hex, such as index files and lists of chunks. Nothing in them repeats
+ * but the digits, so that looking harder finds matches that cost more than they save. Measured on an index of 256 KiB:
+ * 79 KB in 0.7 ms, where `auto` takes 3.3 ms for 85 KB; on a list of 3 MiB: 1.63 MB in 12 ms, and 1.65 MB in 48 ms.
+ */
+export const IDS_COMPRESSION = "fastest" satisfies CompressionLevel;
+
 /** Inputs up to this size count as small. They fit the window of the small parameters. */
 const SMALL_BYTES = 128 * 1024;
 const SMALL_WINDOW_LOG = 17;

@@ -8,7 +8,7 @@ import { IntegrityError, NotFoundError, TooLargeError } from "../base/errors.ts"
 import { freeBuffer } from "../base/bytes.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import type { Sealer } from "../crypto/seal.ts";
-import { compress, decompress, decompressInPieces } from "../codec/compression.ts";
+import { compress, decompress, decompressInPieces, IDS_COMPRESSION } from "../codec/compression.ts";
 import { SEALED_FILE_LIMITS } from "../format/bounds.ts";
 import { openSealedFile, UnpackedWriter, wrapUnpacked } from "../format/unpacked.ts";
 import type { KeptSnapshots } from "./kept_snapshots.ts";
@@ -159,9 +159,9 @@ export class SealedFileWriter extends SealedFiles {
     return id;
   }
 
-  /** For JSON that is written over time: `saveUnpacked` stores what it makes. */
+  /** For an index that is written over time: `saveUnpacked` stores what it makes. */
   newUnpackedWriter(): UnpackedWriter {
-    return new UnpackedWriter(this.#version, compressJson);
+    return new UnpackedWriter(this.#version, (text) => compress(text, IDS_COMPRESSION));
   }
 
   /** Stores the plaintext of a file; returns its name and size once it is durable. */

@@ -2,6 +2,7 @@
 import { Turn } from "../../base/limits.ts";
 import { type BlobId, ID_BYTES } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
+import { IDS_COMPRESSION } from "../../codec/compression.ts";
 import { saveTree } from "../../backup/commit.ts";
 import { ContentListWriter, type PartLimits, type StreamContent } from "../../backup/content/content_list.ts";
 import type { SealedBatch } from "../../pipeline/calls.ts";
@@ -57,7 +58,8 @@ export class SessionChunks {
   /** A content list for a stream whose file has this name. */
   newList(fileName: string): ContentListWriter {
     this.#sharedLimits.countLists(1);
-    return new ContentListWriter(fileName, (tree) => saveTree(this.#writer, tree), this.#sharedLimits);
+    const savePart = (tree: Uint8Array) => saveTree(this.#writer, tree, IDS_COMPRESSION);
+    return new ContentListWriter(fileName, savePart, this.#sharedLimits);
   }
 
   /** A content list for what the source did not give, such as a list of digests: its chunks are stored and not counted. */
