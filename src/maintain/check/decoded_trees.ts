@@ -65,6 +65,8 @@ class DecodedTrees implements TreeSource<WalkedNode>, AsyncDisposable {
   readonly #options: DecodedTreesOptions;
   readonly #threads: PipelineThreads;
   readonly #groups = new Map<BlobId, Group>();
+  /** Trees of the level that the walk has come to before there was room to begin their group; it leaves them out. */
+  readonly #alone = new Set<BlobId>();
   readonly #running = new Set<Promise<unknown>>();
   #expected: Iterator<readonly ExpectedTree[]> = [].values();
   /** The group that is begun when there is room. */
@@ -80,11 +82,14 @@ class DecodedTrees implements TreeSource<WalkedNode>, AsyncDisposable {
   expect(trees: Iterable<BlobId>): void {
     this.#expected = this.#grouped(trees);
     this.#next = undefined;
+    this.#alone.clear();
     this.#fill();
   }
 
   async load(tree: BlobId): Promise<readonly WalkedNode[]> {
-    return await this.#groups.get(tree)?.nodesOf(tree) ?? await readTree(this.#options.repository, tree);
+    const group = this.#groups.get(tree);
+    if (group === undefined) this.#alone.add(tree);
+    return await group?.nodesOf(tree) ?? await readTree(this.#options.repository, tree);
   }
 
   release(tree: BlobId): void {
@@ -107,16 +112,21 @@ class DecodedTrees implements TreeSource<WalkedNode>, AsyncDisposable {
     while (!this.#isOver) {
       this.#next ??= this.#expected.next().value;
       if (this.#next === undefined) return;
-      const bytes = textBytes(this.#next);
+      const trees = this.#next.filter(({ id }) => !this.#alone.has(id));
+      const bytes = textBytes(trees);
       if (this.#bytesAhead > 0 && this.#bytesAhead + bytes > MOST_BYTES_AHEAD) return;
-      this.#bytesAhead += bytes;
-      const opening = this.#open(this.#next);
-      const group = new Group(opening, this.#next.length, bytes);
-      for (const { id } of this.#next) this.#groups.set(id, group);
       this.#next = undefined;
-      const running = opening.catch(() => {}).finally(() => this.#running.delete(running)); // `load` throws it.
-      this.#running.add(running);
+      if (trees.length > 0) this.#begin(trees, bytes);
     }
+  }
+
+  #begin(trees: readonly ExpectedTree[], bytes: number): void {
+    this.#bytesAhead += bytes;
+    const opening = this.#open(trees);
+    const group = new Group(opening, trees.length, bytes);
+    for (const { id } of trees) this.#groups.set(id, group);
+    const running = opening.catch(() => {}).finally(() => this.#running.delete(running)); // `load` throws it.
+    this.#running.add(running);
   }
 
   /** The trees that are read ahead, in groups. Trees that no index lists, or that are too large, are left out. */

@@ -207,6 +207,15 @@ Deno.test("of a large level, only a few megabytes are read ahead", async () => {
   assert.ok(most <= 6 * 2 ** 20, `${most} bytes at once`);
 });
 
+Deno.test("trees that are larger than what is read ahead are read once each", async () => {
+  const { repository, ids } = await planted(flat(24), { chunks: 24_000 });
+  for (const keep of [false, true]) {
+    repository.store.reads = 0;
+    assert.equal((await taken({ repository, ids }, 24, "threads", keep)).length, 25);
+    assert.equal(repository.store.reads, 25);
+  }
+});
+
 /** Replaces the threads by those that `Replaced` makes of them; tells how many still run at the end. */
 async function withWorkers(Replaced: (Original: typeof Worker) => typeof Worker, work: () => Promise<void>) {
   const Original = globalThis.Worker;
