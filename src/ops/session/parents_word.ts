@@ -155,9 +155,9 @@ class SpillingExistence implements SessionExistence {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await using _whole = this.#whole;
     this.#spilled[Symbol.dispose]();
     await this.index.settle();
-    await this.#whole[Symbol.asyncDispose]();
   }
 }
 

@@ -33,13 +33,14 @@ export interface SpilledBlocks {
 /** Of each SHA-256 so many bytes are kept: enough that no other block passes, by accident or made to. */
 const DIGEST_BYTES = 16;
 
-/** Blocks on disk. Disposal closes the file, which ends it. */
+/** Blocks on disk. Disposal closes the file, which ends it; a second one does nothing. */
 export class SpillFile implements Disposable {
   readonly #file: SpillHandle;
   readonly #path: string;
   readonly #options: SpillFileOptions;
   #endBytes = 0;
   #isFull = false;
+  #isClosed = false;
   /** Why nothing that was written counts any more. */
   #broken: AgentError | undefined;
 
@@ -106,6 +107,8 @@ export class SpillFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = this.#isFull = true;
     this.#broken ??= new AgentError(`The file "${this.#path}" is closed`, { code: "bug" });
     this.#file.close();
   }

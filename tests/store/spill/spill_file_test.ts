@@ -143,5 +143,7 @@ Deno.test("its end closes it, and nobody reads from it afterwards", () => {
   const written = spill.append(noise(BLOCK_BYTES, "block"), BLOCK_BYTES)!;
   spill[Symbol.dispose]();
   assert.ok(file.isClosed);
+  spill[Symbol.dispose]();
+  assert.equal(spill.append(noise(BLOCK_BYTES, "block"), BLOCK_BYTES), undefined);
   assert.throws(() => spill.read(written, 0, new Uint8Array(BLOCK_BYTES)), { code: "bug" });
 });

@@ -51,7 +51,9 @@ export class MadeFile implements SpillHandle {
     return count;
   }
 
+  /** Throws the second time, as a file of the system does. */
   close(): void {
+    if (this.isClosed) throw new Deno.errors.BadResource("Bad resource ID");
     this.isClosed = true;
   }
 }

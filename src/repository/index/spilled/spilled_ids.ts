@@ -72,6 +72,10 @@ export class SpilledIds implements IdSpill, Disposable {
     const replaced = this.#runs.slice(kept.length);
     const run = await this.#write([new HeldKeys(keys), ...replaced.map((run) => run.keys())]);
     if (run === undefined) return false;
+    if (this.#isClosed) {
+      run[Symbol.dispose]();
+      return false;
+    }
     this.#runs = [...kept, run];
     this.#filter ??= new IdFilter();
     for (let at = 0; at < ids.length; at += ID_BYTES) this.#filter.add(ids, at);
@@ -90,7 +94,7 @@ export class SpilledIds implements IdSpill, Disposable {
     return keys;
   }
 
-  /** Writes a run; undefined if that is impossible, which was told, or if nobody needs it any more. */
+  /** Writes a run, which is the caller's; undefined if that is impossible, which was told, or not needed any more. */
   async #write(sources: readonly KeySource[]): Promise<KeyRun | undefined> {
     const file = await this.#newFile();
     if (file === undefined) return undefined;
@@ -98,8 +102,7 @@ export class SpilledIds implements IdSpill, Disposable {
     unfinished.use(file);
     try {
       const run = await writeKeys(file, sources, () => this.#turn());
-      if (run === undefined || this.#isClosed) return undefined;
-      unfinished.move();
+      if (run !== undefined) unfinished.move();
       return run;
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;

@@ -278,6 +278,26 @@ Deno.test("an end in the middle of a write waits for it, tells nothing, and leav
   assert.deepEqual(made.problems, []);
 });
 
+Deno.test("an end at any moment after the last write leaves no file open", async () => {
+  await using directory = new TestDirectory();
+  for (let turns = 0; turns < 12; turns++) {
+    const files: MadeFile[] = [];
+    const end = async () => {
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      spilled[Symbol.dispose]();
+    };
+    const makeFile = madeFiles((file) => {
+      if (files.push(file) === 2) file.take = (wanted) => (void end(), wanted);
+    });
+    const spilled = new SpilledIds(spillPlace(directory.path), makeFile);
+    assert.equal(await spilled.take(IDS.slice(0, 32 * 50)), true);
+    await spilled.take(IDS.slice(32 * 50, 32 * 100));
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.deepEqual(files.map(({ isClosed }) => isClosed), [true, true], `after ${turns} turns`);
+    assert.equal(spilled.fileCount, 0);
+  }
+});
+
 Deno.test("without a place to go, all ids stay in memory, as many as there are", () => {
   const index = new ExistenceIndex();
   for (let id = 0; id < 3000; id++) index.note("data", IDS, id * 32);
