@@ -57,9 +57,9 @@ interface SnapshotList {
 const FILES_AT_ONCE = 8;
 
 /**
- * Loads every snapshot, except those that are known; what is kept of them on this machine is not loaded again. A damaged snapshot does not hide the others. One that the store
- * keeps listing but does not return counts as damaged: an older backup must never be taken for the newest because of one
- * wrong answer. Throws what the store throws.
+ * Loads every snapshot, except those that are known; what is kept of them on this machine is not loaded again. A damaged
+ * snapshot does not hide the others. One that the store keeps listing but does not return counts as damaged: an older
+ * backup must never be taken for the newest because of one wrong answer. Throws what the store throws.
  */
 export async function loadSnapshots(
   files: SealedFiles,
@@ -92,7 +92,8 @@ export async function loadSnapshots(
     return missing;
   };
   const listed = await snapshotIds(files, signal);
-  const kept = await files.kept?.read(listed);
+  // Who looks again and again mostly knows all of them.
+  const kept = listed.every((id) => known.has(id)) ? undefined : await files.kept?.read(listed);
   const unknown: SnapshotId[] = [];
   for (const id of listed) {
     if (known.has(id)) continue;
