@@ -2,6 +2,7 @@
 import { hkdfSync, pbkdf2 } from "node:crypto";
 import { setImmediate } from "node:timers";
 import { promisify } from "node:util";
+import { concatBytes } from "../base/bytes.ts";
 import { IntegrityError, UsageError } from "../base/errors.ts";
 import { romix } from "./scrypt/romix.ts";
 import type { SealingKeys } from "./seal.ts";
@@ -114,6 +115,15 @@ export function hkdf(
   salt = new Uint8Array(0),
 ): Uint8Array<ArrayBuffer> {
   return new Uint8Array(hkdfSync("sha256", master, salt, new TextEncoder().encode(label), length));
+}
+
+/**
+ * Keys for the purpose that `label` names, from a repository's keys. What is sealed under them passes for nothing that
+ * the repository stores, and the other way round.
+ */
+export function sealingKeysFor({ encrypt, macK }: SealingKeys, label: string): SealingKeys {
+  const bytes = hkdf(concatBytes([encrypt, macK]), label, 64);
+  return { encrypt: bytes.slice(0, 32), macK: bytes.slice(32, 48), macR: bytes.slice(48) };
 }
 
 /** Throws `IntegrityError` for parameters that restic would refuse or that ask for too much, as `deriveKey` does. */

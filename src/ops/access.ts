@@ -11,6 +11,7 @@ import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
 import { KeptSnapshots } from "../repository/kept_snapshots.ts";
+import { keptSnapshotsSealer } from "../repository/kept_snapshots_file.ts";
 import { SortedTables } from "../repository/index/sorted/sorted_tables.ts";
 import type { BuildProgress } from "../repository/index/sorted/build_table.ts";
 import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
@@ -332,14 +333,14 @@ function spillOf(
  * machine, and loses little with one that is near.
  */
 function keptSnapshots(
-  { config, sealer }: UnlockedRepository,
+  { config, keys }: UnlockedRepository,
   cache: CacheAccess | undefined,
   { clock, randomBytes }: World,
 ): KeptSnapshots | undefined {
   if (cache === undefined) return undefined;
   const { directory, limitBytes, keptFromSnapshots } = cache;
   const place = { directory, limitBytes, repositoryId: config.id, clock, random: randomBytes };
-  return new KeptSnapshots(place, sealer, keptFromSnapshots);
+  return new KeptSnapshots(place, () => keptSnapshotsSealer(keys, randomBytes), keptFromSnapshots);
 }
 
 function cached(

@@ -41,14 +41,18 @@ interface ListedSnapshots {
 export class KeptSnapshots {
   readonly #cache: CacheOptions;
   readonly #folder: CacheFolder;
-  readonly #sealer: Sealer;
+  readonly #makeSealer: () => Sealer;
+  #sealer: Sealer | undefined;
   readonly #worthSnapshots: number;
 
-  /** `worthSnapshots`: how many snapshots a repository must have for this to be worth it. */
-  constructor(cache: CacheOptions, sealer: Sealer, worthSnapshots = WORTH_SNAPSHOTS) {
+  /**
+   * `makeSealer`: makes that of these files when it is needed. `worthSnapshots`: how many snapshots a repository must have
+   * for this to be worth it.
+   */
+  constructor(cache: CacheOptions, makeSealer: () => Sealer, worthSnapshots = WORTH_SNAPSHOTS) {
     this.#cache = cache;
     this.#folder = new CacheFolder(cache);
-    this.#sealer = sealer;
+    this.#makeSealer = makeSealer;
     this.#worthSnapshots = worthSnapshots;
   }
 
@@ -79,11 +83,15 @@ export class KeptSnapshots {
     await evict(this.#cache).catch(() => {});
   }
 
+  #madeSealer(): Sealer {
+    return this.#sealer ??= this.#makeSealer();
+  }
+
   async #readPart(part: SnapshotPart): Promise<Map<SnapshotId, Snapshot>> {
     const bytes = await this.#folder.read(entryOfSnapshots(part));
     if (bytes === undefined) return new Map();
     try {
-      return decodeKeptSnapshots(bytes, this.#sealer);
+      return decodeKeptSnapshots(bytes, this.#madeSealer());
     } catch (error) {
       // Whatever it is, the store has the snapshots.
       if (error instanceof AgentError) return new Map();
@@ -92,7 +100,7 @@ export class KeptSnapshots {
   }
 
   async #writePart(part: SnapshotPart, snapshots: ReadonlyMap<SnapshotId, Snapshot>): Promise<boolean> {
-    const bytes = encodeKeptSnapshots(snapshots, this.#sealer);
+    const bytes = encodeKeptSnapshots(snapshots, this.#madeSealer());
     return bytes !== undefined && await this.#folder.write(entryOfSnapshots(part), bytes);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * A file of what snapshots say, for the cache directory: sealed under the repository's keys, so that whoever has not got
- * them can neither read nor make one.
+ * A file of what snapshots say, for the cache directory: sealed under keys that are derived from the repository's, so
+ * that whoever has not got those can neither read nor make one. The repository's own keys would not do: they seal every
+ * chunk as well, and what a chunk holds may be up to others.
  *
  * Its plaintext is a heading, the length of the text in 4 bytes, little-endian, and the text in a zstd frame: a JSON list
  * of pairs of an id and the snapshot as `decodeSnapshot` gave it. That checked it when it was loaded by its id, and the
@@ -11,12 +12,17 @@
 import { IntegrityError } from "../base/errors.ts";
 import type { SnapshotId } from "../base/id.ts";
 import { compress, decompress } from "../codec/compression.ts";
-import type { Sealer } from "../crypto/seal.ts";
+import { sealingKeysFor } from "../crypto/kdf.ts";
+import type { RandomBytes } from "../crypto/random.ts";
+import { createSealer, type Sealer, type SealingKeys } from "../crypto/seal.ts";
 import type { Snapshot } from "../format/snapshot.ts";
 
+/** Names the purpose of the keys. */
+const LABEL = "agent kept snapshots/1";
+
 /**
- * Begins the plaintext, so that no other sealed file of the repository passes for one. The number grows with every change
- * of what `Snapshot` has and means: the files of other versions of this program are not used.
+ * Begins the plaintext. The number grows with every change of what `Snapshot` has and means: the files of other versions
+ * of this program are not used.
  */
 const HEADING = new TextEncoder().encode("agent snapshots/1\n");
 
@@ -26,6 +32,11 @@ const FRAME_OFFSET = HEADING.length + 4;
 const MOST_TEXT_BYTES = 256 * 1024 * 1024;
 
 const WHAT = "what is kept of the snapshots";
+
+/** The sealer of these files. `keys`: those of the repository. */
+export function keptSnapshotsSealer(keys: SealingKeys, randomBytes: RandomBytes): Sealer {
+  return createSealer(sealingKeysFor(keys, LABEL), randomBytes);
+}
 
 /** The bytes of a file; undefined if it would be too large. */
 export function encodeKeptSnapshots(

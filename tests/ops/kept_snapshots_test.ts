@@ -1,10 +1,13 @@
 /** Commands that find in the cache directory what snapshots say: they see what the store has, and believe nothing else. */
 import assert from "node:assert/strict";
+import { concatBytes } from "../../src/base/bytes.ts";
 import { IntegrityError, StoreError } from "../../src/base/errors.ts";
 import type { BlobId, SnapshotId } from "../../src/base/id.ts";
+import type { Sealer } from "../../src/crypto/seal.ts";
 import type { Snapshot } from "../../src/format/snapshot.ts";
 import type { Rfc3339 } from "../../src/format/time.ts";
 import type { UnlockedRepository } from "../../src/repository/repository.ts";
+import { encodeKeptSnapshots } from "../../src/repository/kept_snapshots_file.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
 import { LENIENT, loadBackups } from "../../src/backup/load_backups.ts";
 import { openAccess, type RepositoryAccess } from "../../src/ops/access.ts";
@@ -14,6 +17,7 @@ import { forget } from "../../src/ops/forget.ts";
 import { listBackups } from "../../src/ops/list.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { SNAPSHOTS_FOLDER } from "../../src/store/cache/cache_entry.ts";
+import { loadSnapshots } from "../../src/repository/snapshots.ts";
 import { openMemoryStore } from "../../src/store/memory_store.ts";
 import type { BlobStore } from "../../src/store/store.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
@@ -65,6 +69,11 @@ class Scene implements AsyncDisposable {
 
   get folder(): string {
     return `${this.directory.path}/${this.#repository.config.id}/${SNAPSHOTS_FOLDER}`;
+  }
+
+  /** Seals what the repository stores. */
+  get sealer(): Sealer {
+    return this.#repository.sealer;
   }
 
   /** A put from another machine. */
@@ -171,6 +180,18 @@ Deno.test("neither a put nor a get asks a store on another machine more often be
   assert.deepEqual(await requestsBeside(100), await requestsBeside(1));
 });
 
+Deno.test("nothing is read for who knows all snapshots", async () => {
+  await using scene = await Scene.make();
+  const { backups } = await scene.list();
+  await using repository = await openAccess(scene.access(), { world });
+  const [first, ...others] = backups.map(({ snapshotId }) => snapshotId);
+  await Deno.writeFile(`${scene.folder}/recent`, new Uint8Array(9));
+  const all = await loadSnapshots(repository.files, signal, new Set([first!, ...others]));
+  assert.deepEqual([all.snapshots, all.listed.length], [[], 3]);
+  assert.deepEqual(scene.files(), ["recent"], "who reads what is damaged drops it");
+  assert.equal((await loadSnapshots(repository.files, signal, new Set(others))).snapshots[0]!.id, first);
+});
+
 Deno.test("what came since is loaded once, and what is gone is gone", async () => {
   await using scene = await Scene.make();
   const [gone] = (await scene.list()).backups;
@@ -242,6 +263,18 @@ Deno.test("another digest behind a changed file does not help who has no key", a
   await Deno.writeFile(path, new Uint8Array([...content, ...digest]));
   const next = await scene.loadedBy(listOf);
   assert.deepEqual([next.loaded.length, seriesIn(next.result)], [3, ["prod/0", "prod/1", "prod/2"]]);
+});
+
+Deno.test("a chunk that holds what such a file holds does not pass for one", async () => {
+  await using scene = await Scene.make();
+  const before = await scene.list();
+  const chosen = new Map(before.backups.map(({ snapshotId }) => [snapshotId, FOREIGN]));
+  const chunk = encodeKeptSnapshots(chosen, scene.sealer)!;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", chunk));
+  await Deno.writeFile(`${scene.folder}/recent`, concatBytes([chunk, digest]));
+  const next = await scene.loadedBy(listOf);
+  assert.deepEqual(next.result, before);
+  assert.equal(next.loaded.length, 3);
 });
 
 Deno.test("older files, and one in the place of the other, only cost time", async () => {

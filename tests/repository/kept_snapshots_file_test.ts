@@ -5,12 +5,18 @@ import { IntegrityError } from "../../src/base/errors.ts";
 import { asId, type SnapshotId } from "../../src/base/id.ts";
 import type { AgentSnapshotInfo } from "../../src/format/manifest/agent_info.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../../src/format/snapshot.ts";
-import { decodeKeptSnapshots, encodeKeptSnapshots } from "../../src/repository/kept_snapshots_file.ts";
+import {
+  decodeKeptSnapshots,
+  encodeKeptSnapshots,
+  keptSnapshotsSealer,
+} from "../../src/repository/kept_snapshots_file.ts";
 import { snapshot } from "../format/arbitraries.ts";
 import { checkProperty } from "../format/codec_checks.ts";
 import { fakeWorld, memoryRepository, noise } from "../helpers/world.ts";
 
-const { repository: { sealer } } = await memoryRepository(fakeWorld("kept snapshots"));
+const world = fakeWorld("kept snapshots");
+const { repository } = await memoryRepository(world);
+const sealer = keptSnapshotsSealer(repository.keys, world.randomBytes);
 
 const idOf = (number: number) => asId<SnapshotId>(noise(32, `snapshot ${number}`).toHex());
 
@@ -38,8 +44,15 @@ Deno.test("a file that was changed or cut is refused", () => {
 
 Deno.test("neither the file of another repository nor another sealed file passes for one", async () => {
   const other = await memoryRepository(fakeWorld("another repository"));
-  const foreign = encodeKeptSnapshots(new Map(), other.repository.sealer)!;
-  assert.throws(() => decodeKeptSnapshots(foreign, sealer), IntegrityError);
+  for (
+    const keys of [
+      other.repository.sealer,
+      keptSnapshotsSealer(other.repository.keys, world.randomBytes),
+      repository.sealer,
+    ]
+  ) {
+    assert.throws(() => decodeKeptSnapshots(encodeKeptSnapshots(new Map(), keys)!, sealer), IntegrityError);
+  }
   for (const text of ["", "{}", "[]", "agent snapshots/2\n....", "agent snapshots/1"]) {
     assert.throws(() => decodeKeptSnapshots(sealer.seal(new TextEncoder().encode(text)), sealer), IntegrityError, text);
   }
