@@ -163,5 +163,7 @@ settle_somewhere ||
   refuse "Cannot unpack the runtime${why:-; no home and no safe temporary directory}:" \
     "set AGENT_RUNTIME_DIR to a directory of your own with 150 MB free that allows execution"
 export AGENT_CALLER_CLOSED="$closed" AGENT_CALLER_DENO_DIR="${DENO_DIR-}" DENO_DIR="$cache" DENO_NO_UPDATE_CHECK=1
+# What the caller says counts: the C library takes the last value of a name.
+export AGENT_CALLER_GLIBC_TUNABLES="${GLIBC_TUNABLES-}" GLIBC_TUNABLES="@TUNABLES@${GLIBC_TUNABLES:+:$GLIBC_TUNABLES}"
 try_in_service
 exec "$runtime" run @FLAGS@ "$program/main.js" "$@"

@@ -91,18 +91,20 @@ export async function writeProgram(program: Program, folder: string): Promise<vo
 /** `program` with `info` set by the first statement of its entry, which runs after the modules that it imports. */
 export function withBuildInfo(program: Program, info: BuildInfo): Program {
   const prelude = [`globalThis.AGENT_BUILD = Object.freeze(${JSON.stringify(info)});`];
-  if (info.form === "self-extracting") prelude.push(RESTORE_DENO_DIR);
+  if (info.form === "self-extracting") prelude.push(RESTORE_VARIABLES);
   return new Map([...program, [MAIN_FILE, prelude.join("\n") + "\n" + program.get(MAIN_FILE)]]);
 }
 
 /**
- * The shell header sets DENO_DIR to its own directory. Commands that the program starts get the caller's value again.
+ * The shell header sets variables for the runtime. Commands that the program starts get the caller's values again, which
+ * it kept under other names.
  */
-const RESTORE_DENO_DIR = `{
-  const own = Deno.env.get("AGENT_CALLER_DENO_DIR");
-  if (own) Deno.env.set("DENO_DIR", own);
-  else Deno.env.delete("DENO_DIR");
-  Deno.env.delete("AGENT_CALLER_DENO_DIR");
+const RESTORE_VARIABLES = `for (const name of ["DENO_DIR", "GLIBC_TUNABLES"]) {
+  const kept = "AGENT_CALLER_" + name;
+  const own = Deno.env.get(kept);
+  if (own) Deno.env.set(name, own);
+  else Deno.env.delete(name);
+  Deno.env.delete(kept);
 }`;
 
 /** Version and commit of the project at `root`. */

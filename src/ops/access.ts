@@ -7,6 +7,7 @@ import type { MemoryBudget } from "../base/memory_budget.ts";
 import { interruptible, unlessAborted } from "../base/abort.ts";
 import type { Argon2Parameters } from "../crypto/argon2.ts";
 import type { DeriveKey, Password } from "../crypto/kdf.ts";
+import type { Sealer } from "../crypto/seal.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
 import { type FoundLock, type LockTools, removeLocks } from "../repository/lock/locks.ts";
@@ -14,7 +15,7 @@ import { KeptSnapshots } from "../repository/kept_snapshots.ts";
 import { keptSnapshotsSealer } from "../repository/kept_snapshots_file.ts";
 import { SortedTables } from "../repository/index/sorted/sorted_tables.ts";
 import type { BuildProgress } from "../repository/index/sorted/build_table.ts";
-import type { SortedPlace } from "../repository/index/sorted/open_sorted.ts";
+import type { IdSpillLimits } from "../repository/index/noted_ids.ts";
 import {
   type LockedRepository,
   openRepository,
@@ -25,6 +26,7 @@ import {
   withStore,
 } from "../repository/repository.ts";
 import { withCache } from "../store/cache/cached_store.ts";
+import type { CacheOptions } from "../store/cache/folder.ts";
 import { Spill, type SpillLimits } from "../store/spill/spill.ts";
 import type { BlobStore } from "../store/store.ts";
 import type { ObserveRepository } from "../repository/observer.ts";
@@ -99,8 +101,8 @@ export interface RepositoryAccess {
    */
   readonly listCache?: () => Promise<CacheAccess | undefined>;
   /**
-   * The cache of which work that must see what the store itself holds uses the directory alone, for files of its own
-   * process; by default `listCache`.
+   * The cache whose directory takes files that only this process reads, for work that must see what the store itself
+   * holds and so has no other cache; by default `listCache`.
    */
   readonly spillCache?: () => Promise<CacheAccess | undefined>;
   /**
@@ -127,6 +129,7 @@ export interface CacheAccess {
   /**
    * How many bytes all index files together must have to be kept in a sorted form, too; by default those of 25,000
    * blobs. Tests pass less.
+   * @internal
    */
   readonly sortedFromBytes?: number;
   /**
@@ -134,13 +137,19 @@ export interface CacheAccess {
    * @internal
    */
   readonly spillLimits?: SpillLimits;
-  /** How many ids of what a backup stores stay in memory (repository/index/noted_ids.ts). Tests pass less. */
-  readonly idLimits?: { readonly most: number; readonly atOnce: number };
-  /** From how many snapshots on what they say is kept together; by default 64. Tests pass less. */
+  /**
+   * How many ids of what a backup stores stay in memory; tests pass less.
+   * @internal
+   */
+  readonly idLimits?: IdSpillLimits;
+  /**
+   * From how many snapshots on what they say is kept on this machine; by default 64. Tests pass less.
+   * @internal
+   */
   readonly keptFromSnapshots?: number;
 }
 
-/** The same access without the cache, for work that must see what the store itself holds. */
+/** The same access without caches, for work that must see what the store itself holds. Its tables may still spill. */
 export function withoutCache({ cache: _, listCache, ...access }: RepositoryAccess): RepositoryAccess {
   return { ...access, ...listCache && { spillCache: listCache } };
 }
@@ -197,18 +206,53 @@ export async function openAccess(
     // mounted.
     await refuseMissingFolders(store, ["snapshot"]);
     signal?.throwIfAborted();
-    const cache = await access.cache?.();
-    const listCache = await access.listCache?.();
-    const sortedIndex = sortedPlace(repository, listCache, world);
-    const spill = spillOf(repository, listCache ?? await access.spillCache?.(), world);
-    const sortedTables = sortedIndex && new SortedTables(sortedIndex);
-    const withIndex = { ...repository, sortedIndex, sortedTables, spill };
-    const stored = cache === undefined ? withIndex : cached(withIndex, cache, world);
-    return opened(stored, keptSnapshots(repository, listCache, world), access, world);
+    const { cached, kept } = await withCaches(repository, access, world);
+    return opened(cached, kept, access, world);
   } catch (error) {
     await closeStore(store, world);
     throw error;
   }
+}
+
+/** The repository with what this machine keeps of it, as far as the access has caches. */
+async function withCaches(
+  repository: UnlockedRepository,
+  access: RepositoryAccess,
+  world: World,
+): Promise<{ cached: UnlockedRepository; kept: KeptSnapshots | undefined }> {
+  const optionsOf = (cache: CacheAccess) => cacheOptions(repository, cache, world);
+  const files = await access.cache?.();
+  const lists = await access.listCache?.();
+  const spills = lists ?? await access.spillCache?.();
+  const sortedIndex = lists && {
+    cache: optionsOf(lists),
+    worthBytes: lists.sortedFromBytes,
+    idLimits: lists.idLimits,
+    onProgress: world.onIndexing,
+  };
+  const whole = {
+    ...repository,
+    sortedIndex,
+    sortedTables: sortedIndex && new SortedTables(sortedIndex),
+    spill: spills && new Spill(optionsOf(spills), spills.spillLimits),
+  };
+  const makeSealer = () => keptSnapshotsSealer(repository.keys, world.randomBytes);
+  return {
+    cached: files === undefined ? whole : withStore(whole, withCache(whole.store, optionsOf(files))),
+    kept: lists && keptSnapshots(optionsOf(lists), makeSealer, lists),
+  };
+}
+
+/**
+ * What is kept of snapshots. Problems are not told of: who cannot write there is told by the cache of a store on another
+ * machine, and loses little with one that is near.
+ */
+function keptSnapshots(
+  { onProblem: _, ...options }: CacheOptions,
+  makeSealer: () => Sealer,
+  { keptFromSnapshots }: CacheAccess,
+): KeptSnapshots {
+  return new KeptSnapshots(options, makeSealer, keptFromSnapshots);
 }
 
 /**
@@ -308,48 +352,13 @@ export async function closeStore(store: BlobStore, { onProblem }: World): Promis
   }
 }
 
-function sortedPlace(
+/** How a cache is used for an open repository. */
+function cacheOptions(
   { config }: UnlockedRepository,
-  cache: CacheAccess | undefined,
-  { clock, randomBytes, onIndexing: onProgress }: World,
-): SortedPlace | undefined {
-  if (cache === undefined) return undefined;
-  const { sortedFromBytes: worthBytes, spillLimits: _, idLimits, ...place } = cache;
-  return { cache: { ...place, repositoryId: config.id, clock, random: randomBytes }, worthBytes, idLimits, onProgress };
-}
-
-function spillOf(
-  { config }: UnlockedRepository,
-  cache: CacheAccess | undefined,
+  { directory, limitBytes, onProblem }: CacheAccess,
   { clock, randomBytes }: World,
-): Spill | undefined {
-  if (cache === undefined) return undefined;
-  const { sortedFromBytes: _, spillLimits, ...place } = cache;
-  return new Spill({ ...place, repositoryId: config.id, clock, random: randomBytes }, spillLimits);
-}
-
-/**
- * What is kept of snapshots. Problems are not told of: who cannot write there is told by the cache of a store on another
- * machine, and loses little with one that is near.
- */
-function keptSnapshots(
-  { config, keys }: UnlockedRepository,
-  cache: CacheAccess | undefined,
-  { clock, randomBytes }: World,
-): KeptSnapshots | undefined {
-  if (cache === undefined) return undefined;
-  const { directory, limitBytes, keptFromSnapshots } = cache;
-  const place = { directory, limitBytes, repositoryId: config.id, clock, random: randomBytes };
-  return new KeptSnapshots(place, () => keptSnapshotsSealer(keys, randomBytes), keptFromSnapshots);
-}
-
-function cached(
-  repository: UnlockedRepository,
-  cache: CacheAccess,
-  { clock, randomBytes }: World,
-): UnlockedRepository {
-  const options = { ...cache, repositoryId: repository.config.id, clock, random: randomBytes };
-  return withStore(repository, withCache(repository.store, options));
+): CacheOptions {
+  return { directory, limitBytes, repositoryId: config.id, clock, random: randomBytes, ...onProblem && { onProblem } };
 }
 
 /** Advises to do without a lock: a store that cannot be written to can still be read. */

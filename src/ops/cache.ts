@@ -1,4 +1,4 @@
-/** The cache of remote repositories: lists its content and tidies it up. Needs no repository and no password. */
+/** The cache of repositories on this machine: lists its content and tidies it up. Needs no repository and no password. */
 import type { Clock } from "../base/clock.ts";
 import { readAddress } from "../store/cache/address.ts";
 import { removeEmptyFolders, removeFiles, scanCache } from "../store/cache/directory.ts";

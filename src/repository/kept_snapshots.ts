@@ -19,9 +19,10 @@ import { decodeKeptSnapshots, encodeKeptSnapshots } from "./kept_snapshots_file.
 /** With fewer snapshots, reading them takes less time than a put takes anyway. */
 const WORTH_SNAPSHOTS = 64;
 
-/** So many snapshots may be in the smaller file, or gone in the larger one; more if this share of all is more. */
-const MOST_RECENT = 64;
-const RECENT_SHARE = 1 / 8;
+/** So many snapshots may be in the smaller file, or gone from the store and still in the larger one. */
+const ROOM_SNAPSHOTS = 64;
+/** More may if this share of the larger file is more. */
+const ROOM_SHARE = 1 / 8;
 
 /** A snapshot and the name of its file. */
 interface NamedSnapshot {
@@ -70,7 +71,7 @@ export class KeptSnapshots {
   async #add(loaded: readonly NamedSnapshot[], { most, recent, listed }: Found): Promise<void> {
     const there = new Set(listed);
     const gone = most.keys().reduce((count, id) => there.has(id) ? count : count + 1, 0);
-    const room = Math.max(MOST_RECENT, most.size * RECENT_SHARE);
+    const room = Math.max(ROOM_SNAPSHOTS, most.size * ROOM_SHARE);
     if (loaded.length === 0 && gone <= room) return;
     const since = new Map([...recent].filter(([id]) => there.has(id) && !most.has(id)));
     for (const { id, snapshot } of loaded) since.set(id, snapshot);

@@ -57,9 +57,10 @@ interface SnapshotList {
 const FILES_AT_ONCE = 8;
 
 /**
- * Loads every snapshot, except those that are known; what is kept of them on this machine is not loaded again. A damaged
- * snapshot does not hide the others. One that the store keeps listing but does not return counts as damaged: an older
- * backup must never be taken for the newest because of one wrong answer. Throws what the store throws.
+ * Loads every snapshot, except those that are known. Those that are kept on this machine (`SealedFiles.kept`) are not
+ * loaded from the store, and small ones that are loaded are kept. A damaged snapshot does not hide the others. One that
+ * the store keeps listing but does not return counts as damaged: an older backup must never be taken for the newest
+ * because of one wrong answer. Throws what the store throws.
  */
 export async function loadSnapshots(
   files: SealedFiles,
@@ -67,7 +68,7 @@ export async function loadSnapshots(
   known: ReadonlySet<SnapshotId> = new Set(),
 ): Promise<SnapshotList> {
   const snapshots: StoredSnapshot[] = [];
-  const small: StoredSnapshot[] = [];
+  const toKeep: StoredSnapshot[] = [];
   const damaged: DamagedSnapshot[] = [];
   const room = new LargeSnapshotRoom();
   const observed = files.observer?.beginListing();
@@ -80,7 +81,7 @@ export async function loadSnapshots(
         room.enter(id, json);
         const stored = { id, snapshot: decodeSnapshot(json, `snapshot ${id}`) };
         snapshots.push(stored);
-        if (json.length <= SMALL_JSON_BYTES) small.push(stored);
+        if (json.length <= SMALL_JSON_BYTES) toKeep.push(stored);
       } catch (error) {
         if (error instanceof NotFoundError) return void missing.push({ id, error });
         damaged.push({
@@ -108,14 +109,14 @@ export async function loadSnapshots(
     const stillMissing = await load(missing.map(({ id }) => id).filter((id) => listedAgain.has(id)));
     damaged.push(...stillMissing.map(({ id, error }) => ({ id, error: lostSnapshot(id, error) })));
   }
-  await kept?.add(small);
+  await kept?.add(toKeep);
   // Those that are known already are there, too.
   const unread = [...damaged.map(({ id }) => id), ...listed.filter((id) => known.has(id))];
   observed?.({ snapshots, unreadable: unread });
   return { snapshots: byTime(snapshots), listed, damaged, vanished };
 }
 
-/** Only larger snapshots are counted: a few compressed bytes in the store may expand to megabytes. */
+/** Only larger snapshots are counted, and not kept: a few compressed bytes in the store may expand to megabytes. */
 const SMALL_JSON_BYTES = 16 * 1024;
 /** The most memory for all large snapshots: enough for 100 that name 10,000 paths each. */
 const MOST_LARGE_BYTES = 192 * 1024 * 1024;

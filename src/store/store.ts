@@ -31,7 +31,7 @@ export interface ByteRange {
 export interface ListedFile {
   /** The name, as in `FileName`. */
   readonly name: string;
-  /** Bytes. */
+  /** Bytes; perhaps 0 if only names were wanted (`ListOptions`). */
   readonly size: number;
 }
 

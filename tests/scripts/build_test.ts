@@ -14,6 +14,7 @@ Deno.test("the self-extracting form is the program in one file", async (test) =>
   await using hello = await buildHello({ form: "self-extracting" });
   const cache = join(hello.folder, "cache");
   const env = { XDG_CACHE_HOME: cache, HOME: "", TMPDIR: join(hello.folder, "absent"), DENO_DIR: "/caller" };
+  const tunables = "glibc.malloc.hugetlb=0";
 
   await test.step("the build says which form it made", () => {
     assert.match(hello.said, /agent: self-extracting, .* \(as asked for\)/);
@@ -35,7 +36,11 @@ Deno.test("the self-extracting form is the program in one file", async (test) =>
 
   await test.step("commands that the program starts get the caller's environment", async () => {
     assert.equal((await runProgram(hello.path, ["env", "DENO_DIR"], { env })).stdout, "/caller\n");
-    assert.equal((await runProgram(hello.path, ["env", "AGENT_CALLER_DENO_DIR"], { env })).stdout, "unset\n");
+    const own = { ...env, GLIBC_TUNABLES: tunables };
+    assert.equal((await runProgram(hello.path, ["env", "GLIBC_TUNABLES"], { env: own })).stdout, `${tunables}\n`);
+    for (const name of ["GLIBC_TUNABLES", "AGENT_CALLER_DENO_DIR", "AGENT_CALLER_GLIBC_TUNABLES"]) {
+      assert.equal((await runProgram(hello.path, ["env", name], { env })).stdout, "unset\n");
+    }
   });
 
   await test.step("a file that a cleaner took away is unpacked again", async () => {

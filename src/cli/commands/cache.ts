@@ -1,4 +1,4 @@
-/** `agent cache`: shows and tidies up the cache of remote repositories on this machine. */
+/** `agent cache`: shows and tidies up the cache of repositories on this machine. */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { formatSize } from "../../base/text/size.ts";
@@ -15,7 +15,7 @@ const NOTES: HelpNotes = { examples: [["agent cache"], ["agent cache --prune", "
 /** The command's specification. */
 function specification() {
   return new Command("cache")
-    .description("show what is cached of remote repositories, or tidy it up; always safe: all of it can be read again")
+    .description("show what is cached of repositories, or tidy it up; always safe: all of it can be read again")
     .addOption(new Option("--cache-dir <dir>", "cache directory (AGENT_CACHE_DIR)"))
     .addOption(
       new Option("--prune", "remove what was not used for 30 days and what exceeds the limit (AGENT_CACHE_LIMIT)")

@@ -36,7 +36,10 @@ export const NETWORK_OPTIONS = new Command()
  * given before the command. The type has the name that commander uses, `noCache`.
  */
 function noCacheOption() {
-  const option = new Option("--no-cache", "keep no copies of indexes, snapshots and trees on this machine");
+  const option = new Option(
+    "--no-cache",
+    "keep no copies of indexes, snapshots and trees on this machine; needs more memory",
+  );
   option.negate = false;
   return option as Option as Option<"--noCache">;
 }

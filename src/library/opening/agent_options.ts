@@ -49,7 +49,7 @@ export interface AgentOptions {
    * process.
    */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Where what is read repeatedly is kept; null for nowhere. By default a folder in `~/.cache`. */
+  /** Where what is read repeatedly or exceeds memory is kept; null for nowhere. By default a folder in `~/.cache`. */
   readonly cacheDirectory?: string | null;
   /**
    * The catalogue of this machine, which is told what calls did and learned: a path, or false for none. By default the

@@ -48,16 +48,16 @@ interface DecodedTreesOptions {
 }
 
 /** Calls `walk` with a source of trees that is read ahead by threads. They have ended when this returns or throws. */
-export async function withDecodedTrees<T>(
+export async function withDecodedTrees(
   options: DecodedTreesOptions,
-  walk: (source: TreeSource<WalkedNode>) => Promise<T>,
-): Promise<T> {
+  walk: (source: TreeSource<WalkedNode>) => Promise<void>,
+): Promise<void> {
   // Few trees are opened in this thread: the start of another one takes longer.
   const needed = Promise.withResolvers<void>().promise;
   using starting = startThreads(checkThreads(options.budget), { digest: false, needed, opensHere: true });
   const threads = await starting.configure(options.repository.keys, "off");
   await using source = new DecodedTrees(options, threads);
-  return await walk(source);
+  await walk(source);
 }
 
 /** Trees that are read ahead. */

@@ -1,9 +1,9 @@
 /**
  * The index as prune needs it: all copies of all blobs by pack, and which index file describes which pack.
  *
- * Memory for each blob: some 37 bytes for its id (repository/index/unshared_id_table.ts), 10 for each copy (blob,
- * length, uncompressed length; offsets follow from the order), and the byte of `BlobUse`. If ids and copies spill, they
- * take 7 bytes together. A pack takes some 60 bytes.
+ * Memory for each blob: some 37 bytes for its id, or 39 if ids may spill (repository/index/unshared_id_table.ts), 10 for
+ * each copy (blob, length, uncompressed length; offsets follow from the order), and the byte of `BlobUse`. Ids and copies
+ * that did spill take 7 bytes together. A pack takes some 60 bytes.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { decodeHex, encodeHex } from "../../base/hex.ts";

@@ -4,16 +4,15 @@
  * Code that reads blobs takes a `BlobIndex` of their type. Code that stores blobs takes a `BlobRegister`, which has no
  * places. These types ensure that an index that only knows whether a blob exists is never asked where it is.
  *
- * Memory: per blob, 25 to 31 bytes for the id (see unshared_id_table.ts) and some 7 for the place (see place_list.ts),
- * at most 38 together; some 7 for blobs that spill. Trees are few, so every index has their places.
+ * Memory: see `IdTable` and `PlacedIds`. Trees are few, so every index has their places.
  */
 import { IntegrityError } from "../../base/errors.ts";
 import { encodeHex } from "../../base/hex.ts";
 import { ID_BYTES, type PackId } from "../../base/id.ts";
 import { IdTable, KEPT_ID_BYTES } from "../../base/id_table.ts";
-import { type BlobPlace, PlaceList } from "./place_list.ts";
+import type { BlobPlace } from "./place_list.ts";
 import { type IdSpill, type IdSpillLimits, NotedIds } from "./noted_ids.ts";
-import { UnsharedIdTable } from "./unshared_id_table.ts";
+import { PlacedIds } from "./placed_ids.ts";
 import type { BlobType } from "../../format/blob.ts";
 import { beginningOfId, ID_BEGINNINGS } from "../../format/index/index_skim.ts";
 import type { Spill } from "../../store/spill/spill.ts";
@@ -327,54 +326,9 @@ export class BlobSet implements BlobRegister {
 }
 
 /** Adds an id; returns whether it was new. */
-function isAdded(table: Pick<IdTable, "size" | "add">, id: Uint8Array, offset: number): boolean {
+function isAdded(table: IdTable, id: Uint8Array, offset: number): boolean {
   const size = table.size;
   return table.add(id, offset) === size;
-}
-
-/** Ids with the places of their blobs. */
-class PlacedIds {
-  readonly #ids: UnsharedIdTable;
-  readonly #places: PlaceList;
-
-  /** `idBytes`: how many bytes of each id are kept. */
-  constructor(idBytes: typeof ID_BYTES | typeof KEPT_ID_BYTES, spill: Spill | undefined) {
-    this.#ids = new UnsharedIdTable(idBytes, spill);
-    this.#places = new PlaceList(spill);
-  }
-
-  get size(): number {
-    return this.#ids.size;
-  }
-
-  expect(count: number): void {
-    this.#ids.expect(count);
-  }
-
-  add(place: BlobPlace, id: Uint8Array, offset: number): boolean {
-    if (!isAdded(this.#ids, id, offset)) return false;
-    this.#places.push(place);
-    return true;
-  }
-
-  has(id: Uint8Array, offset: number): boolean {
-    return this.find(id, offset) >= 0;
-  }
-
-  /** The number of an id, or -1. */
-  find(id: Uint8Array, offset: number): number {
-    return this.#ids.find(id, offset);
-  }
-
-  /** The place of an id by its number. */
-  at(number: number): BlobPlace {
-    return this.#places.at(number);
-  }
-
-  locate(id: Uint8Array, offset: number): BlobPlace | undefined {
-    const entry = this.find(id, offset);
-    return entry < 0 ? undefined : this.at(entry);
-  }
 }
 
 /** A few ids among very many, with places: the first two bytes nearly always suffice to rule out other ids. */

@@ -19,6 +19,7 @@ export class LengthPairs {
   /** By the number of a length: twice that of its pair, and one more for the plaintext. */
   readonly #large = new Map<number, number>();
 
+  /** With a `spill`, look-ups throw what `SpillFile.read` throws. */
   constructor(spill?: Spill) {
     const make = (count: number) => new Uint16Array(count);
     this.#pairs = new RecordList({ make, fields: PAIR_WORDS, segmentRecords: SEGMENT_PAIRS }, spill);

@@ -34,8 +34,8 @@ export class NotedIds {
   readonly #limits: IdSpillLimits;
   readonly #moving = new BackgroundWork(1);
   #isMoving = false;
-  /** Whether nothing more can leave. */
-  #isOver: boolean;
+  /** Whether the spill takes no more. */
+  #isFull: boolean;
   #table: IdTable | undefined;
   /** The number of the first new id in the table. */
   #first = 0;
@@ -44,7 +44,7 @@ export class NotedIds {
   constructor(spill?: IdSpill, limits = ID_SPILL_LIMITS) {
     this.#spill = spill;
     this.#limits = limits;
-    this.#isOver = spill === undefined;
+    this.#isFull = spill === undefined;
   }
 
   /** Whether an id is in the table, or is surely one of those that have left it. */
@@ -65,7 +65,7 @@ export class NotedIds {
 
   /** As in `BlobRegister`. */
   makeRoom(table: IdTable): Promise<void> | undefined {
-    if (this.#isOver || this.#table !== table) return undefined;
+    if (this.#isFull || this.#table !== table) return undefined;
     const { most, atOnce } = this.#limits;
     const held = table.size - this.#first;
     if (held < most || this.#isMoving && held < most + atOnce) return undefined;
@@ -80,14 +80,14 @@ export class NotedIds {
   async #move(table: IdTable): Promise<void> {
     const { most, atOnce } = this.#limits;
     // Others may have waited for room, too, and made it meanwhile.
-    if (this.#isOver || this.#table !== table || table.size - this.#first < most) return;
+    if (this.#isFull || this.#table !== table || table.size - this.#first < most) return;
     this.#isMoving = true;
     try {
       const ids = table.keptOf(this.#first, atOnce);
-      this.#isOver = !await this.#spill!.take(ids);
+      this.#isFull = !await this.#spill!.take(ids);
       freeBuffer(ids);
       // Another table may have taken its place, which knows them as well.
-      if (!this.#isOver && this.#table === table) table.drop(this.#first, atOnce);
+      if (!this.#isFull && this.#table === table) table.drop(this.#first, atOnce);
     } finally {
       this.#isMoving = false;
     }

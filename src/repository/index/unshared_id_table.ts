@@ -3,11 +3,12 @@
  * which other threads read while it grows.
  *
  * Memory: the bytes kept of each id, or none for ids that spill (store/spill/record_list.ts), plus slots of 4 bytes that
- * are 3/8 to 3/4 full, or 3/4 full if there are as many ids as were expected. Digests are uniform, so their first four
- * bytes serve as the hash: if it is a third of 2^32, a third of the slots lie before that of the id. A slot holds the
- * number of an entry; the bits that numbers leave free hold some of the next four bytes of the id, so that nearly every
- * look-up reads one id at most. If ids may spill, one more byte of each lies beside its slot, since millions of ids leave
- * few bits free, and to read an id from disk takes long.
+ * are 3/8 to 3/4 full, 3/5 to 3/4 from three million ids on, or 3/4 full if there are as many ids as were expected.
+ *
+ * Digests are uniform, so their first four bytes serve as the hash: if it is a third of 2^32, a third of the slots lie
+ * before that of the id. A slot holds the number of an entry; the bits that numbers leave free hold some of the next four
+ * bytes of the id, so that nearly every look-up reads one id at most. If ids may spill, one more byte of each lies beside
+ * its slot, since millions of ids leave few bits free, and to read an id from disk takes long.
  */
 import { ID_BYTES } from "../../base/id.ts";
 import { freeBuffer } from "../../base/bytes.ts";
@@ -29,7 +30,7 @@ export class UnsharedIdTable {
   readonly #idWords: number;
   /** 0 if empty, else 1 more than the number of the entry, below the bits of its tag. */
   #slots = new Int32Array(LEAST_SLOTS);
-  /** A byte of each slot's id, or empty if ids do not spill. */
+  /** A byte of each slot's id; empty if ids cannot spill. */
   #marks = new Uint8Array(0);
   readonly #ids: RecordList<Int32Array<ArrayBuffer>>;
   readonly #spills: boolean;

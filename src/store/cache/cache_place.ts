@@ -1,4 +1,4 @@
-/** The place and the size limit of the cache of remote repositories, from options and environment alone. */
+/** The place and the size limit of the cache of repositories, from options and environment alone. */
 import { parseSize } from "../../base/text/size.ts";
 
 /** Returns an environment variable; undefined if it is not set. */

@@ -102,7 +102,7 @@ export class RecordList<View extends Fields> {
   #beginSegment(): void {
     const full = this.#newest;
     const blockBytes = (this.#fields * full.BYTES_PER_ELEMENT) << this.#blockBits;
-    const spilled = full.length === 0 ? undefined : this.#spill?.keep(new Uint8Array(full.buffer), blockBytes);
+    const spilled = full.length === 0 ? undefined : this.#spill?.take(new Uint8Array(full.buffer), blockBytes);
     if (spilled === undefined) {
       this.#newest = this.#make(this.#fields << this.#segmentBits);
     } else {

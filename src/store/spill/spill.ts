@@ -2,13 +2,9 @@
  * Decides what of the tables of one process stays in memory: all of it, until together they exceed a limit; from then
  * on, what fills up goes to a spill file in the cache directory.
  */
-import type { AgentError } from "../../base/errors.ts";
-import { encodeHex } from "../../base/hex.ts";
-import { SPILL_FOLDER } from "../cache/cache_entry.ts";
-import { CacheFolder, type CacheOptions } from "../cache/folder.ts";
-import { temporaryPath } from "../layout.ts";
-import { localError } from "../local/local_errors.ts";
-import { type SpilledBlocks, SpillFile } from "./spill_file.ts";
+import type { CacheOptions } from "../cache/folder.ts";
+import { newSpillFile } from "./new_spill_file.ts";
+import type { SpilledBlocks, SpillFile } from "./spill_file.ts";
 
 /** How tables spill; tests pass less. */
 export interface SpillLimits {
@@ -29,6 +25,7 @@ const MOST_GROWTH = 2;
 /** What several tables share. Disposal closes the file; the tables cannot be read afterwards. */
 export class Spill implements Disposable {
   readonly #options: CacheOptions;
+  /** How tables spill here. */
   readonly limits: SpillLimits;
   #memoryBytes = 0;
   #file: SpillFile | undefined;
@@ -48,22 +45,16 @@ export class Spill implements Disposable {
   async prepare(indexBytes: number): Promise<void> {
     if (this.#isPrepared || indexBytes * MOST_GROWTH <= this.limits.memoryBytes) return;
     this.#isPrepared = true;
-    const { directory, limitBytes: mostBytes, random, onProblem } = this.#options;
-    try {
-      const folder = await new CacheFolder(this.#options).makeFolder(SPILL_FOLDER);
-      if (folder === undefined || this.#isClosed) return;
-      const unique = encodeHex(random(16));
-      this.#file = SpillFile.create(temporaryPath(`${folder}/${unique}`, unique), { mostBytes, onProblem });
-    } catch (thrown) {
-      onProblem?.(this.#problem(thrown, directory));
-    }
+    const file = await newSpillFile(this.#options);
+    if (this.#isClosed) file?.[Symbol.dispose]();
+    else this.#file = file;
   }
 
   /**
    * Takes the bytes of a full segment, blocks of `blockBytes` each; returns where they lie, or undefined if they stay in
    * memory.
    */
-  keep(bytes: Uint8Array, blockBytes: number): SpilledBlocks | undefined {
+  take(bytes: Uint8Array, blockBytes: number): SpilledBlocks | undefined {
     if (this.#memoryBytes + bytes.length > this.limits.memoryBytes) {
       const blocks = this.#file?.append(bytes, blockBytes);
       if (blocks !== undefined) return blocks;
@@ -72,13 +63,9 @@ export class Spill implements Disposable {
     return undefined;
   }
 
-  /** Reads a block, as `SpillFile.read`. */
+  /** Reads a block as `SpillFile.read` does, and throws what that throws. */
   read(blocks: SpilledBlocks, number: number, target: Uint8Array): void {
     this.#file!.read(blocks, number, target);
-  }
-
-  #problem(thrown: unknown, directory: string): AgentError {
-    return localError(thrown, "keep in the cache directory what exceeds memory, in", directory);
   }
 
   [Symbol.dispose](): void {

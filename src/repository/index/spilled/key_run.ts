@@ -65,12 +65,12 @@ export class KeyRun implements Disposable {
       this.read(number, this.#block);
       this.#loaded = number;
     }
-    const found = lastNotAbove(this.#block, this.keysIn(number), key, at);
+    const found = lastNotAbove(this.#block, this.#keysIn(number), key, at);
     return compareKeys(this.#block, found * KEY_WORDS, key, at) === 0;
   }
 
   /** How many keys block `number` has. */
-  keysIn(number: number): number {
+  #keysIn(number: number): number {
     return Math.min(KEYS_PER_BLOCK, this.size - number * KEYS_PER_BLOCK);
   }
 

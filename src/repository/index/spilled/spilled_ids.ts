@@ -4,16 +4,13 @@
  * of content. Few sorted runs hold them: new ones are merged with those that are not much larger.
  */
 import { AgentError, messageOf } from "../../../base/errors.ts";
-import { encodeHex } from "../../../base/hex.ts";
 import { ID_BYTES } from "../../../base/id.ts";
 import { KEPT_ID_BYTES } from "../../../base/id_table.ts";
 import { KeyedIds } from "../../../crypto/table_keys.ts";
-import { SPILL_FOLDER } from "../../../store/cache/cache_entry.ts";
-import { CacheFolder, type CacheOptions } from "../../../store/cache/folder.ts";
-import { temporaryPath } from "../../../store/layout.ts";
-import { localError } from "../../../store/local/local_errors.ts";
+import type { CacheOptions } from "../../../store/cache/folder.ts";
 import { runsToMerge } from "../../../store/sorted/merge_plan.ts";
 import { KEY_WORDS } from "../../../store/sorted/row_layout.ts";
+import { newSpillFile } from "../../../store/spill/new_spill_file.ts";
 import { SpillFile } from "../../../store/spill/spill_file.ts";
 import type { IdSpill } from "../noted_ids.ts";
 import { IdFilter } from "./id_filter.ts";
@@ -27,7 +24,7 @@ const IDS_AT_ONCE = 1 << 12;
 /** The ids of one backup. Nothing touches the disk before the first ones are taken. Disposal closes the files. */
 export class SpilledIds implements IdSpill, Disposable {
   readonly #cache: CacheOptions;
-  readonly #makeFile: typeof SpillFile.create;
+  readonly #createFile: typeof SpillFile.create;
   readonly #keyed: KeyedIds;
   readonly #id = new Uint8Array(ID_BYTES);
   #filter: IdFilter | undefined;
@@ -36,10 +33,10 @@ export class SpilledIds implements IdSpill, Disposable {
   #hasTold = false;
   #isClosed = false;
 
-  /** `cache`: the cache directory, whose limit holds for each file. `makeFile` makes one; tests pass one that fails. */
-  constructor(cache: CacheOptions, makeFile = SpillFile.create) {
+  /** `cache`: the cache directory, whose limit holds for each file. `createFile`: tests pass one that fails. */
+  constructor(cache: CacheOptions, createFile = SpillFile.create) {
     this.#cache = cache;
-    this.#makeFile = makeFile;
+    this.#createFile = createFile;
     this.#keyed = new KeyedIds(cache.random(SECRET_BYTES));
   }
 
@@ -96,7 +93,7 @@ export class SpilledIds implements IdSpill, Disposable {
 
   /** Writes a run, which is the caller's; undefined if that is impossible, which was told, or not needed any more. */
   async #write(sources: readonly KeySource[]): Promise<KeyRun | undefined> {
-    const file = await this.#newFile();
+    const file = await newSpillFile(this.#cache, this.#createFile);
     if (file === undefined) return undefined;
     using unfinished = new DisposableStack();
     unfinished.use(file);
@@ -115,19 +112,6 @@ export class SpilledIds implements IdSpill, Disposable {
   async #turn(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve));
     if (this.#isClosed) throw new AgentError("The backup has ended");
-  }
-
-  async #newFile(): Promise<SpillFile | undefined> {
-    const { directory, limitBytes: mostBytes, random, onProblem } = this.#cache;
-    try {
-      const folder = await new CacheFolder(this.#cache).makeFolder(SPILL_FOLDER);
-      if (folder === undefined) return undefined;
-      const unique = encodeHex(random(16));
-      return this.#makeFile(temporaryPath(`${folder}/${unique}`, unique), { mostBytes, onProblem });
-    } catch (thrown) {
-      onProblem?.(localError(thrown, "keep in the cache directory what exceeds memory, in", directory));
-      return undefined;
-    }
   }
 
   #tell(cause: AgentError): void {

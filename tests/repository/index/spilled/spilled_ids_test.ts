@@ -29,15 +29,15 @@ interface Scene extends AsyncDisposable {
 interface SceneOptions {
   readonly index?: ExistenceIndex;
   readonly limits?: typeof TINY;
-  readonly makeFile?: typeof SpillFile.create;
+  readonly createFile?: typeof SpillFile.create;
   readonly cache?: Partial<CacheOptions>;
 }
 
 function scene(directory: string, options: SceneOptions = {}): Scene {
-  const { limits = TINY, makeFile, cache, index = new ExistenceIndex() } = options;
+  const { limits = TINY, createFile, cache, index = new ExistenceIndex() } = options;
   const problems: AgentError[] = [];
   const onProblem = (problem: AgentError) => void problems.push(problem);
-  const spilled = new SpilledIds(spillPlace(directory, { onProblem, ...cache }), makeFile);
+  const spilled = new SpilledIds(spillPlace(directory, { onProblem, ...cache }), createFile);
   index.spillTo(spilled, limits);
   return {
     index,
@@ -157,7 +157,7 @@ function filesBelow(directory: string): string[] {
 Deno.test("only keys under a secret reach the disk", async () => {
   await using directory = new TestDirectory();
   const files: MadeFile[] = [];
-  await using made = scene(directory.path, { makeFile: madeFiles((file) => files.push(file)) });
+  await using made = scene(directory.path, { createFile: madeFiles((file) => files.push(file)) });
   for (let id = 0; id < 1000; id++) await made.note(id);
   await made.index.settle();
   assert.ok(files.length > 5);
@@ -184,10 +184,10 @@ Deno.test("on a full disk, ids stay in memory from then on, and none is forgotte
   await using directory = new TestDirectory();
   for (let fullFrom = 0; fullFrom < 8; fullFrom++) {
     let files = 0;
-    const makeFile = madeFiles((file) => {
+    const createFile = madeFiles((file) => {
       if (files++ >= fullFrom) file.take = failFull;
     });
-    await using made = scene(directory.path, { makeFile });
+    await using made = scene(directory.path, { createFile });
     for (let id = 0; id < 600; id++) assert.ok(await made.note(id));
     await made.index.settle();
     for (let id = 0; id < 600; id++) assert.equal(await made.note(id), false);
@@ -243,7 +243,7 @@ Deno.test("what cannot be read, or is not what was written, is new: nothing is k
   ];
   for (const damage of damages) {
     const files: MadeFile[] = [];
-    await using made = scene(directory.path, { makeFile: madeFiles((file) => files.push(file)) });
+    await using made = scene(directory.path, { createFile: madeFiles((file) => files.push(file)) });
     for (let id = 0; id < 1000; id++) assert.ok(await made.note(id));
     await made.index.settle();
     for (const file of files) damage(file);
@@ -265,7 +265,7 @@ Deno.test("an end in the middle of a write waits for it, tells nothing, and leav
   await using directory = new TestDirectory();
   const files: MadeFile[] = [];
   const limits = { most: 1 << 14, atOnce: 1 << 14 };
-  await using made = scene(directory.path, { makeFile: madeFiles((file) => files.push(file)), limits });
+  await using made = scene(directory.path, { createFile: madeFiles((file) => files.push(file)), limits });
   const ids = noise(32 * limits.most, "ids of a write");
   for (let at = 0; at < ids.length; at += 32) made.index.note("data", ids, at);
   const room = made.index.makeRoom();
