@@ -141,7 +141,7 @@ function seriesIn({ backups }: BackupsFound): string[] {
   return backups.map(({ series }) => series).sort();
 }
 
-Deno.test("once they are kept, no snapshot is loaded for a put, a get or a list", async () => {
+Deno.test("once they are kept, no snapshot is loaded for a get or a list, and for a put only that which it continues", async () => {
   await using scene = await Scene.make();
   const first = await scene.loadedBy(listOf);
   assert.deepEqual(first.loaded.sort(), await namesOf(scene.store, "snapshot"));
@@ -152,12 +152,20 @@ Deno.test("once they are kept, no snapshot is loaded for a put, a get or a list"
   assert.deepEqual([restored.loaded, restored.listings], [[], 1]);
   assert.deepEqual(restored.result, CONTENT);
   const made = await scene.loadedBy((access) => putBytes(access, world, CONTENT, { series: parseSeries("prod/1") }));
-  assert.deepEqual([made.loaded, made.listings], [[], 1]);
   const { backup, manifest } = made.result;
   const before = first.result.backups.find(({ series }) => series === "prod/1")!;
+  assert.deepEqual([made.loaded, made.listings], [[before.snapshotId], 1]);
   assert.deepEqual([manifest.parent, backup.snapshot.parent], [before.id, before.snapshotId]);
   const after = await scene.loadedBy(listOf);
   assert.deepEqual(after.loaded, [backup.snapshotId], "what came since is loaded");
+});
+
+Deno.test("a put does not continue a backup whose snapshot is damaged in the store, though it is kept", async () => {
+  await using scene = await Scene.make();
+  const before = (await scene.list()).backups.find(({ series }) => series === "prod/1")!;
+  await replace(scene.store, { kind: "snapshot", name: before.snapshotId }, flipBit(50));
+  const { manifest } = await putBytes(scene.access(), world, CONTENT, { series: parseSeries("prod/1") });
+  assert.equal(manifest.parent, null);
 });
 
 Deno.test("neither a put nor a get asks a store on another machine more often because of other backups", async () => {

@@ -1,11 +1,12 @@
 /**
  * Finds the parent of the next backup: which backup the level rules choose, and whether it can be continued.
  *
- * The readable snapshots decide the choice; the parent's manifest is then read to confirm it. That costs one small
- * blob, because a manifest's id is also its blob's id. Whether the parent's streams still restore is a question for
- * `verify` and `check`.
+ * The readable snapshots decide the choice; the parent's snapshot and manifest are then read to confirm it. That costs a
+ * small file, since what is kept of snapshots on this machine does not tell whether the store still has them whole, and
+ * one small blob, because a manifest's id is also its blob's id. Whether the parent's streams still restore is a question
+ * for `verify` and `check`.
  */
-import { IntegrityError } from "../../base/errors.ts";
+import { IntegrityError, NotFoundError } from "../../base/errors.ts";
 import { decodeHex } from "../../base/hex.ts";
 import type { SnapshotId } from "../../base/id.ts";
 import { isRunType } from "../../base/run_type.ts";
@@ -83,7 +84,9 @@ export async function planParent(
   return { ...(problem === null ? choice : without(problem)), without, withoutFit };
 }
 
-/** Reads the parent's manifest. Chooses a level 0 instead if the manifest is damaged or disagrees with its snapshot. */
+/**
+ * Reads the parent's snapshot and manifest. Chooses a level 0 instead if one of them is damaged, or if they disagree.
+ */
 export async function withReadableParent(planned: PlannedParent, repository: IndexedRepository): Promise<ParentChoice> {
   const { parent } = planned;
   const problem = parent === undefined ? null : await manifestProblem(repository, parent);
@@ -179,12 +182,13 @@ function chainProblem(backups: readonly Backup[], parent: Backup): string | null
 
 async function manifestProblem(repository: IndexedRepository, parent: Backup): Promise<string | null> {
   try {
+    await repository.files.load("snapshot", parent.snapshotId);
     const text = await readBlob(repository, "data", decodeHex(parent.id));
     const manifest = decodeManifest(text, `manifest of backup ${parent.id}`);
     if (!repository.index.has("tree", decodeHex(parent.snapshot.tree))) return "no index lists its tree";
     return summaryProblem(parent.info!, manifest);
   } catch (error) {
-    if (error instanceof IntegrityError) return error.message;
+    if (error instanceof IntegrityError || error instanceof NotFoundError) return error.message;
     throw error;
   }
 }
