@@ -38,7 +38,7 @@ export async function loadWholeIndex(
   repository: Repository,
   { signal, onUnreadable }: WholeIndexOptions = {},
 ): Promise<IndexedRepository> {
-  const loading = { signal, onUnreadable: tellOf(onUnreadable) };
+  const loading = { signal, onUnreadable: tellOf(onUnreadable), spill: repository.spill };
   return { ...repository, index: await loadPlaces(repository, loading) };
 }
 

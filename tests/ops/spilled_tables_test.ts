@@ -1,5 +1,5 @@
 /**
- * The tests of prune, check, stats and repairs once more, with tables that spill from the first records on: nothing they
+ * The tests of prune, check, stats, repairs and restores once more, with tables that spill from the first records on: nothing they
  * say or do may differ.
  */
 import assert from "node:assert/strict";
@@ -25,6 +25,7 @@ await import("./check_trees_test.ts");
 await import("./stats_test.ts");
 await import("./repair_faults_test.ts");
 await import("./repair/repair_snapshots_test.ts");
+await import("./restore/get_test.ts");
 
 Deno.test("the tables of these tests did spill", () => assert.ok(reads > 1000, `${reads} blocks were read`));
 

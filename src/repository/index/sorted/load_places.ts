@@ -1,9 +1,10 @@
 /** Loads an index for readers: from the index on disk where there is one, else from all index files. */
 import type { IndexId } from "../../../base/id.ts";
 import type { Sealer, SealingKeys } from "../../../crypto/seal.ts";
+import type { Spill } from "../../../store/spill/spill.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
 import { type BlobIndex, type LoadableIndex, PlacedIndex } from "../blob_index.ts";
-import { indexRows, loadIndex, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
+import { indexRows, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
 import { DiskIndex } from "./disk_index.ts";
 import { withPacksAndTrees } from "./sorted_index.ts";
 import type { SortedTables } from "./sorted_tables.ts";
@@ -23,6 +24,8 @@ interface LoadPlacesOptions {
   readonly onListed?: (ids: readonly IndexId[]) => void;
   /** Makes what they are loaded into if there is no index on disk; by default an index of all blobs. */
   readonly make?: () => LoadableIndex & BlobIndex;
+  /** Where such an index of all blobs keeps what exceeds memory; look-ups then throw what `SpillFile.read` throws. */
+  readonly spill?: Spill | undefined;
 }
 
 /**
@@ -33,14 +36,14 @@ export async function loadPlaces(
   { files, keys, sealer, sortedTables }: PlacesSource,
   options: LoadPlacesOptions,
 ): Promise<BlobIndex> {
-  const { signal = new AbortController().signal, onListed, make } = options;
+  const { signal = new AbortController().signal, onListed, spill, make = () => new PlacedIndex(spill) } = options;
   const rows = await indexRows(files, signal);
   onListed?.(rows.map(({ id }) => id));
   const loading = { signal, onUnreadable: options.onUnreadable };
   const table = await sortedTables?.open(rows, { files, keys, sealer, signal });
   if (table === undefined) {
-    const all = { ...loading, rows };
-    return await (make === undefined ? loadIndex(files, all) : loadIndexInto(make, files, all));
+    await spill?.prepare(rows.reduce((sum, { size }) => sum + size, 0));
+    return await loadIndexInto(make, files, { ...loading, rows });
   }
   const missing = rows.filter(({ id }) => !table.covered.has(id));
   const memory = await loadIndexInto(() => withPacksAndTrees(new PlacedIndex(), table), files, {
