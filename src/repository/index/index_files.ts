@@ -5,6 +5,7 @@ import { freeBuffer } from "../../base/bytes.ts";
 import { mapConcurrently } from "../../base/concurrency.ts";
 import { decodeIndex } from "../../format/index/index_file.ts";
 import { type LoadableIndex, PlacedIndex } from "./blob_index.ts";
+import type { Spill } from "../../store/spill/spill.ts";
 import type { SealedFiles } from "../sealed_files.ts";
 import { failureOfFile } from "../unreadable.ts";
 
@@ -126,11 +127,12 @@ interface LoadIndexOptions {
 }
 
 /**
- * Loads the index of the whole repository, with all places. Throws `IntegrityError` for a damaged index file, unless
- * `onUnreadable` is given.
+ * Loads the index of the whole repository, with all places. With a `spill`, what exceeds memory goes to disk; look-ups
+ * then throw what `SpillFile.read` throws. Throws `IntegrityError` for a damaged index file, unless `onUnreadable` is
+ * given.
  */
-export function loadIndex(files: SealedFiles, options: LoadIndexOptions = {}): Promise<PlacedIndex> {
-  return loadIndexInto(() => new PlacedIndex(), files, options);
+export function loadIndex(files: SealedFiles, options: LoadIndexOptions = {}, spill?: Spill): Promise<PlacedIndex> {
+  return loadIndexInto(() => new PlacedIndex(spill), files, options);
 }
 
 /** Like `loadIndex`, but into an index from `make`, which returns an empty one at each call. */
