@@ -127,7 +127,7 @@ export interface CacheAccess {
   /** Called if nothing can be cached. The work continues without a cache. */
   readonly onProblem?: (problem: AgentError) => void;
   /**
-   * How many bytes all index files together must have to be kept in a sorted form, too; by default those of 25,000
+   * How many bytes all index files together must have to be kept in a sorted form, too; by default those of 200,000
    * blobs. Tests pass less.
    * @internal
    */

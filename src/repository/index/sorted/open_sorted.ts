@@ -15,24 +15,21 @@ import { buildTable, type BuildTools, namesOf } from "./build_table.ts";
 import { SortedIndex } from "./sorted_index.ts";
 import { decodeManifest, sizesOf, stillListed, type TableManifest, tableName } from "./table_manifest.ts";
 
-/**
- * An index file takes some 40 bytes a blob. With 25,000 blobs, loading them all takes longer than opening the table, by
- * more with each further one.
- */
-const WORTH_BYTES = 1024 * 1024;
+/** An index file takes some 40 bytes a blob. So with 200,000 blobs, loading them all takes as long as this does. */
+const WORTH_BYTES = 8 * 1024 * 1024;
 
 /** To make a table for 200,000 blobs takes so long that a put does not wait for it. */
 const LONG_BYTES = 8 * 1024 * 1024;
 
-/** So many bytes of index files may be missing in the table: 12,500 blobs are loaded in some hundredths of a second. */
-const MOST_MISSING_BYTES = 512 * 1024;
+/** So many bytes of index files may be missing in the table: 50,000 blobs are loaded in less than a tenth of a second. */
+const MOST_MISSING_BYTES = 2 * 1024 * 1024;
 
 /** Where the table lies, and from which sizes on it is used. */
 export interface SortedPlace {
   readonly cache: CacheOptions;
-  /** How many bytes all index files together must have; by default those of 25,000 blobs. */
+  /** How many bytes all index files together must have; by default those of 200,000 blobs. */
   readonly worthBytes?: number | undefined;
-  /** How many bytes of index files may be missing before the table is extended; by default those of 12,500 blobs. */
+  /** How many bytes of index files may be missing before the table is extended; by default those of 50,000 blobs. */
   readonly mostMissingBytes?: number;
   /** How many ids of what a backup stores stay in memory; the others go to files beside the table. */
   readonly idLimits?: IdSpillLimits | undefined;
