@@ -50,6 +50,16 @@ export async function writeAll(
   }
 }
 
+/** Fills all of `target` from where `file` stands; false if it ends too early. Throws what `readSync` throws. */
+export function fillSync(file: Pick<Deno.FsFile, "readSync">, target: Uint8Array): boolean {
+  for (let at = 0; at < target.length;) {
+    const count = file.readSync(target.subarray(at));
+    if (count === null) return false;
+    at += count;
+  }
+  return true;
+}
+
 /**
  * Frees the whole buffer behind `memory`, which then has length 0. Streams make thousands of buffers of a megabyte; left
  * to each thread's garbage collector, they would pile up to several times what is in use. Only for buffers made by `new

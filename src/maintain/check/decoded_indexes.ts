@@ -7,7 +7,7 @@ import { ID_BYTES, type IndexId } from "../../base/id.ts";
 import { PackBlobs } from "../../format/blob.ts";
 import type { DecodedIndex } from "../../pipeline/index/read_index.ts";
 import { startThreads } from "../../pipeline/threads.ts";
-import { forEachIndexFile, type IndexRow, indexRows } from "../../repository/index/index_files.ts";
+import { forEachIndexFile, type IndexRow, indexRows, totalBytes } from "../../repository/index/index_files.ts";
 import type { Repository } from "../../repository/repository.ts";
 
 /** How decoded index files are gone through. */
@@ -37,7 +37,7 @@ export async function forEachDecodedIndex(
 ): Promise<void> {
   const { signal, wantsHeaders, load, take, damaged, onProgress } = walk;
   const rows = await indexRows(files, signal);
-  await spill?.prepare(rows.reduce((sum, { size }) => sum + size, 0));
+  await spill?.prepare(totalBytes(rows));
   const estimate = new Estimate(rows, walk.expect);
   // Few blobs are decoded in this thread: the start of another one takes longer.
   const needed = Promise.withResolvers<void>().promise;
@@ -78,7 +78,7 @@ class Estimate {
 
   constructor(rows: readonly IndexRow[], expect: ((blobs: number) => void) | undefined) {
     this.#sizes = new Map(rows.map(({ id, size }) => [id, size]));
-    this.#bytes = rows.reduce((sum, { size }) => sum + size, 0);
+    this.#bytes = totalBytes(rows);
     this.#expect = expect;
   }
 

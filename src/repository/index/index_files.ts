@@ -105,6 +105,11 @@ export async function indexRows(files: SealedFiles, signal: AbortSignal | undefi
   return rows.map(({ name, size }) => ({ id: asId<IndexId>(name), size })).sort((a, b) => a.id < b.id ? -1 : 1);
 }
 
+/** The bytes of index files together. */
+export function totalBytes(rows: readonly IndexRow[]): number {
+  return rows.reduce((sum, { size }) => sum + size, 0);
+}
+
 /** An index file that cannot be read, and why. */
 export interface UnreadableIndex {
   readonly id: IndexId;

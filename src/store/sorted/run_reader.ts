@@ -3,6 +3,7 @@
  * file, rarely two, and verifies it. Reading is synchronous: a file of the cache directory is mostly in the memory of
  * the system, and a trip to another thread would take ten times as long.
  */
+import { fillSync } from "../../base/bytes.ts";
 import { BLOCK_BYTES, blocksOf, compareKeys, DIGEST_BYTES, ROW_WORDS, ROWS_PER_BLOCK } from "./row_layout.ts";
 import { damagedTableFile, type DigestedBlock, runBytes, type RunDescription, RunDigest } from "./run_file.ts";
 import { openTableFile } from "./table_file.ts";
@@ -102,16 +103,6 @@ function readFirstWords(file: Deno.FsFile, { path, name, secret, rows }: RunPlac
   const shared = new SharedArrayBuffer(words.length);
   new Uint8Array(shared).set(words);
   return shared;
-}
-
-/** Fills all of `target`; false if the file ends too early. */
-function fillSync(file: Deno.FsFile, target: Uint8Array): boolean {
-  for (let at = 0; at < target.length;) {
-    const count = file.readSync(target.subarray(at));
-    if (count === null) return false;
-    at += count;
-  }
-  return true;
 }
 
 /** The number of the first of ascending words that is not below `word`. */

@@ -7,6 +7,7 @@
  * the memory of the system.
  */
 import { hash } from "node:crypto";
+import { fillSync } from "../../base/bytes.ts";
 import { AgentError, messageOf } from "../../base/errors.ts";
 import { localError, osCode } from "../local/local_errors.ts";
 
@@ -129,16 +130,6 @@ function writeAllSync(file: SpillHandle, bytes: Uint8Array): void {
     if (count <= 0) throw new AgentError("Nothing more was written");
     at += count;
   }
-}
-
-/** Fills all of `target`; false if the file ends too early. */
-function fillSync(file: SpillHandle, target: Uint8Array): boolean {
-  for (let at = 0; at < target.length;) {
-    const count = file.readSync(target.subarray(at));
-    if (count === null) return false;
-    at += count;
-  }
-  return true;
 }
 
 function digestsOf(bytes: Uint8Array, blockBytes: number): Uint8Array {

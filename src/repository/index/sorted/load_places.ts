@@ -4,7 +4,7 @@ import type { Sealer, SealingKeys } from "../../../crypto/seal.ts";
 import type { Spill } from "../../../store/spill/spill.ts";
 import type { SealedFiles } from "../../sealed_files.ts";
 import { type BlobIndex, type LoadableIndex, PlacedIndex } from "../blob_index.ts";
-import { indexRows, loadIndex, loadIndexInto, type UnreadableIndex } from "../index_files.ts";
+import { indexRows, loadIndex, loadIndexInto, totalBytes, type UnreadableIndex } from "../index_files.ts";
 import { DiskIndex } from "./disk_index.ts";
 import { withPacksAndTrees } from "./sorted_index.ts";
 import type { SortedTables } from "./sorted_tables.ts";
@@ -42,7 +42,7 @@ export async function loadPlaces(
   const loading = { signal, onUnreadable: options.onUnreadable };
   const table = await sortedTables?.open(rows, { files, keys, sealer, signal });
   if (table === undefined) {
-    await spill?.prepare(rows.reduce((sum, { size }) => sum + size, 0));
+    await spill?.prepare(totalBytes(rows));
     const all = { ...loading, rows };
     return await (make === undefined ? loadIndex(files, all, spill) : loadIndexInto(make, files, all));
   }

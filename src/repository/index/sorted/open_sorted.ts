@@ -9,7 +9,7 @@ import { evict } from "../../../store/cache/directory.ts";
 import type { CacheOptions } from "../../../store/cache/folder.ts";
 import { localError } from "../../../store/local/local_errors.ts";
 import { type TableChange, TableFolder } from "../../../store/sorted/table_folder.ts";
-import type { IndexRow } from "../index_files.ts";
+import { type IndexRow, totalBytes } from "../index_files.ts";
 import type { IdSpillLimits } from "../noted_ids.ts";
 import { buildTable, type BuildTools, namesOf } from "./build_table.ts";
 import { SortedIndex } from "./sorted_index.ts";
@@ -17,9 +17,6 @@ import { decodeManifest, sizesOf, stillListed, type TableManifest, tableName } f
 
 /** An index file takes some 40 bytes a blob. So with 200,000 blobs, loading them all takes as long as this does. */
 const WORTH_BYTES = 8 * 1024 * 1024;
-
-/** To make a table for 200,000 blobs takes so long that a put does not wait for it. */
-const LONG_BYTES = 8 * 1024 * 1024;
 
 /** So many bytes of index files may be missing in the table: 50,000 blobs are loaded in less than a tenth of a second. */
 const MOST_MISSING_BYTES = 2 * 1024 * 1024;
@@ -71,7 +68,7 @@ async function opened<T>(
 ): Promise<T | undefined> {
   const bytes = totalBytes(listed);
   const { directory, limitBytes, onProblem } = place.cache;
-  if (bytes < (place.worthBytes ?? WORTH_BYTES)) return undefined;
+  if (bytes < worthBytesOf(place)) return undefined;
   // The table takes three quarters of the bytes of the index files.
   if (bytes > limitBytes) {
     onProblem?.(tooLarge(bytes, limitBytes));
@@ -96,6 +93,10 @@ function tooLarge(bytes: number, limitBytes: number): AgentError {
   );
 }
 
+function worthBytesOf({ worthBytes = WORTH_BYTES }: SortedPlace): number {
+  return worthBytes;
+}
+
 /** Empties the table after damage was found in it, unless another process is just changing it. */
 export async function dropSorted({ cache }: SortedPlace): Promise<void> {
   // Whoever finds the damage next drops it.
@@ -116,12 +117,12 @@ class Opening {
   readonly #rows: readonly IndexRow[];
   readonly #tools: OpeningTools;
   readonly #mostMissingBytes: number;
-  readonly #longBytes: number;
+  readonly #worthBytes: number;
 
   constructor(place: SortedPlace, rows: readonly IndexRow[], tools: OpeningTools) {
     const { cache, mostMissingBytes, onProgress } = place;
     this.#cache = cache;
-    this.#longBytes = place.worthBytes ?? LONG_BYTES;
+    this.#worthBytes = worthBytesOf(place);
     this.#folder = new TableFolder(cache);
     this.#rows = rows;
     this.#sizes = sizesOf(rows);
@@ -134,7 +135,7 @@ class Opening {
     const manifest = await this.#readManifest();
     const missing = totalBytes(manifest === undefined ? this.#rows : this.#missingIn(manifest));
     const isMost = missing * 2 > totalBytes(this.#rows);
-    return isMost && missing >= this.#longBytes ? "later" : await this.open(manifest);
+    return isMost && missing >= this.#worthBytes ? "later" : await this.open(manifest);
   }
 
   /** `read` is the manifest, if it was read already. */
@@ -227,8 +228,4 @@ class Opening {
     await this.#folder.noteUse(namesOf(manifest));
     return opened;
   }
-}
-
-function totalBytes(rows: readonly IndexRow[]): number {
-  return rows.reduce((sum, { size }) => sum + size, 0);
 }
