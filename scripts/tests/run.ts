@@ -3,17 +3,21 @@
  * `deno task test [PATH | FLAG of deno test]…`: builds the executable that the end-to-end tests run, runs the tests
  * with Deno's sanitizers on, names what was skipped, and ends with the line `N passed, N failed, N skipped`.
  *
- * Tests run in parallel, each file in a thread of one process: a test uses its own directory and port, and changes
- * neither the environment nor the working directory. `DENO_JOBS` sets how many files run at a time. A test that hangs is
- * ended and fails (time_limit.ts). Types are not checked here, but by `deno task ok`. `AGENT_EXECUTABLE` names a built
+ * Tests run in parallel, in threads of one process, each of which loads several files (groups.ts): a test uses its own
+ * directory and port, and changes neither the environment nor the working directory, nor what other files import unless
+ * it restores that. `DENO_JOBS` sets how many threads there are at a time. A test that hangs is ended and fails
+ * (time_limit.ts). Types are not checked here, but by `deno task ok`. `AGENT_EXECUTABLE` names a built
  * executable to test instead. With CI=true, nothing may be skipped without a reason in the test's name
  * (tests/helpers/programs.ts).
  */
 import { join, resolve } from "node:path";
+import { groupFiles, moduleOf } from "./groups.ts";
 import { countTests, type TestCounts } from "./junit.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
-const EXECUTABLE = join(ROOT, "dist/agent");
+const TESTS = join(ROOT, "tests");
+const DIST = join(ROOT, "dist");
+const EXECUTABLE = join(DIST, "agent");
 
 /** The flags for `deno test`. */
 export const TEST_FLAGS = [
@@ -23,12 +27,22 @@ export const TEST_FLAGS = [
   "--parallel",
   "--sanitize-ops",
   "--sanitize-resources",
+  "--v8-flags=--single-threaded-gc",
   `--preload=${join(ROOT, "scripts/tests/preload.ts")}`,
 ];
 
+const isFlag = (arg: string) => arg.startsWith("-");
+
+/**
+ * What the C library's heap is told, by a variable that tests do not see (preload.ts). Large buffers get pages of their
+ * own, which cost nothing until they are written to, and what is free is not given back: a tenth less CPU in all.
+ */
+const GLIBC_TUNABLES = ["mmap_threshold=131072", "trim_threshold=268435456", "top_pad=4194304"]
+  .map((tunable) => `glibc.malloc.${tunable}`).join(":");
+
 /** Whether the end-to-end tests are about to run, by the paths among the arguments of `deno test`. */
 export function needsExecutable(args: readonly string[]): boolean {
-  const paths = args.filter((arg) => !arg.startsWith("-")).map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""));
+  const paths = args.filter((arg) => !isFlag(arg)).map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""));
   const isExecutableSuite = (path: string) => /^tests\/(e2e|interop|stress)/.test(path);
   return paths.length === 0 || paths.some((path) => path === "tests" || path === "." || isExecutableSuite(path));
 }
@@ -64,23 +78,57 @@ export async function pathOfTests(path: string, root = "/usr/lib/postgresql"): P
   }
 }
 
-/** Tests wait for programs half of their time; more than eight files take more memory than they save time. */
-function filesAtATime(cores: number): number {
+/** Tests wait for programs half of their time; more than eight threads take more memory than they save time. */
+function threadsAtATime(cores: number): number {
   return Math.max(cores, Math.min(2 * cores, 8));
 }
 
+/** The files of tests in the paths given, which are files or folders below the project's root. */
+async function testFiles(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(paths.map(async (path) => {
+    const absolute = resolve(ROOT, path);
+    if (!(await Deno.stat(absolute)).isDirectory) return [absolute];
+    const entries = await Array.fromAsync(Deno.readDir(absolute));
+    const inside = entries.filter(({ name, isDirectory }) => isDirectory || name.endsWith("_test.ts"));
+    return await testFiles(inside.map(({ name }) => join(absolute, name)));
+  }));
+  return [...new Set(found.flat())];
+}
+
+/** Writes modules that load the files in the paths given into a folder; returns the paths of the modules. */
+async function writeGroups(paths: readonly string[], folder: string): Promise<string[]> {
+  const files = await Promise.all((await testFiles(paths)).map(async (path) => {
+    return { path, text: await Deno.readTextFile(path) };
+  }));
+  return await Promise.all(
+    groupFiles(files, TESTS).map(async (group) => {
+      const path = join(folder, `${group.name}.ts`);
+      await Deno.writeTextFile(path, moduleOf(group));
+      return path;
+    }),
+  );
+}
+
 async function runTests(args: string[]): Promise<{ counts: TestCounts; exitedWell: boolean }> {
-  const report = await Deno.makeTempFile({ prefix: "agent-tests-", suffix: ".xml" });
+  await Deno.mkdir(DIST, { recursive: true });
+  const scratch = await Deno.makeTempDir({ dir: DIST, prefix: "tests-" });
   try {
-    const paths = args.some((arg) => !arg.startsWith("-")) ? args : [...args, "tests"];
+    const [flags, paths] = [args.filter(isFlag), args.filter((arg) => !isFlag(arg))];
+    const groups = await writeGroups(paths.length > 0 ? paths : [TESTS], scratch);
+    const templates = join(scratch, "templates");
+    await Deno.mkdir(templates);
     const env = {
-      DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(filesAtATime(navigator.hardwareConcurrency)),
+      GLIBC_TUNABLES,
+      AGENT_TEST_TEMPLATES: templates,
+      DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(threadsAtATime(navigator.hardwareConcurrency)),
       PATH: await pathOfTests(Deno.env.get("PATH") ?? ""),
     };
-    const exitedWell = await runDeno(["test", ...TEST_FLAGS, `--junit-path=${report}`, ...paths], env);
+    const report = join(scratch, "report.xml");
+    await Deno.writeTextFile(report, ""); // What is left if the run does not get so far.
+    const exitedWell = await runDeno(["test", ...TEST_FLAGS, `--junit-path=${report}`, ...flags, ...groups], env);
     return { counts: countTests(await Deno.readTextFile(report)), exitedWell };
   } finally {
-    await Deno.remove(report);
+    await Deno.remove(scratch, { recursive: true });
   }
 }
 

@@ -17,7 +17,8 @@ for (const { name, spoil, isGoodReadable, finding } of MALICIOUS_REPOSITORIES) {
     await box.put("shop", DUMP);
     const repository = await box.open();
     const evil = await spoil(withStore(repository, openLocalStore(box.repo, { random: systemRandomBytes })));
-    await assertModest(box, ["ls"]);
+    // What is in trees, a list does not read.
+    if (!evil) await assertModest(box, ["ls"]);
     const got = await assertModest(box, ["get", "shop", "--no-lock"]);
     if (isGoodReadable) assert.deepEqual([got.exitCode, got.stdout], [0, new TextDecoder().decode(DUMP)], got.stderr);
     else assert.ok([0, 4].includes(got.exitCode), got.stderr);

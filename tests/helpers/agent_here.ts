@@ -12,12 +12,16 @@ import { runInProcess } from "./command_line.ts";
 import { type Outcome, type RunOptions, Sandbox } from "./executable.ts";
 import { CHEAP_KDF, CHEAP_VALUE_KDF } from "./world.ts";
 
+let isHere = false;
+
 /**
- * From here on `agent`, and everything based on it, runs commands in this process, in all sandboxes of the test file;
+ * From here on `agent`, and everything based on it, runs commands in this process, in all sandboxes of the thread;
  * deriving keys from passwords then costs almost nothing. Commands that start another program still use the executable,
  * as do `start` and `shell`. Paths must be absolute; files and directories are backed up by `tar:` alone.
  */
 export function runAgentHere(): void {
+  if (isHere) return;
+  isHere = true;
   const startExecutable = Sandbox.prototype.agent;
   Sandbox.prototype.agent = async function (args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     if (args.includes("--")) return await startExecutable.call(this, args, options);

@@ -1,6 +1,7 @@
 /** A private MariaDB server in tests: without a network, on a socket in a temporary directory, removed at the end. */
 import { equal } from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { makeOnce } from "./server_template.ts";
 
 /** The absolute paths of the programs that a server needs. */
 interface MariaDbPrograms {
@@ -15,6 +16,9 @@ export const MARIADB_PROGRAMS = ["mariadbd", "mariadb-install-db", "mariadb"] as
 const STARTUP_MS = 60_000;
 /** Durability would only cost time: the data are not needed after a crash. */
 const FAST = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync"];
+
+/** As much as the data directory is made with: to change it at a start takes longer than the start. */
+const LOG_SIZE = "--innodb-log-file-size=32M";
 
 /** The server runs as root only if it is told to; other users must not use the option. */
 const AS_THIS_USER = Deno.uid() === 0 ? ["--user=root"] : [];
@@ -45,7 +49,7 @@ export class MariaDbServer implements AsyncDisposable {
     try {
       const dataFolder = data ?? await makeData(programs, join(folder, "data"));
       const args = ["--no-defaults", `--datadir=${dataFolder}`, `--socket=${join(folder, "socket")}`, ...AS_THIS_USER];
-      const memory = ["--innodb-buffer-pool-size=256M", "--innodb-log-file-size=256M", "--skip-networking"];
+      const memory = ["--innodb-buffer-pool-size=256M", LOG_SIZE, "--skip-networking"];
       const files = [`--pid-file=${join(folder, "pid")}`, `--log-error=${join(folder, "log")}`, `--tmpdir=${folder}`];
       const process = new Deno.Command(programs.mariadbd, {
         args: [...args, ...memory, ...files, ...FAST, ...options],
@@ -164,11 +168,19 @@ export class MariaDbServer implements AsyncDisposable {
 }
 
 async function makeData(programs: MariaDbPrograms, folder: string): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(programs["mariadb-install-db"], {
-    args: ["--no-defaults", `--datadir=${folder}`, ...AS_THIS_USER, "--auth-root-authentication-method=normal"],
-    // Several that run at once may use files of one name.
-    env: { TMPDIR: dirname(folder) },
-  }).output();
-  equal(code, 0, new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout));
+  await makeOnce("mariadb", folder, async () => {
+    const { code, stdout, stderr } = await new Deno.Command(programs["mariadb-install-db"], {
+      args: [
+        "--no-defaults",
+        `--datadir=${folder}`,
+        LOG_SIZE,
+        ...AS_THIS_USER,
+        "--auth-root-authentication-method=normal",
+      ],
+      // Several that run at once may use files of one name.
+      env: { TMPDIR: dirname(folder) },
+    }).output();
+    equal(code, 0, new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout));
+  });
   return folder;
 }

@@ -3,6 +3,7 @@
  */
 import { equal } from "node:assert/strict";
 import { join } from "node:path";
+import { makeOnce } from "./server_template.ts";
 
 /** The absolute paths of the programs that a server needs. */
 interface PostgresPrograms {
@@ -39,7 +40,8 @@ export class PostgresServer implements AsyncDisposable {
       if (Deno.uid() === 0) await succeed("chown", [SUPERUSER, folder]);
       const data = join(folder, "data");
       const cluster = ["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", `--username=${SUPERUSER}`];
-      await succeed(...asServer(programs.initdb, [`--pgdata=${data}`, ...cluster]));
+      const initdb = asServer(programs.initdb, [`--pgdata=${data}`, ...cluster]);
+      await makeOnce("postgresql", data, () => succeed(...initdb));
       const places = ["listen_addresses=", `unix_socket_directories=${folder}`];
       const logging = ["logging_collector=on", `log_directory=${folder}`, "log_filename=log"];
       const settings = [...places, ...logging, ...FAST].flatMap((setting) => ["-c", setting]);

@@ -105,7 +105,7 @@ export class Restic {
 
 /**
  * Registers a test twice: with the restic on PATH and with the newest one. For everything in which versions may differ:
- * formats, keys, locks, retention.
+ * formats, keys, locks, retention. What builds on these is tested with the newest one alone: `resticTest`.
  */
 export function everyResticTest(
   name: string,

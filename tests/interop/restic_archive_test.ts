@@ -6,7 +6,7 @@ import { makeNode } from "../../src/format/tree/node.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { concat } from "../helpers/world.ts";
 
 runAgentHere();
@@ -58,7 +58,7 @@ async function addAttributes(box: Sandbox): Promise<void> {
   equal(exitCode, 0);
 }
 
-everyResticTest("a tree that restic backed up comes out of a tar archive as it was", async (program) => {
+resticTest("a tree that restic backed up comes out of a tar archive as it was", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const made = await box.shell(MAKE_TREE, restic.minor >= KEEPS_RAW_TARGETS ? "1" : "0");

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { ExitCode } from "../../src/base/errors.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { emptySandbox, type Sandbox, sandbox } from "../helpers/executable.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { concat, noise, sqlDump, withRows } from "../helpers/world.ts";
 
 runAgentHere();
@@ -29,7 +29,7 @@ async function made(from: Sandbox): Promise<Sandbox> {
   return to;
 }
 
-everyResticTest("restic checks, lists, dumps and restores what agent copied", async (program) => {
+resticTest("restic checks, lists, dumps and restores what agent copied", async (program) => {
   await using from = await sandbox();
   await from.put("prod/shop", FIRST, "--tag", "nightly");
   await from.put("prod/shop", SECOND, "--host", "db1");
@@ -57,7 +57,7 @@ everyResticTest("restic checks, lists, dumps and restores what agent copied", as
   await restic.check();
 });
 
-everyResticTest("neither program copies again what the other one copied", async (program) => {
+resticTest("neither program copies again what the other one copied", async (program) => {
   await using from = await sandbox();
   await from.put("prod/shop", FIRST);
   await from.put("prod/shop", SECOND);
@@ -79,7 +79,7 @@ everyResticTest("neither program copies again what the other one copied", async 
 });
 
 for (const version of ["1", "2"]) {
-  everyResticTest(`a repository of format ${version} that restic made is copied`, async (program) => {
+  resticTest(`a repository of format ${version} that restic made is copied`, async (program) => {
     await using from = await emptySandbox();
     const theirs = await Restic.in(from, program);
     await from.file("password", "theirs\n");
@@ -103,7 +103,7 @@ for (const version of ["1", "2"]) {
   });
 }
 
-everyResticTest(
+resticTest(
   "agent copies into a repository of format 1 and from one that was tagged by restic",
   async (program) => {
     await using from = await sandbox();
@@ -122,7 +122,7 @@ everyResticTest(
   },
 );
 
-everyResticTest(
+resticTest(
   "restic writes to a repository whose config has the shared secret, and adds a key",
   async (program) => {
     await using from = await sandbox();

@@ -12,7 +12,7 @@ import { type Tree, TreeEngine } from "../engine/tree_engine.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { emptySandbox, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { accessTo, BytesSource, type FakeWorld, fakeWorld, noise, putRequest } from "../helpers/world.ts";
 
 runAgentHere();
@@ -50,7 +50,7 @@ async function assertSound(box: Sandbox, restic: Restic): Promise<void> {
   await restic.check();
 }
 
-everyResticTest(
+resticTest(
   "copies, removals and prunes of backups of files leave everything whole, with its digests",
   async (program) => {
     await using box = await sandbox();
@@ -86,7 +86,7 @@ everyResticTest(
   },
 );
 
-everyResticTest(
+resticTest(
   "what is left of damaged backups of files is whole, and the next backup has everything",
   async (program) => {
     await using box = await sandbox();

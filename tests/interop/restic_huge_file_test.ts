@@ -10,7 +10,7 @@ import { encodeHex } from "../../src/base/hex.ts";
 import { type BlobId, ID_BYTES } from "../../src/base/id.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { sandbox } from "../helpers/executable.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
 import { write } from "../ops/check_forging.ts";
 import { fakeWorld, noise } from "../helpers/world.ts";
@@ -22,7 +22,7 @@ const MIB = 2 ** 20;
 const CHUNKS = 1_200_000;
 const SIZE = CHUNKS * MIB;
 
-everyResticTest("a tree of a file of 1.2 terabytes is read by restic and by agent", async (program) => {
+resticTest("a tree of a file of 1.2 terabytes is read by restic and by agent", async (program) => {
   await using box = await sandbox();
   await box.put("shop", noise(1000, "shop"));
   const store = openLocalStore(box.repo, { random: systemRandomBytes });

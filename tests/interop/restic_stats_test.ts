@@ -2,7 +2,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { type Sandbox, sandbox } from "../helpers/executable.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { noise, sqlDump } from "../helpers/world.ts";
 
 runAgentHere();
@@ -20,7 +20,7 @@ async function filled(box: Sandbox): Promise<void> {
   await box.put("dev", noise(200_000, "dev"), "--host", "db2");
 }
 
-everyResticTest("stats count what restic stats counts, for all backups and for one series", async (program) => {
+resticTest("stats count what restic stats counts, for all backups and for one series", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await filled(box);
@@ -43,7 +43,7 @@ everyResticTest("stats count what restic stats counts, for all backups and for o
   }
 });
 
-everyResticTest("stats count the backups that restic made, and what they share with others", async (program) => {
+resticTest("stats count the backups that restic made, and what they share with others", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const folder = box.join("files");
@@ -62,7 +62,7 @@ everyResticTest("stats count the backups that restic made, and what they share w
   equal((files.own as Storage).data.blobs, 2, "each of its contents once");
 });
 
-everyResticTest("tags that agent sets are those of restic, and the other way round", async (program) => {
+resticTest("tags that agent sets are those of restic, and the other way round", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await filled(box);

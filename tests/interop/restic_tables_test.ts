@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { sandbox } from "../helpers/executable.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 
 runAgentHere();
 
@@ -17,7 +17,7 @@ function dumpOf(rows: number): string {
     "/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n\n-- Dump completed on 2026-11-29 10:00:00\n";
 }
 
-everyResticTest("restic checks, restores and prunes backups with lists of tables", async (program) => {
+resticTest("restic checks, restores and prunes backups with lists of tables", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await box.put("prod/shop", dumpOf(1000));

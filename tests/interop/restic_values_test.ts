@@ -6,7 +6,7 @@ import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { setTexts, textOf } from "../ops/values/values_fixture.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { sandbox } from "../helpers/executable.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { accessTo, fakeWorld } from "../helpers/world.ts";
 
 runAgentHere();
@@ -14,7 +14,7 @@ runAgentHere();
 const DAY_MS = 86_400_000;
 const KEYS = ["app/config", "app", "a@b/100%", "../x//y", "größe.tables"];
 
-everyResticTest("restic forget --keep-daily 7 --prune leaves every key's newest value", async (program) => {
+resticTest("restic forget --keep-daily 7 --prune leaves every key's newest value", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const world = fakeWorld();
@@ -47,7 +47,7 @@ everyResticTest("restic forget --keep-daily 7 --prune leaves every key's newest 
   await box.ok(["check"]);
 });
 
-everyResticTest("values whose snapshots restic rewrote are read, listed and deleted like others", async (program) => {
+resticTest("values whose snapshots restic rewrote are read, listed and deleted like others", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const world = fakeWorld();

@@ -7,6 +7,7 @@ import { SpillFile } from "../../src/store/spill/spill_file.ts";
 import { TINY_SPILL } from "../store/spill/spills.ts";
 import { spillTo } from "../helpers/world.ts";
 
+// Alone in its thread: it loads files that others may have loaded, and counts reads in them.
 const directory = await Deno.makeTempDir({ prefix: "agent-spilled-" });
 spillTo({ directory, limitBytes: 1e9, spillLimits: TINY_SPILL });
 

@@ -4,7 +4,11 @@ import { splitPath } from "../names.ts";
 import { Resolve } from "./constants.ts";
 import type { Libc } from "./libc.ts";
 
-/** A kernel that sees a rename of a folder on the way gives `EAGAIN`. After this many times, each step is taken alone. */
+/**
+ * A kernel that sees a rename of a folder on the way gives `EAGAIN`. After this many times, each step is taken alone. A
+ * step does not give it by itself; but a lock that the runtime takes behind the call may leave it as the thread's error
+ * number, so a step is tried again, too.
+ */
 const RACES = 8;
 
 /** Opens entries beneath folders. Results are descriptors, or negative with the error number in the library. */
@@ -35,9 +39,12 @@ export class Opener {
   openName(folder: number, name: Uint8Array, flags: number, mode = 0): number {
     const { noFollow, closeOnExec } = this.#libc.machine.open;
     const text = this.#libc.text(name);
-    for (;;) {
+    for (let race = 0;;) {
       const opened = this.#libc.calls.openat(folder, text, flags | noFollow | closeOnExec, mode);
-      if (opened >= 0 || this.#libc.errno !== Errno.EINTR) return opened;
+      if (opened >= 0) return opened;
+      const { errno } = this.#libc;
+      if (errno === Errno.EAGAIN) race++;
+      if (race === RACES || errno !== Errno.EAGAIN && errno !== Errno.EINTR) return this.#failed(errno);
     }
   }
 
@@ -51,13 +58,14 @@ export class Opener {
       const call = libc.machine.call.openat2;
       const opened = libc.persist(() => libc.calls.openat2ByNumber(call, folder, libc.text(path), how, how.length));
       if (opened >= 0) return opened;
+      const { errno } = libc;
       // A sandbox may refuse the call as such with EPERM, as the owner's check of O_NOATIME does. Steps tell them apart.
-      if (libc.errno === Errno.EPERM) return null;
-      if (libc.errno === Errno.ENOSYS) {
+      if (errno === Errno.EPERM) return null;
+      if (errno === Errno.ENOSYS) {
         this.#hasOpenat2 = false;
         return null;
       }
-      if (libc.errno !== Errno.EAGAIN) return opened;
+      if (errno !== Errno.EAGAIN) return this.#failed(errno);
     }
     return null;
   }
@@ -78,7 +86,7 @@ export class Opener {
     return opened < 0 ? this.#failed(errno) : opened;
   }
 
-  /** Puts back the error number, which `close` may have changed. */
+  /** Puts back the error number, which another call may have changed. */
   #failed(errno: number): number {
     this.#libc.errno = errno;
     return -1;

@@ -1,6 +1,7 @@
 /**
- * How much is fetched for one table out of real dumps of ten kinds, from a disk, over `rest:` and over `s3:`: at most 1.1
- * times what the dump has of the table and 1 MB, everything counted that is read of the repository.
+ * How much is fetched for one table out of real dumps of ten kinds, from a disk, and of two kinds over `rest:` and over
+ * `s3:` as well: at most 1.1 times what the dump has of the table and 1 MB, everything counted that is read of the
+ * repository.
  */
 import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
@@ -40,10 +41,15 @@ class CountingStore extends ForwardingStore {
   }
 }
 
+/** Where a repository may lie. */
+const PLACES = ["local", "rest", "s3"] as const;
+type PlaceKind = typeof PLACES[number];
+
 /** Copies a repository to a place of each kind, and lets `work` read there. Over HTTP, what is answered is counted. */
 async function inEachPlace(
   store: BlobStore,
   world: FakeWorld,
+  kinds: readonly PlaceKind[],
   work: (kind: string, place: CountedPlace) => Promise<void>,
 ): Promise<void> {
   await using directory = new TestDirectory();
@@ -61,7 +67,7 @@ async function inEachPlace(
     close: () => double.close(),
   };
   const openLocal = () => openLocalStore(`${directory.path}/local`, { random: world.randomBytes });
-  const places: Record<string, CountedPlace> = {
+  const places: Record<PlaceKind, CountedPlace> = {
     local: {
       open: () => new CountingStore(openLocal(), (bytes) => read += bytes),
       fetched: () => Promise.resolve(read),
@@ -76,7 +82,8 @@ async function inEachPlace(
     s3: { open: () => storeOn(http), fetched: () => Promise.resolve(answered) },
   };
   try {
-    for (const [kind, place] of Object.entries(places)) {
+    for (const kind of kinds) {
+      const place = places[kind];
       const copy = place.open();
       await copy.create();
       for (const file of await allFiles(store)) await copy.put(file, [await store.get(file)]);
@@ -88,15 +95,20 @@ async function inEachPlace(
   }
 }
 
-/** Backs a dump up and fetches each of the tables alone, everywhere. */
-async function assertFewBytes(kind: string, dump: Uint8Array, names: readonly string[]): Promise<void> {
+/** Backs a dump up and fetches each of the tables alone, in all these places. */
+async function assertFewBytes(
+  kind: string,
+  dump: Uint8Array,
+  names: readonly string[],
+  places: readonly PlaceKind[],
+): Promise<void> {
   const world = fakeWorld();
   const { store, access } = await memoryRepository(world);
   await putDumps(access, world, [{ path: "shop.sql", bytes: dump }], { chunkAverage: 10_240 });
   const all = (await tablesIn(access, world))[0]!.tables;
   const stored = (await Promise.all((await allFiles(store)).map((file) => store.get(file))))
     .reduce((sum, bytes) => sum + bytes.length, 0);
-  await inEachPlace(store, world, async (where, { open, fetched }) => {
+  await inEachPlace(store, world, places, async (where, { open, fetched }) => {
     for (const name of names) {
       const which = `${kind}, ${where}: ${name}`;
       const { dataBytes, structureBytes } = all.find((table) => tableName(table) === name)!;
@@ -137,7 +149,7 @@ const KINDS_OF_MARIADB: Readonly<Record<string, readonly string[]>> = {
 };
 
 programTest({
-  name: "tables: few bytes are fetched for a table of each kind of dump of MariaDB, wherever it is",
+  name: "tables: few bytes are fetched for a table of each kind of dump of MariaDB, wherever one is",
   needs: [...MARIADB_PROGRAMS, "mariadb-dump"],
   timeout: 240_000,
   async fn(programs) {
@@ -149,7 +161,9 @@ programTest({
         dumps.push([kind, await run(programs["mariadb-dump"], [...server.connection, ...args])]);
       }
     }
-    for (const [kind, dump] of dumps) await assertFewBytes(kind, dump, ["shop.orders", "shop.parts"]);
+    for (const [i, [kind, dump]] of dumps.entries()) {
+      await assertFewBytes(kind, dump, ["shop.orders", "shop.parts"], i === 0 ? PLACES : ["local"]);
+    }
   },
 });
 
@@ -179,7 +193,7 @@ const KINDS_OF_POSTGRES: Readonly<Record<string, readonly ["pg_dump" | "pg_dumpa
 };
 
 programTest({
-  name: "tables: few bytes are fetched for a table of each kind of dump of PostgreSQL, wherever it is",
+  name: "tables: few bytes are fetched for a table of each kind of dump of PostgreSQL, wherever one is",
   needs: [...POSTGRES_PROGRAMS, "pg_dump", "pg_dumpall"],
   timeout: 240_000,
   async fn(programs) {
@@ -192,7 +206,9 @@ programTest({
         dumps.push([kind, await run(programs[program], [...server.connection, ...args])]);
       }
     }
-    for (const [kind, dump] of dumps) await assertFewBytes(kind, dump, ["public.orders", "sales.p1"]);
+    for (const [i, [kind, dump]] of dumps.entries()) {
+      await assertFewBytes(kind, dump, ["public.orders", "sales.p1"], i === 0 ? PLACES : ["local"]);
+    }
   },
 });
 
