@@ -6,9 +6,8 @@
  * Tests run in parallel, in threads of one process, each of which loads several files (groups.ts): a test uses its own
  * directory and port, and changes neither the environment nor the working directory, nor what other files import unless
  * it restores that. `DENO_JOBS` sets how many threads there are at a time. A test that hangs is ended and fails
- * (time_limit.ts). Types are not checked here, but by `deno task ok`. `AGENT_EXECUTABLE` names a built
- * executable to test instead. With CI=true, nothing may be skipped without a reason in the test's name
- * (tests/helpers/programs.ts).
+ * (time_limit.ts). Types are not checked here, but by `deno task ok`. `AGENT_EXECUTABLE` names a built executable to test
+ * instead. With CI=true, nothing may be skipped without a reason in the test's name (tests/helpers/programs.ts).
  */
 import { join, resolve } from "node:path";
 import { groupFiles, moduleOf } from "./groups.ts";
@@ -19,7 +18,7 @@ const TESTS = join(ROOT, "tests");
 const DIST = join(ROOT, "dist");
 const EXECUTABLE = join(DIST, "agent");
 
-/** The flags for `deno test`. */
+/** The flags for `deno test`. Each thread collects its own garbage, since all cores have tests to run anyway. */
 export const TEST_FLAGS = [
   "--allow-all",
   "--no-prompt",
