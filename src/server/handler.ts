@@ -2,14 +2,14 @@
 import { messageOf, NotFoundError, StoreFullError, TemporaryError } from "../base/errors.ts";
 import type { FileKind, FileName, ListedFile } from "../store/store.ts";
 import { answerOrRefuse } from "./connection/answering.ts";
-import { type RequestedPart, requestedPart } from "./connection/byte_ranges.ts";
+import { requestedPart } from "./connection/byte_ranges.ts";
 import type { Exchange } from "./connection/exchange.ts";
 import type { BlobEvent, Metrics } from "./metrics.ts";
 import { checkPermission, type Rules } from "./access/permissions.ts";
+import { FILE_HEADERS, PartSender } from "./part_sender.ts";
 import { Refusal } from "./refusal.ts";
 import type { RepositoryFiles } from "./files/repository_files.ts";
 import { parseRoute, type RepositoryTarget, type Target } from "./routes.ts";
-import type { StoredFile } from "./files/stored_file.ts";
 
 /** What a handler needs. */
 interface HandlerOptions {
@@ -29,8 +29,6 @@ interface HandlerOptions {
   readonly onProblem: (message: string) => void;
 }
 
-/** Files are sent in pieces of this size; a part up to this size is sent in one. */
-const PIECE_BYTES = 2 ** 18;
 const LIST_PIECE_CHARACTERS = 2 ** 16;
 
 const LIST_TYPE_V1 = "application/vnd.x.restic.rest.v1";
@@ -39,6 +37,7 @@ const LIST_TYPE_V2 = "application/vnd.x.restic.rest.v2";
 /** Answers the requests of a whole server. */
 export class Handler {
   readonly #options: HandlerOptions;
+  readonly #sender = new PartSender();
 
   constructor(options: HandlerOptions) {
     this.#options = options;
@@ -119,7 +118,7 @@ export class Handler {
       const headers = { "content-range": `bytes */${stored.sizeBytes}` };
       throw new Refusal(416, "The range begins behind the end of the file", { headers });
     }
-    await sendPart(exchange, stored, part);
+    await this.#sender.send(exchange, stored, part);
     this.#count(exchange, "read", { repository, kind: file.kind, bytes: exchange.bytesSent });
   }
 
@@ -159,45 +158,8 @@ export class Handler {
   }
 }
 
-const FILE_HEADERS = { "content-type": "application/octet-stream", "accept-ranges": "bytes" };
-
 async function sendMetrics(exchange: Exchange, text: string): Promise<void> {
   await exchange.send(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }, text);
-}
-
-async function sendPart(
-  exchange: Exchange,
-  stored: StoredFile,
-  part: Exclude<RequestedPart, { part: "unsatisfiable" }>,
-): Promise<void> {
-  const { start, length } = part.part === "range" ? part : { start: 0, length: stored.sizeBytes };
-  const range = part.part === "range" && `bytes ${start}-${start + length - 1}/${stored.sizeBytes}`;
-  const headers = { ...FILE_HEADERS, ...(range && { "content-range": range }) };
-  const status = range ? 206 : 200;
-  await stored.seek(start);
-  if (length <= PIECE_BYTES) {
-    const bytes = new Uint8Array(length);
-    await stored.read(bytes);
-    return await exchange.send(status, headers, bytes);
-  }
-  exchange.begin(status, { ...headers, "content-length": length });
-  await sendPieces(exchange, stored, length);
-  await exchange.end();
-}
-
-/** Sends one piece while the next is read. */
-async function sendPieces(exchange: Exchange, stored: StoredFile, length: number): Promise<void> {
-  let [filling, sending] = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
-  let sent: Promise<void> = Promise.resolve();
-  for (let left = length; left > 0;) {
-    const piece = filling.subarray(0, Math.min(left, PIECE_BYTES));
-    await Promise.all([stored.read(piece), sent]);
-    sent = exchange.write(piece);
-    sent.catch(() => {}); // It is awaited with the next read, or below.
-    left -= piece.length;
-    [filling, sending] = [sending, filling];
-  }
-  await sent;
 }
 
 /** The rows of a list as JSON, with commas between them. */
