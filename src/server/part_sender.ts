@@ -30,7 +30,7 @@ export class PartSender {
     const range = part.part === "range" && `bytes ${start}-${start + length - 1}/${stored.sizeBytes}`;
     const headers = { ...FILE_HEADERS, ...(range && { "content-range": range }) };
     const status = range ? 206 : 200;
-    await stored.seek(start);
+    stored.seek(start);
     if (length <= MOST_AT_ONCE_BYTES) {
       const bytes = new Uint8Array(length);
       await stored.read(bytes);

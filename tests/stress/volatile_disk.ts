@@ -157,8 +157,9 @@ export class VolatileDisk {
           at += part.length;
           return part.length === 0 ? null : part.length;
         }),
-      seek: (offset) => this.#do(path, () => at = Number(offset)),
+      seekSync: (offset) => at = Number(offset),
       stat: () => this.#do(path, () => infoOf(entry)),
+      statSync: () => infoOf(entry),
       sync: () => this.#do(path, () => flush(entry)),
       close() {},
       [Symbol.dispose]() {},

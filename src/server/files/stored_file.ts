@@ -31,8 +31,8 @@ export class StoredFile implements Disposable {
   }
 
   /** Sets the offset from which `read` continues. */
-  async seek(offset: number): Promise<void> {
-    if (offset > 0) await this.#handle.seek(offset, Deno.SeekMode.Start);
+  seek(offset: number): void {
+    if (offset > 0) this.#handle.seekSync(offset, Deno.SeekMode.Start);
   }
 
   /** Fills all of `target` with the next bytes. Throws `StoreError`, also if the file ends too early. */

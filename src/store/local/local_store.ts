@@ -140,7 +140,7 @@ class FolderStore implements LocalStore {
   async *list(kind: FileKind, options: ListOptions = {}): AsyncGenerator<ListedFile> {
     const { signal, namesOnly = false } = options;
     if (kind === "config") {
-      yield* await this.#withSizes("", ["config"], signal);
+      yield* await this.#withSizes("", [{ name: "config", isFile: true }], signal);
       return;
     }
     for (const folders of batches(kind === "pack" ? await this.#packFolders(signal) : [folderOfKind(kind)])) {
@@ -150,8 +150,8 @@ class FolderStore implements LocalStore {
         const entries = listings[i]!.filter(({ name }) => isNameOfKind(kind, name) && name.startsWith(prefix));
         const isEnough = ({ isFile }: Deno.DirEntry) => namesOnly && isFile;
         yield* entries.filter(isEnough).map(({ name }) => ({ name, size: 0 }));
-        const names = entries.filter((entry) => !isEnough(entry)).map(({ name }) => name);
-        for (const batch of batches(names)) yield* await this.#withSizes(folder, batch, signal, kind === "index");
+        const others = entries.filter((entry) => !isEnough(entry));
+        for (const batch of batches(others)) yield* await this.#withSizes(folder, batch, signal, kind === "index");
       }
     }
   }
@@ -191,7 +191,8 @@ class FolderStore implements LocalStore {
     // A range of known length does not need the file's size: reading shows whether the file is long enough.
     const length = range.length || resolvedLength(range, (await file.stat()).size, path);
     const bytes = new Uint8Array(length);
-    if (range.offset > 0) await file.seek(range.offset, Deno.SeekMode.Start);
+    // Seeking asks no disk: to hand it to another thread would take longer than everything else of a short range.
+    if (range.offset > 0) file.seekSync(range.offset, Deno.SeekMode.Start);
     for (let filled = 0; filled < length;) {
       signal?.throwIfAborted();
       const count = await file.read(bytes.subarray(filled));
@@ -213,20 +214,20 @@ class FolderStore implements LocalStore {
     return attempt("list", path, signal, async () => await found(Array.fromAsync(this.#files.readDir(path))) ?? []);
   }
 
-  /** The sizes of those names that are files. Files that were removed since the listing are skipped. */
+  /** The sizes of those entries that are files. Files that were removed since the listing are skipped. */
   async #withSizes(
     folder: string,
-    names: string[],
+    entries: readonly Pick<Deno.DirEntry, "name" | "isFile">[],
     signal: AbortSignal | undefined,
     mustBeThere = false,
   ): Promise<ListedFile[]> {
     const path = this.#path(folder);
     const infos = await attempt("list", path, signal, () => {
-      return Promise.all(names.map((name) => {
-        return mustBeThere ? this.#statOpened(`${path}/${name}`) : found(this.#files.stat(`${path}/${name}`));
+      return Promise.all(entries.map((entry) => {
+        return mustBeThere ? this.#statOpened(path, entry) : found(this.#files.stat(`${path}/${entry.name}`));
       }));
     });
-    return names.flatMap((name, i) => infos[i]?.isFile ? [{ name, size: infos[i].size }] : []);
+    return entries.flatMap(({ name }, i) => infos[i]?.isFile ? [{ name, size: infos[i].size }] : []);
   }
 
   /**
@@ -234,15 +235,19 @@ class FolderStore implements LocalStore {
    * it remembers, and only asks the server when a file is opened (nfs(5), close-to-open). A backup must not rely on an
    * index file that another machine has removed together with packs.
    */
-  async #statOpened(path: string): Promise<Deno.FileInfo | undefined> {
-    const remembered = await found(this.#files.stat(path));
-    if (!remembered?.isFile) return undefined;
+  async #statOpened(
+    folder: string,
+    { name, isFile }: Pick<Deno.DirEntry, "name" | "isFile">,
+  ): Promise<Deno.FileInfo | undefined> {
+    const path = `${folder}/${name}`;
+    // Opening what is no file may wait for ever.
+    if (!isFile && !(await found(this.#files.stat(path)))?.isFile) return undefined;
     try {
       using file = await this.#files.open(path, { read: true });
-      return await file.stat();
+      return file.statSync();
     } catch (thrown) {
       // Whoever may not read it is told so when it is read.
-      return osCode(thrown) === "ENOENT" || osCode(thrown) === "ESTALE" ? undefined : remembered;
+      return osCode(thrown) === "ENOENT" || osCode(thrown) === "ESTALE" ? undefined : found(this.#files.stat(path));
     }
   }
 
