@@ -5,15 +5,27 @@
 import assert from "node:assert/strict";
 import { AgentError, IntegrityError, InterruptedError, TemporaryError } from "../../src/base/errors.ts";
 import type { RepositoryAccess } from "../../src/ops/access.ts";
-import type { PutOptions } from "../../src/ops/put.ts";
+import { put, type PutOptions } from "../../src/ops/put.ts";
 import { repairIndex } from "../../src/ops/repair/repair_index.ts";
-import { SORTED_FOLDER } from "../../src/store/cache/cache_entry.ts";
+import { SORTED_FOLDER, SORTED_LOCK } from "../../src/store/cache/cache_entry.ts";
 import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileName, GetOptions, StoreCallOptions } from "../../src/store/store.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
 import { checkStore, fileOf, packsOf } from "./check_fixture.ts";
 import { TestDirectory } from "../helpers/test_directory.ts";
-import { accessTo, concat, fakeWorld, getBytes, memoryRepository, namesOf, noise, putBytes } from "../helpers/world.ts";
+import {
+  accessTo,
+  BytesSource,
+  concat,
+  fakeWorld,
+  getBytes,
+  macrotask,
+  memoryRepository,
+  namesOf,
+  noise,
+  putBytes,
+  putRequest,
+} from "../helpers/world.ts";
 
 /** Long enough for threads of their own. */
 const CONTENT = noise(2_000_000, "content on its parent's word");
@@ -205,4 +217,68 @@ Deno.test("a backup whose lists cannot be read gives no word", async () => {
   for (const pack of await packsOf(scene.store, "tree")) await scene.store.remove(fileOf(pack));
   const { manifest: { stats } } = await putBytes(scene.newMachine().access, world, CONTENT);
   assert.equal(stats.blobsNew, 0);
+});
+
+/** Chunks that the series does not have yet, but another one. */
+const OTHER = noise(1_500_000, "content of another series");
+/** Some chunks where two streams were put together, and one at the end. */
+const MOST_BORDER_BYTES = 400_000;
+
+/** Waits before the bytes from `pauseAt` on. */
+class PausingSource extends BytesSource {
+  readonly #pause: () => Promise<void>;
+  #leftBytes: number;
+
+  constructor(bytes: Uint8Array, pauseAt: number, pause: () => Promise<void>) {
+    super(bytes);
+    this.#leftBytes = pauseAt;
+    this.#pause = pause;
+  }
+
+  override async read(target: Uint8Array): Promise<number | null> {
+    if (this.#leftBytes === 0) await this.#pause();
+    const count = await super.read(this.#leftBytes > 0 ? target.subarray(0, this.#leftBytes) : target);
+    this.#leftBytes -= count ?? 0;
+    return count;
+  }
+}
+
+async function withAnotherSeries(): Promise<Scene> {
+  const scene = await Scene.make();
+  await putBytes(scene.elsewhere, world, CONTENT);
+  await putBytes(scene.elsewhere, world, OTHER, { series: parseSeries("prod/other") });
+  return scene;
+}
+
+Deno.test("where no index can be kept on disk, a put waits for that in memory, and stores nothing twice", async () => {
+  await using scene = await withAnotherSeries();
+  let readAgain = 0;
+  const { access, folder } = scene.newMachine(new LateIndex(scene.store, () => Promise.resolve(void readAgain++)));
+  await Deno.mkdir(`${folder}/${SORTED_LOCK}`, { recursive: true });
+  const { manifest: { stats } } = await putBytes(access, world, concat([CONTENT, OTHER]));
+  assert.equal(readAgain, 0, "what begins without the index reads it later");
+  assert.ok(stats.bytesAdded < MOST_BORDER_BYTES, JSON.stringify(stats));
+});
+
+Deno.test("an index that came to be loaded into memory tells what other backups have", async () => {
+  await using scene = await withAnotherSeries();
+  const isRead = Promise.withResolvers<void>();
+  const expected = new Set(await namesOf(scene.store, "index"));
+  const store = new LateIndex(scene.store, (name) => {
+    expected.delete(name);
+    if (expected.size === 0) isRead.resolve();
+    return Promise.resolve();
+  });
+  const { access, folder } = scene.newMachine(store);
+  await Deno.mkdir(folder, { recursive: true });
+  // Another process is making the index on disk.
+  using lock = await Deno.open(`${folder}/${SORTED_LOCK}`, { write: true, create: true });
+  await lock.lock(true);
+  const source = new PausingSource(concat([CONTENT, OTHER]), CONTENT.length, async () => {
+    await isRead.promise;
+    for (let turn = 0; turn < 100; turn++) await macrotask();
+  });
+  const { manifest: { stats } } = await put(access, putRequest(source), { world, signal });
+  assert.ok(!hasTable(folder));
+  assert.ok(stats.bytesAdded < MOST_BORDER_BYTES, JSON.stringify(stats));
 });

@@ -233,8 +233,7 @@ class ParentsWord implements SessionExistence {
   /** Loads the complete index, by which the chunks of all other backups are known, too. */
   async #loadAndLookUp(): Promise<LoadedExistence> {
     const complete = await this.#loadComplete();
-    const { stored } = complete.index;
-    if (stored !== undefined) this.index.lookUpIn(stored);
+    this.index.lookUpIn(complete.index);
     return complete;
   }
 }

@@ -264,8 +264,8 @@ export class ExistenceIndex implements LoadableIndex, BlobRegister {
   declare readonly renew?: () => Promise<void>;
 
   /** Whether a data blob is listed. Throws `IntegrityError` if the index on disk cannot tell; `renew` may help. */
-  lists(id: Uint8Array): boolean {
-    return this.#noted.has(this.dataBlobs, id, 0) || this.stored?.has(id) === true;
+  lists(id: Uint8Array, offset = 0): boolean {
+    return this.#noted.has(this.dataBlobs, id, offset) || this.stored?.has(id, offset) === true;
   }
 
   /** From here on, moves the ids of noted data blobs to `spill` once they are many, the first ones first. */

@@ -28,9 +28,9 @@ export class TrustingIndex extends ExistenceIndex {
     return this.#stored;
   }
 
-  /** Looks further data blobs up in `stored` from here on. What cannot be told there is stored again. */
-  lookUpIn(stored: StoredIds): void {
-    this.#stored = stored;
+  /** Looks further data blobs up in the complete index from here on. What cannot be told there is stored again. */
+  lookUpIn(complete: Pick<ExistenceIndex, "lists" | "stored">): void {
+    this.#stored = { has: (id, offset) => complete.lists(id, offset), view: complete.stored?.view };
   }
 
   /** Notes that a stream has these chunks, 32 bytes each. Those that are trusted are stored by nobody. */

@@ -13,8 +13,8 @@ export interface SortedIdsView {
 export interface StoredIds {
   /** Whether an id is known. Throws `IntegrityError` if that cannot be told. */
   has(id: Uint8Array, offset?: number): boolean;
-  /** For look-ups in other threads. */
-  readonly view: SortedIdsView;
+  /** For look-ups in other threads; undefined if only this one can tell. */
+  readonly view?: SortedIdsView | undefined;
 }
 
 /** Whether an id is known; false if that cannot be told. For those who do too much then, and nothing wrong. */

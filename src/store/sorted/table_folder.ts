@@ -64,10 +64,20 @@ export class TableFolder {
   async change<T>(work: (change: TableChange) => Promise<T>): Promise<T | undefined> {
     const folder = await this.#makeFolder();
     if (folder === undefined) return undefined;
-    // The system releases the lock when the file is closed, also if the process is killed.
-    using lock = await Deno.open(`${folder}/${SORTED_LOCK}`, { read: true, write: true, create: true, mode: 0o600 });
+    using lock = await openLock(folder);
     if (!await lock.tryLock(true)) return undefined;
     return await work(new TableChange(folder, this.#options));
+  }
+
+  /**
+   * Whether this user may change the table, if not now, then once another process no longer does. Throws the
+   * filesystem's own errors.
+   */
+  async mayChange(): Promise<boolean> {
+    const folder = await this.#makeFolder();
+    if (folder === undefined) return false;
+    using _lock = await openLock(folder);
+    return true;
   }
 
   async #makeFolder(): Promise<string | undefined> {
@@ -79,6 +89,11 @@ export class TableFolder {
       return undefined;
     }
   }
+}
+
+/** The system releases its lock when the file is closed, also if the process is killed. */
+function openLock(folder: string): Promise<Deno.FsFile> {
+  return Deno.open(`${folder}/${SORTED_LOCK}`, { read: true, write: true, create: true, mode: 0o600 });
 }
 
 /** A file of a table that is being written. Call `keep` or `discard` at the end. */

@@ -130,12 +130,16 @@ class Opening {
     this.#mostMissingBytes = mostMissingBytes ?? MOST_MISSING_BYTES;
   }
 
-  /** As `open`, but "later" if most has to be added, and so much that it makes a table worth its while. */
+  /**
+   * As `open`, but "later" if most has to be added, and so much that it makes a table worth its while. Undefined if it
+   * cannot be added: then nothing comes later.
+   */
   async openUnlessLong(): Promise<SortedIndex | "later" | undefined> {
     const manifest = await this.#readManifest();
     const missing = totalBytes(manifest === undefined ? this.#rows : this.#missingIn(manifest));
     const isMost = missing * 2 > totalBytes(this.#rows);
-    return isMost && missing >= this.#worthBytes ? "later" : await this.open(manifest);
+    if (!isMost || missing < this.#worthBytes) return await this.open(manifest);
+    return await this.#folder.mayChange() ? "later" : undefined;
   }
 
   /** `read` is the manifest, if it was read already. */
