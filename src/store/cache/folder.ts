@@ -11,6 +11,7 @@ import { localError, osCode } from "../local/local_errors.ts";
 import { addressPath, readAddress } from "./address.ts";
 import { writeNewFile } from "../local/local_file.ts";
 import { foreignProblem, isForeign, makePrivateFolder, ownerOf, ownUid } from "./ownership.ts";
+import { openPlainFile } from "./plain_file.ts";
 import { type CacheEntry, isIntact, type KeptKind, trailerBytes, trailerOf } from "./cache_entry.ts";
 
 /**
@@ -80,16 +81,16 @@ export class CacheFolder {
     const path = `${this.#path}/${entry.path}`;
     if (!await this.#isOwn(dirname(path))) return undefined;
     try {
-      using file = await Deno.open(path, { read: true });
+      using file = await openPlainFile(path);
       // Reading the attributes of an open file needs no disk access, so a trip to another thread would cost more.
-      const found = file.statSync();
-      if (isForeign(found, this.#uid)) return this.#passOver(path);
-      if (this.#mayBeWhole(entry, found.size)) {
+      const found = file?.statSync();
+      if (found !== undefined && isForeign(found, this.#uid)) return this.#passOver(path);
+      if (found !== undefined && this.#mayBeWhole(entry, found.size)) {
         const content = new Uint8Array(found.size - trailerBytes(entry));
         const trailer = new Uint8Array(trailerBytes(entry));
-        const isWhole = await fill(file, content) && await fill(file, trailer);
+        const isWhole = await fill(file!, content) && await fill(file!, trailer);
         if (isWhole && isIntact(entry, content, trailer)) {
-          await this.#noteUse(file, found.mtime);
+          await this.#noteUse(file!, found.mtime);
           return content;
         }
       }

@@ -74,6 +74,30 @@ Deno.test("damage in any byte of any kind of copy, and any other length, is foun
   assert.deepEqual(fixture.problems, []);
 });
 
+Deno.test("what is no file is passed over, and a good copy takes its place if it can be removed", async () => {
+  await using fixture = await cacheFixture();
+  await fixture.remote.put(SNAPSHOT, [CONTENT]);
+  assert.deepEqual(await fixture.session().store.get(SNAPSHOT), CONTENT);
+  const [kept] = await keptFiles(fixture.folder);
+  const path = `${fixture.folder}/${kept}`;
+  const whole = await Deno.readFile(path);
+  await Deno.rename(path, `${fixture.folder}/moved`);
+  const places: readonly (() => Promise<unknown>)[] = [
+    // Whoever opens it for reading waits until somebody writes.
+    () => new Deno.Command("mkfifo", { args: [path] }).output(),
+    () => Deno.symlink(`${fixture.folder}/moved`, path),
+    () => Deno.mkdir(path),
+  ];
+  for (const place of places) {
+    await place();
+    const { store, requests } = fixture.session();
+    assert.deepEqual(await store.get(SNAPSHOT), CONTENT);
+    assert.deepEqual(requests(), ["get snapshot"]);
+    assert.deepEqual(await Deno.readFile(path), whole);
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("a file that is not what its name says is given as it is, and never kept", async () => {
   await using fixture = await cacheFixture();
   await fixture.remote.put(SNAPSHOT, [bytesOf(7)]);
