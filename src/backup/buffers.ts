@@ -57,8 +57,8 @@ const OPEN_PACKS = 2;
 const SHARE_OF_PACKS = 5 / 8;
 
 /**
- * The size from which a pack is full, in bytes: restic's 16 MiB, or a half or a quarter of that. It is made smaller if
- * the open packs and the `uploads` packs that are uploaded at the same time would exceed their share.
+ * The size from which a pack is full, in bytes: the usual 8 MiB, or half of that if the open packs and the `uploads`
+ * packs that are uploaded at the same time would exceed their share.
  */
 export function packBytesFor({ bufferBytes = Infinity }: MemoryBudget, uploads: number): number {
   let packBytes = DEFAULT_PACK_BYTES;

@@ -24,7 +24,7 @@ Deno.test("with plenty of memory everything is as large as makes it fast", () =>
         batchesAhead(limits),
         pruneReads(limits),
       ],
-      [8, 16 * MIB, 16 * MIB, 6, 4],
+      [8, 8 * MIB, 8 * MIB, 6, 4],
     );
     assert.deepEqual([checkBufferBytes(limits), checkThreads({ blobThreads: 8 })], [16 * MIB, 4]);
   }
@@ -32,7 +32,7 @@ Deno.test("with plenty of memory everything is as large as makes it fast", () =>
 
 Deno.test("packs are halved where several of them would not fit, and never below 4 MiB", () => {
   const sizes = [128, 64, 32, 16, 0].map((mib) => packBytesFor({ blobThreads: 2, bufferBytes: mib * MIB }, 1) / MIB);
-  assert.deepEqual(sizes, [16, 8, 4, 4, 4]);
+  assert.deepEqual(sizes, [8, 8, 4, 4, 4]);
   assert.equal(packBytesFor({ blobThreads: 2, bufferBytes: 64 * MIB }, 3), 4 * MIB);
 });
 

@@ -6,7 +6,8 @@ import { acquireLock } from "../../src/repository/lock/held_lock.ts";
 import { DEFAULT_PRUNE_LIMITS } from "../../src/maintain/prune/prune_plan.ts";
 import { prune } from "../../src/ops/prune.ts";
 import { everyNth, withFaults } from "../helpers/fault_store.ts";
-import type { BlobStore, FileKind, RemoveLeftoversOptions } from "../../src/store/store.ts";
+import { ForwardingStore } from "../../src/store/forwarding.ts";
+import type { BlobStore, FileKind, FileName, RemoveLeftoversOptions, StoreCallOptions } from "../../src/store/store.ts";
 import { accessTo, allFiles, copyOf, fakeWorld, IDENTITY, namesOf, noise, putBytes } from "../helpers/world.ts";
 import { packsOf, readIndexes } from "./check_fixture.ts";
 import {
@@ -283,7 +284,14 @@ Deno.test("a put that comes while a prune is at work is locked out", async () =>
   const store = await halfForgotten();
   const world = { ...fakeWorld("put"), identity: { ...IDENTITY, hostname: "elsewhere" } };
   let put: Promise<void> | undefined;
-  await pruneStore(store, {
+  const waiting = new class extends ForwardingStore {
+    /** A prune that were over by then would lock nobody out. */
+    override async remove(file: FileName, options?: StoreCallOptions): Promise<void> {
+      if (file.kind !== "lock") await put;
+      await super.remove(file, options);
+    }
+  }(store);
+  await pruneStore(waiting, {
     onProgress: ({ phase }) => {
       if (phase === "trees") put ??= assert.rejects(putBytes(accessTo(store), world, night(1)), LockedError);
     },

@@ -58,7 +58,7 @@ export interface BackupRequest {
 
 /** How a backup is written. */
 export interface WriteOptions {
-  /** The size from which a pack is full, in bytes; restic's 16 MiB by default, or less if memory is short. */
+  /** The size from which a pack is full, in bytes; 8 MiB by default, or less if memory is short. */
   readonly packBytes?: number;
   /** Length limits for the parts of a long content list; `PART_LIMITS` by default. */
   readonly partLimits?: PartLimits;

@@ -33,7 +33,7 @@ export interface PackWriterOptions {
   readonly index: BlobRegister;
   readonly clock: Clock;
   readonly randomBytes: (count: number) => Uint8Array;
-  /** The size at which a pack is full, in bytes; 16 MiB by default, as in restic. */
+  /** The size at which a pack is full, in bytes; 8 MiB by default. */
   readonly packBytes?: number;
   /** Aborts the upload of packs. */
   readonly signal?: AbortSignal;
@@ -55,8 +55,11 @@ export interface WrittenTotals {
   readonly bytes: number;
 }
 
-/** The size at which a data pack is full by default, in bytes. */
-export const DEFAULT_PACK_BYTES = 16 * 1024 * 1024;
+/**
+ * The size at which a data pack is full by default, in bytes: half of restic's default, since a put has three to five of
+ * them in memory (docs/decisions.md).
+ */
+export const DEFAULT_PACK_BYTES = 8 * 1024 * 1024;
 
 /** The longest time between two indexes, so that most packs of a killed backup can be reused. */
 const INDEX_INTERVAL_MS = 60 * 1000;

@@ -100,8 +100,8 @@ const TABLE: readonly {
     expected: Array.from({ length: 9 }, () => "keep"),
   },
   {
-    name: "ten small packs are merged, one of a quarter of 16 MiB is not small",
-    packs: [...Array.from({ length: 10 }, () => pack(3.9, 0)), pack(4, 0)],
+    name: "ten small packs are merged, one of a quarter of 8 MiB is not small",
+    packs: [...Array.from({ length: 10 }, () => pack(1.9, 0)), pack(2, 0)],
     expected: [...Array.from({ length: 10 }, () => SMALL), "keep"],
   },
   {
@@ -116,7 +116,7 @@ const TABLE: readonly {
   },
   {
     name: "merging keeps to the limit of copying, the smallest first",
-    packs: [pack(3, 0), ...Array.from({ length: 9 }, () => pack(1, 0))],
+    packs: [pack(1.9, 0), ...Array.from({ length: 9 }, () => pack(1, 0))],
     limits: { maxRepackBytes: 9 * MB },
     expected: ["keep", ...Array.from({ length: 9 }, () => SMALL)],
   },
