@@ -16,7 +16,7 @@ import { programTest } from "../helpers/programs.ts";
 import { assertResticFindsNoError } from "../helpers/restic.ts";
 
 /** Two packs are filled side by side, the first of which is full at half the usual 8 MiB; the rest is on its way. */
-const MORE_THAN_A_PACK = 20 * 1024 * 1024;
+const MORE_THAN_A_PACK = 14 * 1024 * 1024;
 /** As promised it is two seconds; the rest is for a machine that is busy with other tests. */
 const LONGEST_TIDYING_MS = 30_000;
 
