@@ -46,7 +46,11 @@ export const FURTHER_PAGES: Readonly<Record<string, readonly Link[]>> = {
 
 /** By group of options. */
 export const FURTHER_PAGES_OF_GROUPS: Readonly<Record<string, readonly Link[]>> = {
-  Repository: [["Addresses", "repositories.md#addresses"], ["Passwords", "repositories.md#passwords"]],
+  Repository: [
+    ["Addresses", "repositories.md#addresses"],
+    ["Passwords", "repositories.md#passwords"],
+    ["Cache", "repositories.md#cache"],
+  ],
   "Repositories on other machines": [["Stores on other machines", "repositories.md#stores-on-other-machines"]],
   "Repository to copy from": [["A second repository", "repositories.md#a-second-repository"]],
   "Second repository": [["One stream, two repositories", "repositories.md#one-stream-two-repositories"]],

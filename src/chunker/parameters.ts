@@ -3,6 +3,7 @@
  * way.
  */
 import { UsageError } from "../base/errors.ts";
+import { formatSize } from "../base/text/size.ts";
 
 /** The name of the algorithm in manifests. A different way of cutting gets a different name. */
 export const CHUNKER_ALGORITHM = "gear32-nc";
@@ -43,7 +44,8 @@ export function canCutAs({ algorithm, average }: { readonly algorithm: string; r
 export function parametersFor(average: number): ChunkerParameters {
   const { least, most } = AVERAGE_BYTES_LIMITS;
   if (!Number.isInteger(average) || average < least || average > most) {
-    throw new UsageError(`Cannot cut chunks of ${average} bytes on average: choose between ${least} and ${most}`);
+    const limits = `${formatSize(least)} and ${formatSize(most)}`;
+    throw new UsageError(`Cannot cut chunks of ${formatSize(average)} on average: choose between ${limits}`);
   }
   return { algorithm: CHUNKER_ALGORITHM, min: average >> 2, average, max: average * 4 };
 }

@@ -221,7 +221,7 @@ export class Sealer {
       const tagAt = piece.offset + piece.length - TAG_BYTES;
       if (isZeroCounter(nonces, i * BLOCK_BYTES)) reasons.set(index, "it is damaged, its nonce is zero");
       else if (!equalTags(tags, i * TAG_BYTES, bytes, tagAt)) {
-        reasons.set(index, "its authentication tag does not match; it is damaged or was sealed under another key");
+        reasons.set(index, "its authentication tag does not match, so it is damaged or was sealed under another key");
       }
     });
     return [...reasons].map(([index, reason]) => ({ index, reason })).sort((a, b) => a.index - b.index);

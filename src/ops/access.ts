@@ -2,7 +2,7 @@
  * How use cases access a repository: they open it while the source is already being read, lock it, and release it at
  * the end.
  */
-import { AgentError, DeniedError, messageOf, WrongPasswordError } from "../base/errors.ts";
+import { AgentError, DeniedError, messageOf, StoreFullError, WrongPasswordError } from "../base/errors.ts";
 import type { MemoryBudget } from "../base/memory_budget.ts";
 import { interruptible, unlessAborted } from "../base/abort.ts";
 import type { Argon2Parameters } from "../crypto/argon2.ts";
@@ -176,7 +176,7 @@ interface LockRequest {
   readonly signal?: AbortSignal | undefined;
   /**
    * Whether the work is also possible without a lock, or the option that says so if it is not `--no-lock`. If the store
-   * accepts no lock, the error then recommends that.
+   * accepts no lock, or has no room for one, the error then recommends that.
    */
   readonly canDoWithout?: boolean | "--from-no-lock";
 }
@@ -307,7 +307,7 @@ async function takeLock(
 ): Promise<TakenLock> {
   const lock = await acquireLock(repository.files, world, request).catch((error) => {
     const { canDoWithout = false } = request;
-    if (canDoWithout === false || !(error instanceof DeniedError)) throw error;
+    if (canDoWithout === false) throw error;
     throw withoutLockError(error, canDoWithout === true ? "--no-lock" : canDoWithout);
   });
   const confirmed = lock.confirmed.then((held) => underLock(repository, held));
@@ -361,9 +361,12 @@ function cacheOptions(
   return { directory, limitBytes, repositoryId: config.id, clock, random: randomBytes, ...onProblem && { onProblem } };
 }
 
-/** Advises to do without a lock: a store that cannot be written to can still be read. */
-function withoutLockError(error: DeniedError, option: string): DeniedError {
-  return new DeniedError(`${error.message}; to read a store that takes no lock, use ${option}`, { cause: error });
+/** The error with the advice to do without a lock, if the store refuses it or is full: it can still be read. */
+function withoutLockError(error: unknown, option: string): unknown {
+  const advice = `to read a store that takes no lock, use ${option}`;
+  if (error instanceof DeniedError) return new DeniedError(`${error.message}; ${advice}`, { cause: error });
+  if (error instanceof StoreFullError) return new StoreFullError(`${error.message}; ${advice}`, { cause: error });
+  return error;
 }
 
 function remainingLock(error: unknown): AgentError {

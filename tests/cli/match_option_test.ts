@@ -9,7 +9,7 @@ Deno.test("without a terminal, a beginning is refused, with the name that it may
     for (const command of [["get", "ware"], ["show", "ware@latest"], ["rm", "ware@latest"], ["files", "ware"]]) {
       const { exitCode, stderr, questions } = await desk.run(command);
       equal(exitCode, ExitCode.usage);
-      match(stderr, /no backup of "ware"; did you mean "warehouse"\?; --match prefix takes it$/m);
+      match(stderr, /no backup of "ware"; did you mean "warehouse"\? If so, --match prefix takes it$/m);
       deepEqual(questions, []);
     }
     equal((await desk.ids()).length, 1);

@@ -91,7 +91,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
   [["put", "a", "--compression", "zip"], /off, fastest, auto, better, max/],
   [["put", "a", "--guard", "word"], /mysqldump.*gzip/],
   [["put", "a", "--min-size", "much"], /Not a size: "much".*16M/],
-  [["put", "a", "--chunk-size", "3"], /between 1024 and 2097152/],
+  [["put", "a", "--chunk-size", "3"], /chunks of 3 B on average: choose between 1.00 KiB and 2.00 MiB/],
   [["put", "a", "--time", "noon"], /Not a time: "noon"; write for example/],
   [["put", "a", "--time", "2026-02-30"], /Not a time: "2026-02-30": there is no such time/],
   [["ls", "--latest", "0"], /write 1 or more/],

@@ -1,6 +1,6 @@
 /** Copies of backups in another repository: what they hold, what is read for them, and what goes on from them. */
 import { deepEqual, equal, notEqual, ok, rejects } from "node:assert/strict";
-import { DeniedError, UsageError } from "../../src/base/errors.ts";
+import { DeniedError, StoreFullError, UsageError } from "../../src/base/errors.ts";
 import type { SnapshotId } from "../../src/base/id.ts";
 import { HOLD_TAG } from "../../src/policy/retention/retention_plan.ts";
 import { parseSeries } from "../../src/format/manifest/series.ts";
@@ -245,14 +245,16 @@ Deno.test("a dry run tells what a copy brings, and changes nothing", async () =>
 });
 
 Deno.test("a source that takes no lock can be copied from without one", async () => {
-  const denied = withFaults(await fiveBackups(), ({ method, kind }) => {
-    return method === "put" && kind === "lock"
-      ? { type: "fail", error: new DeniedError("read only, on purpose") }
-      : undefined;
-  });
-  const other = await otherRepository();
-  await rejects(copyInto(other, denied), /use --from-no-lock$/);
-  equal((await copyInto(other, denied, { fromNoLock: true })).copied.length, 5);
+  for (const error of [new DeniedError("read only, on purpose"), new StoreFullError("no space, on purpose")]) {
+    const lockless = withFaults(await fiveBackups(), ({ method, kind }) => {
+      return method === "put" && kind === "lock" ? { type: "fail", error } : undefined;
+    });
+    const other = await otherRepository();
+    await rejects(copyInto(other, lockless), ({ constructor, message }: Error) => {
+      return constructor === error.constructor && /, on purpose; .*use --from-no-lock$/.test(message);
+    });
+    equal((await copyInto(other, lockless, { fromNoLock: true })).copied.length, 5);
+  }
 });
 
 Deno.test("format version 1 is copied from and copied into", async () => {

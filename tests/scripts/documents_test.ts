@@ -23,6 +23,9 @@ const FOREIGN_OPTIONS = [
   ...["--no-check-device", "--ignore-failed-read", "--ignore-zeros"],
 ];
 
+/** Constants and variables of other programs. */
+const FOREIGN_CONSTANTS = ["INVOCATION_ID", "MYSQL_PWD", "SEEK_HOLE"];
+
 /** What begins like a command line and is none: a label of the format. */
 const LABEL = "chunker gear table 1";
 
@@ -94,6 +97,17 @@ Deno.test("tasks and source files that the documents name exist", async () => {
     for (const code of codeOf(page).spans.filter((span) => /^[\w/]+\.(ts|wat)$/.test(span) && !/NAME/.test(span))) {
       assert.ok(files.some((path) => path.endsWith(`/${code}`)), `${page.path}: ${code}`);
     }
+  }
+});
+
+Deno.test("constants that the documents name are in the source", async () => {
+  const files = (await Promise.all(["src", "scripts"].map((folder) => filesBelow(join(ROOT, folder))))).flat();
+  const texts = await Promise.all(files.map((path) => Deno.readTextFile(path)));
+  const known = new Set(texts.flatMap((text) => text.match(/\b[A-Z][A-Z\d]*(?:_[A-Z\d]+)+\b/g) ?? []));
+  for (const page of TRUE_TODAY) {
+    // Names of variables of repositories are put together from parts.
+    const named = codeOf(page).spans.filter((code) => /^(?!AGENT_|RESTIC_)[A-Z][A-Z\d]*(_[A-Z\d]+)+$/.test(code));
+    for (const name of named) assert.ok(known.has(name) || FOREIGN_CONSTANTS.includes(name), `${page.path}: ${name}`);
   }
 });
 

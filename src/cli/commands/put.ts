@@ -139,7 +139,11 @@ export function putSpecification() {
     .option("--min-of-parent <percent>", "refuse a stream below this share of the previous one, such as 50%, or off")
     .option("--allow-empty", "accept an empty stream")
     .option("--no-parent", "take no chunk on the word of the backup before")
-    .option("--chunk-size <size>", "mean size of chunks (as the series had it; 10K for a new one)")
+    .option(
+      "--chunk-size <size>",
+      "mean size of chunks, 1K to 2M (as the series had it; in a new one 10K for dumps, 1M for files); another size " +
+        "than before stores anew what is read",
+    )
     .addOption(new Option("--compression <level>", "how hard to compress").choices(COMPRESSION_LEVELS).default("auto"))
     .addHelpText("after", helpNotes(EXAMPLES));
   return withSecondRepository(withRepositoryOptions(withOptions(command, PATH_OPTIONS)), "also");

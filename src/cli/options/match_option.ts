@@ -67,7 +67,7 @@ async function chosenInstead(error: UnknownSeriesError, options: MatchOptions, c
   const canAsk = context.askYesNo !== undefined && !json && !quiet;
   const answer = canAsk ? await context.askYesNo(`There is no series "${series}". Take "${only}" instead?`) : undefined;
   if (answer === true) return only;
-  throw answer === false ? error : new UsageError(`${error.message}; --match prefix takes it`, { cause: error });
+  throw answer === false ? error : new UsageError(`${error.message} If so, --match prefix takes it`, { cause: error });
 }
 
 const MOST_NAMED = 5;

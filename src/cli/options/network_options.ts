@@ -25,24 +25,9 @@ export const NETWORK_OPTIONS = new Command()
   .addOption(new Option("--insecure-tls", "accept any certificate: anybody in between can read and change requests"))
   .addOption(new Option("--limit-upload <rate>", "limit per second: a number of KiB, or a size such as 5M"))
   .addOption(new Option("--limit-download <rate>", "limit per second: a number of KiB, or a size such as 5M"))
-  .addOption(noCacheOption())
-  .addOption(new Option("--cache-dir <dir>", "where to keep such copies (AGENT_CACHE_DIR, ~/.cache/agent)"))
   .addOption(
     new Option("--option <name=value>", "a setting such as s3.region=eu-west-1; may be repeated").argParser(collect),
   );
-
-/**
- * Makes the option --no-cache. Commander would turn it into a `cache` that is true by default, which would override one
- * given before the command. The type has the name that commander uses, `noCache`.
- */
-function noCacheOption() {
-  const option = new Option(
-    "--no-cache",
-    "keep no copies of indexes, snapshots and trees on this machine; needs more memory",
-  );
-  option.negate = false;
-  return option as Option as Option<"--noCache">;
-}
 
 /** The values of these options as given. */
 type NetworkOptionValues = OptionsOf<typeof NETWORK_OPTIONS>;

@@ -1,5 +1,5 @@
 /** The options of every command that uses a repository: its place, its password, and the form of the output. */
-import { Command, type OptionValues } from "@commander-js/extra-typings";
+import { Command, Option, type OptionValues } from "@commander-js/extra-typings";
 import { UsageError } from "../../base/errors.ts";
 import { parseSpan } from "../../base/text/duration.ts";
 import type { CacheAccess, RepositoryAccess } from "../../ops/access.ts";
@@ -33,10 +33,25 @@ const REPOSITORY_OPTIONS = withOptions(
   withOptions(PLACE_OPTIONS, PASSWORD_OPTIONS)
     .option("--pass-secrets", "pass the repository's passwords and credentials to commands")
     .option("--retry-lock <duration>", "wait this long for another process's lock, such as 5m")
+    .addOption(noCacheOption())
+    .option("--cache-dir <dir>", "where the cache is, with the index on disk (AGENT_CACHE_DIR, ~/.cache/agent)")
     .option("--json", "one JSON object a line")
     .option("-q, --quiet", "no summary and no progress"),
   NETWORK_OPTIONS,
 );
+
+/**
+ * Makes the option --no-cache. Commander would turn it into a `cache` that is true by default, which would override one
+ * given before the command. The type has the name that commander uses, `noCache`.
+ */
+function noCacheOption() {
+  const option = new Option(
+    "--no-cache",
+    "use no cache on this machine: no copies, and all of the index in memory",
+  );
+  option.negate = false;
+  return option as Option as Option<"--noCache">;
+}
 
 /** The values of these options as given. */
 export type RepositoryOptions = OptionsOf<typeof REPOSITORY_OPTIONS>;
