@@ -114,7 +114,7 @@ export const RESULTS: readonly Message[] = [
   {
     title: "A backup that was made",
     commands: ["put", "backup", "tables import"],
-    about: "One, when it is committed.",
+    about: "One, when it is committed or, in a dry run, would be.",
     schema: putMessage,
     isBackup: true,
   },

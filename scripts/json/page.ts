@@ -19,7 +19,7 @@ written with a dot (\`engine.name\`), a field of the objects in a list with brac
 present unless the table says when it is absent.
 `;
 
-/** A schema without the wrappers for null and absent values, and what it says about itself. */
+/** A schema without the wrappers for null and absent values, and what it and they say. */
 interface Described {
   readonly schema: v.GenericSchema;
   readonly facts: FieldFacts;
@@ -27,8 +27,10 @@ interface Described {
 }
 
 function describe(given: v.GenericSchema): Described {
-  if (isWrapper(given)) return describe(given.wrapped);
-  return { schema: given, facts: v.getMetadata(given) as FieldFacts, about: v.getDescription(given) ?? "" };
+  const facts = v.getMetadata(given) as FieldFacts;
+  if (!isWrapper(given)) return { schema: given, facts, about: v.getDescription(given) ?? "" };
+  const wrapped = describe(given.wrapped);
+  return { ...wrapped, facts: { ...wrapped.facts, ...facts } };
 }
 
 function isWrapper(schema: v.GenericSchema): schema is v.GenericSchema & { readonly wrapped: v.GenericSchema } {
@@ -83,10 +85,23 @@ function linkTo(title: string): string {
   return `[${title.toLowerCase()}](#${title.toLowerCase().replaceAll(" ", "-")})`;
 }
 
+/** The fields of a backup that a message gives otherwise than other messages do. */
+function otherwiseGiven(entries: v.ObjectEntries): string[] {
+  return Object.entries(backupFields).filter(([name, field]) => entries[name] !== field).map(([name]) => name);
+}
+
+function beyondBackup(otherwise: readonly string[]): string {
+  const names = otherwise.map((name) => `\`${name}\``).join(", ");
+  const except = otherwise.length === 0 ? "" : `, in their places, but ${names} as described here`;
+  return ` All fields of ${linkTo("A backup")}${except}, then:`;
+}
+
 function section({ title, commands, about, schema, isBackup = false }: Message): string {
   const who = commands.length === 0 ? "" : `${commands.map((command) => `\`agent ${command}\``).join(", ")}. `;
-  const beyond = isBackup ? ` All fields of ${linkTo("A backup")}, then:` : "";
-  const entries = Object.entries(schema.entries).filter(([name]) => !isBackup || !(name in backupFields));
+  const otherwise = isBackup ? otherwiseGiven(schema.entries) : [];
+  const beyond = isBackup ? beyondBackup(otherwise) : "";
+  const entries = Object.entries(schema.entries)
+    .filter(([name]) => !isBackup || !(name in backupFields) || otherwise.includes(name));
   const table = ["| Field | Type | What it is |\n", "| --- | --- | --- |\n", ...rowsOf(Object.fromEntries(entries))];
   return `### ${title}\n\n${who}${about}${beyond}\n\n${table.join("")}\n`;
 }

@@ -1,8 +1,11 @@
 /** A check of trees, manifests and chains: what is damaged or does not fit together is found. */
 import { deepEqual, equal, match } from "node:assert/strict";
 import { encodeHex } from "../../src/base/hex.ts";
-import type { BlobId } from "../../src/base/id.ts";
+import type { BlobId, ManifestId } from "../../src/base/id.ts";
 import type { Manifest } from "../../src/format/manifest/manifest.ts";
+import { parseSeries } from "../../src/format/manifest/series.ts";
+import type { Snapshot } from "../../src/format/snapshot.ts";
+import { problemOfFile } from "../../src/backup/content/tree_contents.ts";
 import { makeNode, type Node } from "../../src/format/tree/node.ts";
 import { encodeTree } from "../../src/format/tree/tree.ts";
 import type { CheckFinding, CheckProgress } from "../../src/ops/check.ts";
@@ -11,6 +14,7 @@ import { ForwardingStore } from "../../src/store/forwarding.ts";
 import type { BlobStore, ByteRange, FileName, GetOptions } from "../../src/store/store.ts";
 import { saveSnapshot } from "../helpers/snapshots.ts";
 import { findNode, readTree } from "../../src/repository/tree/trees.ts";
+import { accessTo, noise, putBytes } from "../helpers/world.ts";
 import {
   backupsOf,
   type Checked,
@@ -188,6 +192,44 @@ Deno.test("a tree that many snapshots share is read once, and its damage hits th
   deepEqual(errors.map(({ kind, backups }) => [kind, backups.length]), [["pack", 6]]);
 });
 
+Deno.test("blobs that are in no index are told once, also of a stream in parts: its size cannot be known", async () => {
+  for (const limits of [{}, { partLimits: { single: 40, least: 20, most: 40 } }]) {
+    const checked = await threeBackups();
+    const request = { series: parseSeries("long"), chunkAverage: 1024 };
+    await putBytes(accessTo(checked.store), checked.world, noise(150_000, "long"), request, {
+      ...limits,
+      packBytes: 20_000,
+    });
+    const [{ tree }] = await backupsOf(checked, "long") as [Snapshot];
+    const repository = await indexed(checked);
+    const path = "long/data" + ("partLimits" in limits ? "/00002" : "");
+    const found = (await findNode(repository, tree, path))!;
+    const [node] = found.subtree === null ? [found] : await readTree(repository, found.subtree);
+    const lost = encodeHex(node!.content!, 0, 32);
+    // As a repair of indexes leaves it when a pack was lost.
+    const { pack } = await placeOf(checked, "data", lost);
+    await checked.store.remove(fileOf(pack));
+    await rewriteIndexOf(checked, pack, (packs) => packs.filter(({ name }) => name !== pack.name));
+    for (const readData of [false, true]) {
+      const { errors } = await checkStore(checked, { readData });
+      deepEqual([...new Set(errors.flatMap(seriesOf))], ["long"]);
+      deepEqual([...new Set(errors.map(({ kind }) => kind))], ["file"], JSON.stringify(errors.map(({ text }) => text)));
+      match(errors.map(({ text }) => text).join("\n"), / of its \d+ blobs in no index, the first being /);
+    }
+  }
+});
+
+Deno.test("where a size cannot be known, blobs and parts are compared all the same", () => {
+  const listed = { path: "data", size: 10, md5: "", sha256: "", blobs: 4, guard: null, parts: 2 };
+  equal(problemOfFile(listed, { bytes: undefined, blobs: 4, parts: 2 }), null);
+  equal(
+    problemOfFile(listed, { bytes: undefined, blobs: 3, parts: 2 }),
+    "has 4 blobs in 2 parts; the tree holds 3 blobs in 2 parts",
+  );
+  match(problemOfFile(listed, { bytes: undefined, blobs: 4, parts: 1 })!, /the tree holds 4 blobs in 1 parts/);
+  match(problemOfFile(listed, { bytes: 9, blobs: 4, parts: 2 })!, /has 10 bytes in .* the tree holds 9 bytes/);
+});
+
 Deno.test("a missing parent is noted, whichever way it went", async () => {
   const checked = await threeBackups();
   const { snapshots } = await loadSnapshots(checked.repository.files);
@@ -196,6 +238,19 @@ Deno.test("a missing parent is noted, whichever way it went", async () => {
   deepEqual([errors, notes.map(({ kind }) => kind)], [[], ["chain"]]);
   deepEqual(seriesOf(notes[0]!), ["prod/shop"]);
   deepEqual(notes[0]!.text, 'The parent of a backup of "prod/shop" is gone');
+});
+
+Deno.test("one note tells of the missing parents of all series", async () => {
+  const checked = await threeBackups();
+  const { snapshots } = await loadSnapshots(checked.repository.files);
+  const parent = "ab".repeat(32) as ManifestId;
+  for (const { snapshot } of snapshots) {
+    await saveSnapshot(checked.repository.files, { ...snapshot, agent: { ...snapshot.agent!, parent } });
+  }
+  for (const { id } of snapshots) await checked.store.remove({ kind: "snapshot", name: id });
+  const { notes } = await checkStore(checked);
+  deepEqual(notes.map(({ kind, text }) => [kind, text]), [["chain", "The parents of 3 backups of 2 series are gone"]]);
+  deepEqual(seriesOf(notes[0]!).sort(), ["blog", "prod/shop", "prod/shop"]);
 });
 
 Deno.test("a level that does not follow from its parent's is found", async () => {

@@ -26,6 +26,9 @@ Deno.test("nodes that are in order and whole have no problems", () => {
   deepEqual(problemsOf(nodes, index), []);
   const { fileBytes, fileBlobs } = checkNodes(nodes, index, new SuspectPacks());
   deepEqual([fileBytes, fileBlobs], [110, 2]);
+  const lost = [...nodes, makeNode({ name: "e", type: "file", content: noise(32, "x"), size: 5 }), nodes[1]!];
+  const counted = checkNodes(lost, index, new SuspectPacks());
+  deepEqual([counted.fileBytes, counted.fileBlobs], [undefined, 5], "the size of what is lost cannot be known");
 });
 
 Deno.test("every rule for nodes is kept", () => {

@@ -20,9 +20,7 @@ import type { IndexedRepository } from "../../repository/repository.ts";
 import { readTree, subtreeOf } from "../../repository/tree/trees.ts";
 
 /** What a tree holds of one stream. */
-interface StreamContents {
-  readonly bytes: number;
-  readonly blobs: number;
+interface StreamContents extends FileCounts {
   /** Undefined if the stream is one file. */
   readonly parts: number | undefined;
 }
@@ -30,8 +28,10 @@ interface StreamContents {
 /** The total of the files directly in a tree; undefined if the tree cannot be read. */
 type CountFiles = (tree: BlobId) => FileCounts | undefined | Promise<FileCounts | undefined>;
 
-interface FileCounts {
-  readonly bytes: number;
+/** How much files hold. */
+export interface FileCounts {
+  /** Plaintext bytes; undefined if blobs are missing, so that nobody can tell. */
+  readonly bytes: number | undefined;
   readonly blobs: number;
 }
 
@@ -102,9 +102,14 @@ export async function problemOfList(reader: NodeReader, path: string, { size }: 
   return `its manifest says that ${quoteByteString(path)} has ${size} bytes; the tree holds ${list.bytes}`;
 }
 
-function addFile({ bytes, blobs }: FileCounts, { type, size, content }: Node): FileCounts {
+/** Adds a file as its node says. */
+function addFile({ bytes, blobs }: StatedCounts, { type, size, content }: Node): StatedCounts {
   if (type !== "file" || content === null) return { bytes, blobs };
   return { bytes: bytes + size, blobs: blobs + content.length / ID_BYTES };
+}
+
+interface StatedCounts extends FileCounts {
+  readonly bytes: number;
 }
 
 async function missingBlobs(node: Node | undefined, { index }: IndexedRepository): Promise<number> {
@@ -115,17 +120,22 @@ async function missingBlobs(node: Node | undefined, { index }: IndexedRepository
   return missing;
 }
 
-/** How manifest and tree differ, phrased as the manifest's claim; null if they agree or the tree cannot be read. */
+/**
+ * How manifest and tree differ, phrased as the manifest's claim; null if they agree or the tree cannot be read. Sizes
+ * are compared only where the tree's is known.
+ */
 export function problemOfFile(expected: ManifestFile, found: StreamContents | "missing" | "unreadable"): string | null {
   if (found === "unreadable") return null;
   if (found === "missing") return "is there; the tree does not hold it";
-  const says = describe({ bytes: expected.size, blobs: expected.blobs, parts: expected.parts });
+  const bytes = found.bytes === undefined ? undefined : expected.size;
+  const says = describe({ bytes, blobs: expected.blobs, parts: expected.parts });
   const holds = describe(found);
   return says === holds ? null : `has ${says}; the tree holds ${holds}`;
 }
 
 function describe({ bytes, blobs, parts }: StreamContents): string {
-  return `${bytes} bytes in ${blobs} blobs${parts === undefined ? "" : ` in ${parts} parts`}`;
+  const size = bytes === undefined ? "" : `${bytes} bytes in `;
+  return `${size}${blobs} blobs${parts === undefined ? "" : ` in ${parts} parts`}`;
 }
 
 /** What the tree holds at a stream's path. A long stream is a directory of parts, each in its own tree. */
@@ -140,12 +150,12 @@ export async function contentsAt(
   }
   if (node?.type !== "dir") return "missing";
   const parts = (await reader.read(subtreeOf(node))).filter(({ type }) => type === "dir");
-  let bytes = 0;
+  let bytes: number | undefined = 0;
   let blobs = 0;
   for (const part of parts) {
     const count = await countFiles(subtreeOf(part));
     if (count === undefined) return "unreadable";
-    bytes += count.bytes;
+    bytes = bytes === undefined || count.bytes === undefined ? undefined : bytes + count.bytes;
     blobs += count.blobs;
   }
   return { bytes, blobs, parts: parts.length };

@@ -98,7 +98,7 @@ async function run(options: StatusOptions, context: CliContext): Promise<void> {
   throwFirstDamage(report.damaged);
   // A host without backups may be a typing error, but if something is expected of it, that counts as overdue.
   if (report.unknown !== null && report.verdicts.length === 0) throw new UsageError(report.unknown);
-  if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report.verdicts));
+  if (report.verdicts.some(({ isOverdue }) => isOverdue)) throw new OverdueError(verdictLine(report));
 }
 
 /** Writes the status for people. With --quiet and expectations, writes one line if something is overdue, or nothing. */

@@ -3,7 +3,7 @@
  * exactly the streams that it lists.
  */
 import { IntegrityError } from "../../base/errors.ts";
-import { shortId, type SnapshotId } from "../../base/id.ts";
+import { shortId } from "../../base/id.ts";
 import type { Backup } from "../../backup/backup.ts";
 import { findSeriesNodes, readManifest } from "../../backup/content/contents.ts";
 import { snapshotDifferences, wordsOf } from "../../backup/summary.ts";
@@ -171,14 +171,13 @@ function fieldsOf({ id, snapshotId }: Backup) {
  */
 function checkParents({ findings }: TreeCheckContext, backups: readonly Backup[]): void {
   const byId = new Map(backups.map((backup) => [backup.id, backup]));
-  const withoutParentBySeries = new Map<string, SnapshotId[]>();
+  const withoutParent: Backup[] = [];
   for (const backup of backups) {
-    const { info, series, snapshotId } = backup;
+    const { info, snapshotId } = backup;
     if (info === null || info.parent === null) continue;
     const parent = byId.get(info.parent);
-    if (parent === undefined) {
-      withoutParentBySeries.set(series, [...(withoutParentBySeries.get(series) ?? []), snapshotId]);
-    } else if (parent.info?.level !== info.level - 1) {
+    if (parent === undefined) withoutParent.push(backup);
+    else if (parent.info?.level !== info.level - 1) {
       findings.error({
         kind: "chain",
         id: backup.id,
@@ -190,17 +189,23 @@ function checkParents({ findings }: TreeCheckContext, backups: readonly Backup[]
       });
     }
   }
-  for (const [series, snapshots] of withoutParentBySeries) {
-    findings.note({
-      kind: "chain",
-      id: null,
-      snapshots,
-      text: snapshots.length === 1
-        ? `The parent of a backup of "${series}" is gone`
-        : `The parents of ${snapshots.length} backups of "${series}" are gone`,
-      advice: "nothing has to be done: retention removes parents, and every backup stands alone",
-    });
-  }
+  if (withoutParent.length === 0) return;
+  findings.note({
+    kind: "chain",
+    id: null,
+    snapshots: withoutParent.map(({ snapshotId }) => snapshotId),
+    text: parentsGone(withoutParent),
+    advice: "nothing has to be done: retention removes parents, and every backup stands alone",
+  });
+}
+
+/** One sentence for all of them, since each series loses parents to retention. */
+function parentsGone(backups: readonly Backup[]): string {
+  const series = [...new Set(backups.map(({ series }) => series))];
+  const ofSeries = series.length === 1 ? `"${series[0]}"` : `${series.length} series`;
+  return backups.length === 1
+    ? `The parent of a backup of ${ofSeries} is gone`
+    : `The parents of ${backups.length} backups of ${ofSeries} are gone`;
 }
 
 function nameOfBackup({ series, id }: Backup): string {

@@ -26,8 +26,8 @@ interface SuspectNode {
 export interface CheckedNodes {
   readonly problems: readonly NodeProblem[];
   readonly suspects: readonly SuspectNode[];
-  /** Plaintext bytes of its files, as far as the index knows their blobs. */
-  readonly fileBytes: number;
+  /** Plaintext bytes of its files; undefined if one of their blobs is in no index, so that nobody can tell. */
+  readonly fileBytes: number | undefined;
   /** Number of blobs of its files. */
   readonly fileBlobs: number;
 }
@@ -36,7 +36,7 @@ export interface CheckedNodes {
 export function checkNodes(nodes: readonly WalkedNode[], index: BlobIndex, suspectPacks: SuspectPacks): CheckedNodes {
   const problems = new NodeProblems(orderProblems(nodes));
   const suspects: SuspectNode[] = [];
-  let fileBytes = 0;
+  let fileBytes: number | undefined = 0;
   let fileBlobs = 0;
   for (const node of nodes) {
     const problem = problemOfNode(node);
@@ -46,7 +46,7 @@ export function checkNodes(nodes: readonly WalkedNode[], index: BlobIndex, suspe
     const contentProblem = problemOfContent(node, content);
     if (contentProblem !== null) problems.add({ name: node.name, text: contentProblem });
     if (content.suspicions.size > 0) suspects.push({ name: node.name, findings: content.suspicions });
-    fileBytes += content.bytes;
+    fileBytes = fileBytes === undefined || content.missing > 0 ? undefined : fileBytes + content.bytes;
     fileBlobs += content.blobs;
   }
   return { problems: problems.listed(), suspects, fileBytes, fileBlobs };

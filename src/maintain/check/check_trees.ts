@@ -9,6 +9,7 @@ import { mayBeSidecar } from "../../format/manifest/series.ts";
 import { MOST_TREE_DEPTH } from "../../format/bounds.ts";
 import type { WalkedNode } from "../../format/tree/node.ts";
 import type { Backup } from "../../backup/backup.ts";
+import type { FileCounts } from "../../backup/content/tree_contents.ts";
 import { addPath, type Finding } from "./findings.ts";
 import { TreeGraph } from "./tree_graph.ts";
 import type { MemoryBudget } from "../../base/memory_budget.ts";
@@ -33,9 +34,10 @@ export interface CheckedTrees {
   /** The number of distinct trees, including unreadable ones. */
   readonly count: number;
   /**
-   * Plaintext bytes and blobs of the files directly in a tree; undefined if the tree was not reached or not readable.
+   * Plaintext bytes and blobs of the files directly in a tree; undefined if the tree was not reached or not readable. The
+   * bytes are undefined if some of these blobs are in no index, which is an error already.
    */
-  filesOf(tree: BlobId): { readonly bytes: number; readonly blobs: number } | undefined;
+  filesOf(tree: BlobId): FileCounts | undefined;
   /** Whether a manifest may lie below a tree: one does by its name, or not all trees below it were readable. */
   mayHoldManifest(tree: BlobId): boolean;
 }
@@ -73,8 +75,9 @@ export async function checkTrees(
 class TreesCheck implements CheckedTrees {
   readonly #context: TreeCheckContext;
   readonly #graph = new TreeGraph();
-  /** By number of tree; NaN if the tree could not be read. */
+  /** By number of tree; NaN if blobs are missing or the tree could not be read. */
   readonly #fileBytes: number[] = [];
+  /** By number of tree; NaN if the tree could not be read. */
   readonly #fileBlobs: number[] = [];
   /** For each finding, the trees in which it occurs. */
   readonly #hits = new Map<Finding, Set<number>>();
@@ -91,10 +94,12 @@ class TreesCheck implements CheckedTrees {
     return this.#graph.size;
   }
 
-  filesOf(tree: BlobId): { bytes: number; blobs: number } | undefined {
+  filesOf(tree: BlobId): FileCounts | undefined {
     const number = this.#graph.find(tree);
-    const bytes = number < 0 ? NaN : this.#fileBytes[number]!;
-    return Number.isNaN(bytes) ? undefined : { bytes, blobs: this.#fileBlobs[number]! };
+    const blobs = number < 0 ? NaN : this.#fileBlobs[number]!;
+    if (Number.isNaN(blobs)) return undefined;
+    const bytes = this.#fileBytes[number]!;
+    return { bytes: Number.isNaN(bytes) ? undefined : bytes, blobs };
   }
 
   mayHoldManifest(tree: BlobId): boolean {
@@ -136,6 +141,7 @@ class TreesCheck implements CheckedTrees {
     for (const { tree } of level) {
       const number = this.#graph.find(tree);
       this.#fileBytes[number] = NaN;
+      this.#fileBlobs[number] = NaN;
       this.#manifestTrees.add(number);
     }
     const [{ tree }] = level as [Visit];
@@ -159,7 +165,7 @@ class TreesCheck implements CheckedTrees {
     const doubts = this.#doubtsAbout(visit);
     for (const finding of doubts) this.#hit(finding, visit.tree, visit.prefix.slice(0, -1));
     const failed = "failure" in visited;
-    this.#fileBytes[number] = failed ? NaN : visited.checked.fileBytes;
+    this.#fileBytes[number] = failed ? NaN : visited.checked.fileBytes ?? NaN;
     this.#fileBlobs[number] = failed ? NaN : visited.checked.fileBlobs;
     if (failed || visited.namesManifest) this.#manifestTrees.add(number);
     if (!failed) {

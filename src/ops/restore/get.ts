@@ -85,7 +85,7 @@ export interface OpenBackup {
   /** Its streams and files; none for a backup of files, which may hold millions. */
   readonly files: readonly BackupFile[];
   /**
-   * The only file, or the one with this path or end of a path; for a backup of files, the one with this whole path.
+   * The only file, or the one that `chooseFile` means; for a backup of files, the one with this whole path.
    * Throws `UsageError` if there is none or no other choice.
    */
   find(name: string | undefined): Promise<BackupFile>;
@@ -254,7 +254,9 @@ export async function findOneFile(
   name: string | undefined,
 ): Promise<BackupFile> {
   if (!isOfFiles(found.manifest)) {
-    if (name !== undefined && found.manifest === null && !files.some(isMeantBy(name))) await refuseOther(found, name);
+    if (name !== undefined && found.manifest === null && filesMeantBy(name, files).length === 0) {
+      await refuseOther(found, name);
+    }
     return chooseFile(files, name);
   }
   if (name === undefined) {
@@ -287,10 +289,11 @@ async function verifyAllFiles(
 
 /**
  * The selected file of a backup: the only one, or the one with this path or end of a path. A slash at the beginning
- * says that the path is a whole one, as restic writes it.
+ * says that the path is a whole one: from the root of the snapshot, as restic writes it, or else below the series, as
+ * `agent files` prints it.
  */
 export function chooseFile(files: readonly BackupFile[], name: string | undefined): BackupFile {
-  const fitting = name === undefined ? files : files.filter(isMeantBy(name));
+  const fitting = name === undefined ? files : filesMeantBy(name, files);
   if (fitting.length === 1) return fitting[0]!;
   const shown = files.slice(0, 5).map(({ path }) => path).join(", ") + (files.length > 5 ? ", …" : "");
   if (files.length === 0) {
@@ -305,8 +308,10 @@ export function chooseFile(files: readonly BackupFile[], name: string | undefine
   );
 }
 
-/** Whether a file has the path, or one with this end. */
-function isMeantBy(name: string): (file: BackupFile) => boolean {
+/** The files with the path, or with one that has this end. */
+function filesMeantBy(name: string, files: readonly BackupFile[]): readonly BackupFile[] {
   const meant = pathInTree(name);
-  return ({ path }) => path === meant || !name.startsWith("/") && path.endsWith(`/${meant}`);
+  if (!name.startsWith("/")) return files.filter(({ path }) => path === meant || path.endsWith(`/${meant}`));
+  const whole = files.filter(({ path }) => path === meant);
+  return whole.length > 0 ? whole : files.filter(({ expected }) => expected?.path === meant);
 }

@@ -30,7 +30,7 @@ import type { LockedRepository, Repository } from "../../repository/repository.t
 import type { TakenLock, World } from "../access.ts";
 import { packBytesFor } from "../../backup/buffers.ts";
 import { type BackupRequest, checkBackupRequest, type WriteOptions, type WrittenBackup } from "./backup_request.ts";
-import { chunkerParameters, gearSecret } from "./chunking.ts";
+import { chunkerParameters, chunkSizeWarning, gearSecret } from "./chunking.ts";
 import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } from "./continue_chain.ts";
 import { HeadStart } from "./head_start.ts";
 import { lookBack } from "./look_back.ts";
@@ -108,7 +108,10 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { source } = tools;
   const { predecessor } = planned;
   const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
-  const parameters = chunkerParameters({ requested: request.chunkAverage, engine }, predecessor);
+  const sizes = { requested: request.chunkAverage, engine };
+  const parameters = chunkerParameters(sizes, predecessor);
+  const similar = similarSeriesWarning(request.series, earlier.map(({ series }) => series));
+  const seriesWarnings = [similar, chunkSizeWarning(sizes, predecessor)].filter((warning) => warning !== undefined);
   const gear = gearTable(gearSecret(repository));
   using headStart = new HeadStart({ threads, gear, parameters });
   const onAhead = (known: ExistenceIndex) => {
@@ -144,7 +147,7 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
     onFailure: tools.onStoreFailure,
     isReliable: (tree) => doubts.isReliable(tree),
   });
-  const found = { existence, memory, earlier, doubts, compared: ground.compared };
+  const found = { existence, memory, earlier, seriesWarnings, doubts, compared: ground.compared };
   const start = { locked, threads, begun, index, writer, choice, inherited, openIndex, parameters, gear, headStart };
   const session = new Session(tools, { ...start, ...found });
   try {
@@ -169,6 +172,7 @@ interface SessionStart {
   readonly inherited: Inherited;
   readonly memory: StreamMemory;
   readonly earlier: readonly Backup[];
+  readonly seriesWarnings: readonly string[];
   readonly openIndex: OpenIndex;
   readonly parameters: ChunkerParameters;
   readonly gear: GearTable;
@@ -338,7 +342,7 @@ export class Session {
    */
   async commit({ confirm, position = {} }: CommitOptions = {}): Promise<WrittenBackup> {
     const { world, signal } = this.#tools;
-    const { locked, index, writer, choice, inherited } = this.#start;
+    const { locked, index, writer, choice, inherited, seriesWarnings } = this.#start;
     signal.throwIfAborted();
     invariant(!this.#isCommitting, "A backup was committed twice");
     this.#isCommitting = true;
@@ -383,10 +387,8 @@ export class Session {
       },
     });
     if (tables && !this.#tools.isDry) locked.files.observer?.addTables(backup.snapshotId, () => this.#tables.pieces());
-    const { decision } = choice;
-    const similar = similarSeriesWarning(manifest.series, this.#start.earlier.map(({ series }) => series));
-    const warnings = [...similar === undefined ? [] : [similar], ...items.flatMap((item) => item.warnings)];
-    return { backup, manifest, decision, notes: notesOf(items), warnings, ...stored && { tree: stored.counts } };
+    const remarks = { notes: notesOf(items), warnings: [...seriesWarnings, ...items.flatMap((item) => item.warnings)] };
+    return { backup, manifest, decision: choice.decision, ...remarks, ...stored && { tree: stored.counts } };
   }
 
   #assertWhole(): void {

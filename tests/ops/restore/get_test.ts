@@ -55,6 +55,24 @@ Deno.test("a file is chosen by its path, also as restic writes it, or by the end
   for (const name of ["/shop.sql", "a", "hop.sql"]) assert.throws(() => chosen(name), UsageError, name);
 });
 
+Deno.test("a stream is chosen by its path as files prints it, unless that is the whole path of another", () => {
+  const content = { size: 0, contents: async function* () {} };
+  const stream = (path: string) => ({
+    ...content,
+    path: `prod/shop/${path}`,
+    expected: { path, size: 0, md5: "", sha256: "", blobs: 0, guard: null },
+  });
+  const files = ["data", "level/data", "prod/shop/data"].map(stream);
+  const chosen = (name: string) => chooseFile(files, name).expected?.path;
+  assert.deepEqual(["/data", "/level/data", "/prod/shop/data", "/prod/shop/prod/shop/data"].map(chosen), [
+    "data",
+    "level/data",
+    "data",
+    "prod/shop/data",
+  ]);
+  for (const name of ["/shop/data", "/dat", "/level", "data"]) assert.throws(() => chosen(name), UsageError, name);
+});
+
 Deno.test("a slow sink gets everything in order, and what was read is told", async () => {
   const pieces: Uint8Array[] = [];
   const { summary, file } = await readTo({

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { gearTable } from "../../../src/chunker/gear.ts";
-import { gearSecret } from "../../../src/ops/session/chunking.ts";
+import { chunkSizeWarning, gearSecret } from "../../../src/ops/session/chunking.ts";
+import { parseSeries } from "../../../src/format/manifest/series.ts";
 import { SAMPLE_CONFIG } from "../../format/samples.ts";
 import { fakeWorld, memoryRepository, noise, putBytes } from "../../helpers/world.ts";
 
@@ -46,4 +47,41 @@ Deno.test("two repositories cut the same stream differently", async () => {
     counts.add(`${manifest.files[0]!.blobs} ${manifest.stats.bytesStored}`);
   }
   assert.equal(counts.size, 2);
+});
+
+Deno.test("another mean size than that of the series is warned of, with both sizes, and only then", async () => {
+  const world = fakeWorld();
+  const { access } = await memoryRepository(world);
+  const data = noise(200_000, "sizes");
+  const put = async (chunkAverage: number | undefined, series = "prod/shop") => {
+    await world.clock.advance(60_000);
+    const { warnings, manifest } = await putBytes(access, world, data, { chunkAverage, series: parseSeries(series) });
+    const { blobsReused, blobsNew } = manifest.stats;
+    return [warnings, blobsReused > blobsNew];
+  };
+  const warning = (from: string, to: string) =>
+    `The chunks of "prod/shop" had ${from} on average and now have ${to}, which stores most or all of it anew; ` +
+    "later backups keep the new size";
+  assert.deepEqual(await put(1024), [[], false], "the first of its series");
+  assert.deepEqual(await put(2048), [[warning("1.00 KiB", "2.00 KiB")], false]);
+  assert.deepEqual(await put(undefined), [[], true], "the new size is kept");
+  assert.deepEqual(await put(2048), [[], true], "it is the same");
+  assert.deepEqual((await put(2049))[0], [warning("2048 bytes", "2049 bytes")]);
+  assert.deepEqual((await put(4096, "another"))[0], [], "another series has none yet");
+});
+
+Deno.test("no size is compared with that of another engine", async () => {
+  const world = fakeWorld();
+  const { access } = await memoryRepository(world);
+  const { backup } = await putBytes(access, world, noise(100, "dump"), { chunkAverage: 4096 });
+  const warningOf = (engine: { name: string; chunkAverage?: number }) =>
+    chunkSizeWarning({ requested: 8192, engine }, backup);
+  assert.match(
+    warningOf({ name: "stream" })!,
+    /4\.00 KiB on average and now have 8\.00 KiB, which stores most or all of it anew/,
+  );
+  assert.equal(warningOf({ name: "files" }), undefined);
+  assert.equal(warningOf({ name: "tar", chunkAverage: 2 ** 20 }), undefined);
+  const ofFiles = { ...backup, info: { ...backup.info!, engine: "files" } };
+  assert.match(chunkSizeWarning({ requested: 8192, engine: { name: "files" } }, ofFiles)!, /each of its files that is/);
 });

@@ -26,7 +26,7 @@ export const hex = (about: string) => field(v.string(), "hex digits", about);
 /** A time as RFC 3339 writes it. */
 export const time = (about: string) => field(v.string(), "time", about);
 /** The session of an action on backups. */
-export const session = text("The session of its events, a UUID 4. A dry run has no events.");
+export const session = text("The session of its events, a UUID 4. A dry run has a session too, but no events.");
 /** A size. */
 export const bytes = (about: string) => field(v.number(), "bytes", about);
 /** A count, or another number without a unit. */

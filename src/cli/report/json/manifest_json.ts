@@ -215,7 +215,10 @@ export const putMessage = v.strictObject({
   }, "Why it has its level."),
   warnings: list(v.string(), "Warnings, which are also written to standard error."),
   notes: list(v.string(), "Remarks."),
-  problems: list(v.string(), "What could not be read of the source or changed meanwhile; then the exit code is 6."),
+  problems: list(
+    v.string(),
+    "What could not be read of the source or changed meanwhile, each problem as a text; then the exit code is 6.",
+  ),
   files,
   tree: orAbsent(
     object({

@@ -13,7 +13,7 @@ import { printable } from "../../terminal/terminal_text.ts";
  */
 export function monitorLine(report: StatusReport): string {
   const { verdicts } = report;
-  return `${withoutMark(verdictLine(verdicts))} | ${
+  return `${withoutMark(verdictLine(report))} | ${
     strictest(verdicts).flatMap((verdict) => numbers(verdict, report)).join(" ")
   }`;
 }

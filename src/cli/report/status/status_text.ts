@@ -1,9 +1,11 @@
 /** The status as a table for people, and as one line for monitors. */
 import { formatDuration } from "../../../base/text/duration.ts";
+import { didYouMean } from "../../../base/text/nearest_name.ts";
 import { formatSize } from "../../../base/text/size.ts";
 import { verdictText } from "../restored_backup.ts";
 import type { RunStatus, SeriesStatus } from "../../../backup/series_status.ts";
 import type { LeftOut } from "../../../compat/twindb/status_twindb.ts";
+import { seriesKind } from "../../../format/manifest/series.ts";
 import type { StatusReport } from "../../../ops/status.ts";
 import type { ExpectationVerdict } from "../../../policy/expectation.ts";
 import { type Column, formatCount, formatTime } from "../../terminal/write.ts";
@@ -82,20 +84,26 @@ export function leftOutLine(leftOut: readonly LeftOut[]): string {
 /** The most overdue expectations that the line names; the table has all. */
 const NAMED_IN_LINE = 5;
 
-/** `OVERDUE prod/shop@db1 30 h (at most 26 h)` or `OK 3 expectations met`, on one line. */
-export function verdictLine(verdicts: readonly ExpectationVerdict[]): string {
+/**
+ * `OVERDUE prod/shop@db1 30 h (at most 26 h)` or `OK 3 expectations met`, on one line. An expected series that has no
+ * backup comes with the most similar name.
+ */
+export function verdictLine({ rows, verdicts }: Pick<StatusReport, "rows" | "verdicts">): string {
   const overdue = verdicts.filter((verdict) => verdict.isOverdue);
   if (overdue.length === 0) return `OK ${formatCount(verdicts.length, "expectation")} met`;
-  const named = overdue.slice(0, NAMED_IN_LINE).map(overdueText).join("; ");
+  // Rows do not tell which keys have values and which series were restored on trial.
+  const known = new Set(rows.map(({ series }) => series).filter((series) => seriesKind(series) === "backup"));
+  const named = overdue.slice(0, NAMED_IN_LINE).map((verdict) => overdueText(verdict, known)).join("; ");
   const more = overdue.length - NAMED_IN_LINE;
   return `OVERDUE ${named}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
-function overdueText({ expectation, series, host, ageMs }: ExpectationVerdict): string {
+function overdueText({ expectation, series, host, ageMs }: ExpectationVerdict, known: ReadonlySet<string>): string {
   const runType = expectation.runType === null ? "" : `:${expectation.runType}`;
   const whom = `${series ?? "all series"}${host === null ? "" : `@${host}`}${runType}`;
   const limit = formatDuration(expectation.spanMs);
-  return ageMs === null
-    ? `${whom} no good backup (at most ${limit})`
-    : `${whom} ${formatDuration(ageMs)} (at most ${limit})`;
+  if (ageMs !== null) return `${whom} ${formatDuration(ageMs)} (at most ${limit})`;
+  const isUnknown = series !== null && seriesKind(series) === "backup" && !known.has(series);
+  const meant = isUnknown ? didYouMean(series, known) : "";
+  return `${whom} no good backup (at most ${limit}${meant})`;
 }

@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { monitorLine } from "../../../../src/cli/report/status/status_monitor.ts";
 import { type ExpectationVerdict, parseExpectation } from "../../../../src/policy/expectation.ts";
+import { RESTORE_TESTS_PREFIX } from "../../../../src/format/manifest/series.ts";
 import type { StatusReport } from "../../../../src/ops/status.ts";
 
 const HOUR_MS = 3_600_000;
@@ -35,6 +36,21 @@ Deno.test("an age that nobody knows is U, and has no size", () => {
     monitorLine(reportOn("prod/shop", "db1", [null], ["26h"])),
     "OVERDUE prod/shop@db1 no good backup (at most 1 d 2 h) | 'prod/shop@db1'=U;;93600;0",
   );
+});
+
+Deno.test("a series without a backup comes with the most similar one that has some, if that is what is meant", () => {
+  const { rows } = reportOn("prod/shop", "db1", [HOUR_MS], ["26h"]);
+  const lineOf = (series: string) => {
+    const { verdicts } = reportOn(series, "db1", [null], ["26h"]);
+    return monitorLine({ ...reportOn(series, "db1", [], []), rows, verdicts });
+  };
+  assert.equal(
+    lineOf("prod/shpo"),
+    "OVERDUE prod/shpo@db1 no good backup (at most 1 d 2 h; did you mean \"prod/shop\"?) | 'prod/shpo@db1'=U;;93600;0",
+  );
+  for (const series of ["wiki", `${RESTORE_TESTS_PREFIX}prod/shop`, "kv/prod/shop"]) {
+    assert.equal(lineOf(series).split(" | ")[0], `OVERDUE ${series}@db1 no good backup (at most 1 d 2 h)`);
+  }
 });
 
 Deno.test("a label comes once, with the strictest of its limits", () => {
