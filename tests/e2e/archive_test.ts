@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
+import { putHere } from "../helpers/agent_here.ts";
 import { assertFails, bulkNoise, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { fakeWorld, sqlDump } from "../helpers/world.ts";
@@ -13,7 +14,7 @@ const MEMBERS = ["prod/", "prod/shop/", "prod/shop/data", "prod/shop.manifest.js
 
 async function withDump(): Promise<Sandbox> {
   const box = await sandbox();
-  await box.put("prod/shop", DUMP);
+  await putHere(box, "prod/shop", DUMP);
   await box.file("dump.sql", DUMP);
   return box;
 }
@@ -93,7 +94,7 @@ programTest({
 
 Deno.test("a reader that goes away and a full device fail the command", async () => {
   await using box = await sandbox();
-  await box.put("s", bulkNoise(3_000_000, "archive"));
+  await putHere(box, "s", bulkNoise(3_000_000, "archive"));
   for (const format of ["tar", "zip"]) {
     const script = `{ "$AGENT" get s -q --archive ${format}; echo "exit $?" >&2; } | head -c 100 | wc -c`;
     const { stdout, stderr } = await box.shell(script);
@@ -106,7 +107,7 @@ Deno.test("a reader that goes away and a full device fail the command", async ()
 
 Deno.test("damage ends with exit code 4; tar refuses what came, and no file is left behind", async () => {
   await using box = await sandbox();
-  await box.put("s", bulkNoise(3_000_000, "damaged archive"));
+  await putHere(box, "s", bulkNoise(3_000_000, "damaged archive"));
   await box.damageLargestPack();
   for (const format of ["tar", "zip"]) {
     const outcome = await box.agent(["get", "s", "--archive", format, "-o", "copy"]);
@@ -123,7 +124,7 @@ Deno.test("damage ends with exit code 4; tar refuses what came, and no file is l
 
 Deno.test("entries that the format cannot hold are named, and the rest is whole: exit code 6", async () => {
   await using box = await sandbox();
-  await box.put("blog", "text", "--guard", "none");
+  await putHere(box, "blog", "text", "--guard", "none");
   const store = openLocalStore(box.repo, { random: systemRandomBytes });
   const world = { ...fakeWorld(), randomBytes: systemRandomBytes };
   const entries = [{ name: "data", chunks: [bulkNoise(100, "in part")] }, { name: "pipe", type: "fifo" } as const];

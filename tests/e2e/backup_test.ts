@@ -1,6 +1,7 @@
 /** `agent backup`, `search` and `delete-older-than` as somebody types them who is used to bakthat. */
 import { deepEqual, equal, match } from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { jsonHere, okHere } from "../helpers/agent_here.ts";
 import { sandbox } from "../helpers/executable.ts";
 
 Deno.test("a directory is backed up by its name, without what its rules match, is found by a word, and comes back", async () => {
@@ -49,6 +50,6 @@ Deno.test("delete-older-than leaves series of similar names alone, and the last 
   match(dry.stderr, /Nothing to remove of 1 backup/);
   const newest = await box.put("shop", "b");
   await box.ok(["delete-older-than", "shop", "3M2D8h20m5s", "--prune"]);
-  deepEqual((await box.json(["ls"])).map(({ id }) => id), [workshop, newest]);
-  await box.ok(["check", "--read-data"]);
+  deepEqual((await jsonHere(box, ["ls"])).map(({ id }) => id), [workshop, newest]);
+  await okHere(box, ["check", "--read-data"]);
 });

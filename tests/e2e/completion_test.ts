@@ -1,6 +1,7 @@
 /** Completion as people have it: the executable's own script in an interactive bash, and names out of a repository. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { putHere } from "../helpers/agent_here.ts";
 import { eventually, EXECUTABLE, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Tmux } from "../helpers/tmux.ts";
@@ -19,8 +20,8 @@ programTest({
   needs: ["tmux"],
   fn: async ({ tmux }) => {
     await using box = await sandbox();
-    const id = (await box.put("prod/my shop", "1")).trim().slice(0, 8);
-    await box.put("prod/wiki", "1");
+    const id = (await putHere(box, "prod/my shop", "1")).trim().slice(0, 8);
+    await putHere(box, "prod/wiki", "1");
     await Deno.mkdir(box.join("bin"));
     await Deno.symlink(EXECUTABLE, box.join("bin/agent"));
     const env = { PATH: `${box.join("bin")}:${Deno.env.get("PATH")}` };

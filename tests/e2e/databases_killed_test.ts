@@ -1,5 +1,6 @@
 /** An agent that ends in the middle of a dump or a load of a database: what is left of it, and what the server holds. */
 import assert from "node:assert/strict";
+import { jsonHere, okHere } from "../helpers/agent_here.ts";
 import { eventually, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../helpers/postgres.ts";
@@ -178,9 +179,9 @@ for (const { name, needs, make } of SYSTEMS) {
           assert.equal((await server.checksums("shop"))["orders"], before);
         }
       }
-      assert.equal((await box.json(["ls", "shop"])).length, 1);
+      assert.equal((await jsonHere(box, ["ls", "shop"])).length, 1);
       assert.equal((await box.shell('grep -rl "$1" . || true', password)).stdout, "");
-      await box.ok(["check", "--read-data", "-q"]);
+      await okHere(box, ["check", "--read-data", "-q"]);
     },
   });
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
+import { jsonHere, okHere } from "../helpers/agent_here.ts";
 import { assertFails, bulkNoise, sandbox } from "../helpers/executable.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -24,13 +25,13 @@ Deno.test({
     const stream = bulkNoise(32 * MEBIBYTE, "full");
     const full = await box.agent(["put", "s"], { stdin: stream, env });
     assertFails(full, ExitCode.failed, /Cannot store ".*\/data\/.*": no space is left; free some or use a larger disk/);
-    await box.ok(["check", "--read-data", "--no-lock"], { env });
+    await okHere(box, ["check", "--read-data", "--no-lock"], { env });
 
     await Deno.remove(ballast);
-    await box.ok(["check", "--read-data"], { env });
-    assert.deepEqual((await box.json(["ls"], { env })).map(({ id }) => id), [first]);
+    await okHere(box, ["check", "--read-data"], { env });
+    assert.deepEqual((await jsonHere(box, ["ls"], { env })).map(({ id }) => id), [first]);
     await box.ok(["put", "s"], { stdin: stream, env });
-    await box.ok(["verify", "s"], { env });
+    await okHere(box, ["verify", "s"], { env });
   },
 });
 

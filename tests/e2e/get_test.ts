@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
+import { okHere, putHere } from "../helpers/agent_here.ts";
 import {
   assertFails,
   assertFailsAfterOutput,
@@ -18,7 +19,7 @@ const TEXT = new TextDecoder().decode(DUMP);
 
 Deno.test("get writes the stream to standard output and says on standard error what it compared", async () => {
   await using box = await sandbox();
-  await box.put("prod/shop", DUMP);
+  await putHere(box, "prod/shop", DUMP);
   const { stdout, stderr, exitCode } = await box.agent(["get", "prod/shop"]);
   assert.equal(exitCode, ExitCode.done);
   assert.ok(stdout === TEXT, "the same bytes");
@@ -43,12 +44,12 @@ Deno.test("get writes the stream to standard output and says on standard error w
 
 Deno.test("get -o makes a private file, and replaces one only when told to", async () => {
   await using box = await sandbox();
-  await box.put("s", DUMP);
+  await putHere(box, "s", DUMP);
   const [row] = await box.json(["get", "s", "-o", "shop.sql"]);
   assert.equal(row!["compared"], true);
   assert.equal(await Deno.readTextFile(box.join("shop.sql")), TEXT);
   assert.equal((await Deno.stat(box.join("shop.sql"))).mode! & 0o777, 0o600);
-  await box.put("s", "newer", "--guard", "none");
+  await putHere(box, "s", "newer", "--guard", "none");
   assertFails(
     await box.agent(["get", "s", "-o", "shop.sql"]),
     ExitCode.usage,
@@ -61,7 +62,7 @@ Deno.test("get -o makes a private file, and replaces one only when told to", asy
 
 Deno.test("get -o refuses what it cannot replace", async () => {
   await using box = await sandbox();
-  await box.put("s", "x");
+  await putHere(box, "s", "x");
   assertFails(await box.agent(["get", "s", "-o", "repo"]), ExitCode.usage, /"repo" is a directory/);
   for (const name of ["repo/", "new/", ""]) {
     assertFails(await box.agent(["get", "s", "-o", name]), ExitCode.usage, /is a directory: name a file/);
@@ -75,7 +76,7 @@ Deno.test("get -o refuses what it cannot replace", async () => {
 
 Deno.test("get -o writes to devices and pipes as they are, and a failure there is told", async () => {
   await using box = await sandbox();
-  await box.put("s", DUMP);
+  await putHere(box, "s", DUMP);
   assert.equal(await box.ok(["get", "s", "-q", "-o", "/dev/null"]), "");
   const { isCharDevice } = await Deno.stat("/dev/null");
   assert.equal(isCharDevice, true, "it is still there");
@@ -91,12 +92,12 @@ Deno.test("get -o writes to devices and pipes as they are, and a failure there i
   assert.equal(linked.exitCode, 0, linked.stderr);
   const gone = await box.shell('"$AGENT" get s -o pipe & exec 3<pipe; exec 3<&-; wait $!');
   assert.equal(gone.stdout, "");
-  await box.ok(["check"]);
+  await okHere(box, ["check"]);
 });
 
 Deno.test("get -o --overwrite takes the place of a file whatever its permissions, never of what a link leads to", async () => {
   await using box = await sandbox();
-  await box.put("s", "restored");
+  await putHere(box, "s", "restored");
   for (const mode of [0o000, 0o444, 0o777]) {
     const path = await box.file("odd", "before");
     await Deno.chmod(path, mode);
@@ -119,7 +120,7 @@ Deno.test("get -o --overwrite takes the place of a file whatever its permissions
 
 Deno.test("get --target writes to nothing but files that it makes", async () => {
   await using box = await sandbox();
-  await box.put("s", "restored");
+  await putHere(box, "s", "restored");
   await Deno.mkdir(box.join("all/s"), { recursive: true });
   await Deno.symlink("/dev/null", box.join("all/s/data"));
   const outcome = await box.agent(["get", "s", "--target", "all", "--overwrite"]);
@@ -131,7 +132,7 @@ programTest({
   needs: ["strace"],
   async fn({ strace }) {
     await using box = await sandbox();
-    await box.put("s", "restored");
+    await putHere(box, "s", "restored");
     const run = async (error: string, name: string) => {
       const inject = ["-f", "-qq", "-o", "/dev/null", "-P", box.path, "-e", `inject=fsync:error=${error}`];
       await using running = box.startProgram(strace, [...inject, EXECUTABLE, "get", "s", "-q", "-o", name]);
@@ -149,7 +150,7 @@ programTest({
 
 Deno.test("a warning is a line for people, or an object for programs", async () => {
   await using box = await sandbox();
-  await box.put("s", "x", "--time", "2999-01-01T00:00:00Z");
+  await putHere(box, "s", "x", "--time", "2999-01-01T00:00:00Z");
   const text = await box.agent(["get", "s", "-o", "text", "--quiet"]);
   assert.match(
     text.stderr,
@@ -166,7 +167,7 @@ programTest({
   needs: ["md5sum", "sha256sum"],
   async fn() {
     await using box = await sandbox();
-    await box.put("prod/shop", DUMP, "--filename", "shop dump.sql");
+    await putHere(box, "prod/shop", DUMP, "--filename", "shop dump.sql");
     await box.ok(["get", "prod/shop", "--target", "restored"]);
     const sums = '"$AGENT" show prod/shop --md5sums | (cd restored && md5sum -c -) && ' +
       '"$AGENT" show prod/shop --sha256sums | (cd restored && sha256sum -c --strict -)';
@@ -180,7 +181,7 @@ programTest({
 
 Deno.test("verify reads everything again and judges it again", async () => {
   await using box = await sandbox();
-  await box.put("s", DUMP);
+  await putHere(box, "s", DUMP);
   assert.match(
     await box.ok(["verify", "s"]),
     /^OK s\/data: .*; MD5 and SHA-256 as in the manifest; mysqldump whole\nOK chain of s: .*\n$/,
@@ -192,7 +193,7 @@ Deno.test("verify reads everything again and judges it again", async () => {
 
 Deno.test("a damaged pack: exit code 4 names blob, pack and what to do, and no file is left behind", async () => {
   await using box = await sandbox();
-  await box.put("s", bulkNoise(300_000, "damaged"));
+  await putHere(box, "s", bulkNoise(300_000, "damaged"));
   const pack = await box.damageLargestPack();
   const named = new RegExp(`blob [0-9a-f]{64}.* pack ${pack}: .*; "agent check --read-data" tells .* an older one may`);
   assertFails(await box.agent(["get", "s", "-o", "out"]), ExitCode.integrity, named);
@@ -206,7 +207,7 @@ Deno.test("a damaged pack: exit code 4 names blob, pack and what to do, and no f
 
 Deno.test("a lost pack and one cut short are found, too", async () => {
   await using box = await sandbox();
-  await box.put("s", bulkNoise(300_000, "lost"));
+  await putHere(box, "s", bulkNoise(300_000, "lost"));
   const [largest] = await box.packs();
   await box.replace(largest!, (await Deno.readFile(largest!)).subarray(0, 100_000));
   assertFails(await box.agent(["verify", "s"]), ExitCode.integrity, new RegExp(basename(largest!)));
@@ -216,7 +217,7 @@ Deno.test("a lost pack and one cut short are found, too", async () => {
 
 Deno.test("a reader that closes the pipe early ends get without a stack, and not as done", async () => {
   await using box = await sandbox();
-  await box.put("s", bulkNoise(5_000_000, "pipe"));
+  await putHere(box, "s", bulkNoise(5_000_000, "pipe"));
   const { stdout, stderr } = await box.shell(
     '"$AGENT" get s 2>words | head -c 1 | wc -c; echo "${PIPESTATUS[0]}"; cat words',
   );
@@ -227,7 +228,7 @@ Deno.test("a reader that closes the pipe early ends get without a stack, and not
 
 Deno.test("a standard output that is full ends get with one line", async () => {
   await using box = await sandbox();
-  await box.put("s", DUMP);
+  await putHere(box, "s", DUMP);
   const outcome = await box.shell('exec "$AGENT" get s >/dev/full');
   assertFails(outcome, ExitCode.failed, /Standard output cannot be written: No space left/);
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { RequestListener } from "node:http";
 import { ExitCode } from "../../src/base/errors.ts";
+import { okHere } from "../helpers/agent_here.ts";
 import { servingTest, whyNoServer } from "../helpers/agent_server.ts";
 import { assertFails, bulkNoise, eventually, EXECUTABLE, sandbox } from "../helpers/executable.ts";
 import { forwarding, withHttpServer } from "../helpers/http_server.ts";
@@ -41,7 +42,7 @@ for (const [moment, from] of Object.entries(MOMENTS)) {
     });
     assert.deepEqual(await box.names("snapshots"), []);
     await box.put("s", "the next one");
-    await box.ok(["check", "--read-data"]);
+    await okHere(box, ["check", "--read-data"]);
   });
 }
 

@@ -1,6 +1,7 @@
 /** Signals: whatever ends a put, nothing half is committed, nobody is locked out, and what was stored is used again. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { jsonHere, okHere } from "../helpers/agent_here.ts";
 import {
   assertFails,
   bulkNoise,
@@ -39,7 +40,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     await assertNothingCommitted(box);
     const [row] = await box.json(["put", "s"], { stdin: stream });
     assert.ok(Number(row!["bytesAdded"]) < stream.length * 0.8, `${row!["bytesAdded"]} bytes were stored again`);
-    await box.ok(["check"]);
+    await okHere(box, ["check"]);
   });
 
   Deno.test(`${signal} ends the command, too`, async () => {
@@ -98,7 +99,7 @@ Deno.test("SIGINT ends a get whose reader has stopped", async () => {
   await using get = box.startProgram("/bin/bash", ["-c", script]);
   await lockTaken(box);
   assertInterrupted(await signalled(get, "SIGINT"));
-  await box.ok(["check"]);
+  await okHere(box, ["check"]);
 });
 
 Deno.test("SIGKILL at any moment: the repository is sound, and the next put needs no unlock", async () => {
@@ -128,13 +129,13 @@ Deno.test("SIGKILL at any moment: the repository is sound, and the next put need
     put.kill("SIGKILL");
     const { exitCode } = await put.outcome();
     assert.ok(exitCode === 137 || i === moments.length - 1, `it was killed: ${exitCode}`);
-    await box.ok(["check", "--read-data"]);
+    await okHere(box, ["check", "--read-data"]);
     await box.put("small", `after kill ${i}`);
     assert.deepEqual(await box.names("locks"), []);
   }
   await box.put("s", stream);
-  assert.equal((await box.json(["ls", "small"])).length, moments.length);
-  await box.ok(["verify", "s"]);
+  assert.equal((await jsonHere(box, ["ls", "small"])).length, moments.length);
+  await okHere(box, ["verify", "s"]);
   await assertResticFindsNoError(box);
 });
 
@@ -152,7 +153,7 @@ Deno.test("what a killed put had indexed is used again", async () => {
   const [row] = await box.json(["put", "s", ...options], { stdin: beginning });
   const reused = beginning.length - Number(row!["bytesAdded"]);
   assert.ok(reused > 32 * 1024 * 1024, `${reused} bytes were used again`);
-  await box.ok(["check"]);
+  await okHere(box, ["check"]);
 });
 
 /** Sends a signal and waits for the end; fails the test where it does not come soon. */

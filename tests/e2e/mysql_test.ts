@@ -1,6 +1,7 @@
 /** Databases of MariaDB by URL: put, ls, show, get and get --into, and that no password is seen anywhere. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { jsonHere, okHere } from "../helpers/agent_here.ts";
 import { assertFails, eventually, type JsonRow, sandbox } from "../helpers/executable.ts";
 import { MARIADB_PROGRAMS, MariaDbServer } from "../helpers/mariadb.ts";
 import { programTest } from "../helpers/programs.ts";
@@ -30,7 +31,7 @@ programTest({
       await box.ok(["show", "prod/shop"]),
       /engine +mysql 1\nserver +1\d\..*MariaDB.*\nposition +binlog\.\d+:\d+, GTID 0-7-\d+\n[^]*prod\/shop\/dump\.sql[^]*mariadb-dump, whole[^]*users\.sql/,
     );
-    const [row] = await box.json(["ls", "prod/shop"]) as [JsonRow];
+    const [row] = await jsonHere(box, ["ls", "prod/shop"]) as [JsonRow];
     assert.deepEqual([row["id"], row["engine"], row["level"]], [put["id"], "mysql", 0]);
     const { source } = (await box.json(["show", "prod/shop"]))[0]!["manifest"] as { source: JsonRow };
     assert.deepEqual(Object.keys(source), ["binlog", "databases", "gtid", "server"]);
@@ -88,8 +89,8 @@ programTest({
       ExitCode.usage,
       /"data" is gzip\+\w+-?dump, not mysqldump or .*: agent get SERIES \| gunzip \| mariadb shop$/m,
     );
-    await box.ok(["verify", "prod/shop"]);
-    await box.ok(["check", "--read-data"]);
+    await okHere(box, ["verify", "prod/shop"]);
+    await okHere(box, ["check", "--read-data"]);
 
     assertFails(
       await box.agent(["put", "x", url("shpo")]),

@@ -1,6 +1,7 @@
 /** Databases of PostgreSQL by URL: put, show, get and get --into, and that no password is seen anywhere. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { okHere } from "../helpers/agent_here.ts";
 import { assertFails, eventually, type JsonRow, sandbox } from "../helpers/executable.ts";
 import { POSTGRES_PROGRAMS, PostgresServer } from "../helpers/postgres.ts";
 import { pathOfPeople, programTest } from "../helpers/programs.ts";
@@ -63,8 +64,8 @@ programTest({
       ExitCode.usage,
       /"data" is gzip\+pg_dump, not pg_dump or/,
     );
-    await box.ok(["verify", "prod/shop"]);
-    await box.ok(["check", "--read-data"]);
+    await okHere(box, ["verify", "prod/shop"]);
+    await okHere(box, ["check", "--read-data"]);
 
     assertFails(
       await box.agent(["put", "x", url("shpo")]),

@@ -1,6 +1,7 @@
 /** Progress for programs, and the words of a command beside the progress on a terminal. */
 import assert from "node:assert/strict";
 import { ExitCode } from "../../src/base/errors.ts";
+import { putHere } from "../helpers/agent_here.ts";
 import { bulkNoise, eventually, isGone, jsonRows, pidIn, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 
@@ -10,7 +11,7 @@ const CTRL_Z = "\x1a";
 Deno.test("put --json tells programs how far it is, an object a second, and --quiet does not", async () => {
   await using box = await sandbox();
   const stream = bulkNoise(1_000_000, "objects");
-  await box.put("s", stream);
+  await putHere(box, "s", stream);
   await using put = box.start(["put", "s", "--json"]);
   await using quiet = box.start(["put", "quiet", "--json", "--quiet"]);
   const told = (pattern: RegExp) => eventually(String(pattern), () => pattern.test(put.stderrSoFar) || undefined);

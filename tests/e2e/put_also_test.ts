@@ -5,7 +5,7 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
 import { servingTest, whyNoServer } from "../helpers/agent_server.ts";
 import { assertFails, bulkNoise, EXECUTABLE, type JsonRow, jsonRows, sandbox } from "../helpers/executable.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { Server } from "../helpers/servers.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 
@@ -36,7 +36,7 @@ function repositoriesOf(stdout: string): JsonRow[] {
   return put!.repositories as JsonRow[];
 }
 
-everyResticTest("one stream gets into two local repositories, and restic reads it from both", async (program) => {
+resticTest("one stream gets into two local repositories, and restic reads it from both", async (program) => {
   await using both = await twoSandboxes();
   const { main, second, env } = both;
   await main.put("s", "the main one has an earlier backup");

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
+import { jsonHere, okHere } from "../helpers/agent_here.ts";
 import { assertFails, bulkNoise, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { Draws } from "../stress/draws.ts";
 import { KillMoments } from "../stress/kill_moments.ts";
@@ -48,12 +49,12 @@ Deno.test("a put of files that is killed at any moment leaves a sound repository
     const { isKilled, exitCode, stderr } = await moments.end("put", running);
     if (isKilled) killed++;
     else assert.equal(exitCode, ExitCode.done, stderr);
-    await box.ok(["check", "--no-lock", "-q"]);
+    await okHere(box, ["check", "--no-lock", "-q"]);
   }
   assert.ok(killed > 0, "some were killed");
   await box.ok(["put", "host", directory, "-q"]);
-  await box.ok(["check", "--read-data"]);
-  await box.ok(["verify", "host"]);
+  await okHere(box, ["check", "--read-data"]);
+  await okHere(box, ["verify", "host"]);
   await assertRestores(box, directory);
 });
 
@@ -77,10 +78,10 @@ Deno.test({
     await Deno.writeFile(ballast, new Uint8Array(14 * MEBIBYTE));
     const full = await box.agent(["put", "host", directory], { env });
     assertFails(full, ExitCode.failed, /Cannot store ".*": no space is left; free some or use a larger disk/);
-    await box.ok(["check", "--read-data", "--no-lock"], { env });
+    await okHere(box, ["check", "--read-data", "--no-lock"], { env });
     await Deno.remove(ballast);
-    assert.deepEqual((await box.json(["ls"], { env })).map(({ id }) => id), [first]);
+    assert.deepEqual((await jsonHere(box, ["ls"], { env })).map(({ id }) => id), [first]);
     await box.ok(["put", "host", directory], { env });
-    await box.ok(["verify", "host"], { env });
+    await okHere(box, ["verify", "host"], { env });
   },
 });

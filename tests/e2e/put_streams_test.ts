@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { builtInEngines } from "../../src/engine/built_in.ts";
+import { okHere } from "../helpers/agent_here.ts";
 import { runInProcess } from "../helpers/command_line.ts";
 import { assertFails, eventually, isGone, type JsonRow, pidIn, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { sqlDump } from "../helpers/world.ts";
@@ -66,7 +67,7 @@ Deno.test("several commands become one backup of several streams", async (test) 
   });
 
   await test.step("check finds no fault", async () => {
-    await box.ok(["check", "--read-data"]);
+    await okHere(box, ["check", "--read-data"]);
   });
 });
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mapConcurrently } from "../../src/base/concurrency.ts";
 import { ExitCode } from "../../src/base/errors.ts";
+import { putHere } from "../helpers/agent_here.ts";
 import { bulkNoise, type Sandbox, sandbox } from "../helpers/executable.ts";
 
 const COMMANDS = [
@@ -22,7 +23,7 @@ const COMMANDS = [
 
 async function filled(): Promise<Sandbox> {
   const box = await sandbox();
-  for (let i = 0; i < 3; i++) await box.put("s", bulkNoise(300_000, `reader ${i}`));
+  for (let i = 0; i < 3; i++) await putHere(box, "s", bulkNoise(300_000, `reader ${i}`));
   return box;
 }
 

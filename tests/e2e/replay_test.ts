@@ -7,7 +7,7 @@ import { TarFixture } from "../engine/tar/tar_fixture.ts";
 import { mountSmallDisk, whyNoSmallDisk } from "../fault/small_disk.ts";
 import { assertFails, bulkNoise, eventually, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 
 runAgentHere();
 
@@ -107,7 +107,7 @@ programTest({
   },
 });
 
-everyResticTest(
+resticTest(
   "restic finds no error in levels, restores them, and breaks no chain by forgetting one",
   async (program) => {
     await using made = await nights();

@@ -1,5 +1,6 @@
 /** What the screen shows while the agent works and afterwards, on terminals of several widths. tmux is the terminal. */
 import assert from "node:assert/strict";
+import { putHere } from "../helpers/agent_here.ts";
 import { bulkNoise, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Tmux } from "../helpers/tmux.ts";
@@ -36,7 +37,7 @@ async function seriesWithParent(): Promise<Sandbox> {
   const box = await sandbox();
   const stream = bulkNoise(4_000_000, "screen");
   await box.file("stream", stream);
-  await box.put(SERIES, stream);
+  await putHere(box, SERIES, stream);
   return box;
 }
 
@@ -149,7 +150,7 @@ programTest({
   needs: ["tmux"],
   async fn({ tmux }) {
     await using box = await sandbox();
-    await box.put("s", "first\nsecond\nlast");
+    await putHere(box, "s", "first\nsecond\nlast");
     await using terminal = await Tmux.start(tmux, box, 80, { AGENT_PASSWORD_FILE: undefined });
     await terminal.type('clear; "$AGENT" get s');
     assert.equal(await terminal.shows(/Password/), "Password of the repository:");

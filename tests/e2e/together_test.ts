@@ -2,6 +2,7 @@
 import { equal, match } from "node:assert/strict";
 import { hash } from "node:crypto";
 import { ExitCode } from "../../src/base/errors.ts";
+import { jsonHere, okHere } from "../helpers/agent_here.ts";
 import { bulkNoise, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
 import { Restic } from "../helpers/restic.ts";
@@ -79,9 +80,9 @@ programTest({
     await pruneUntil(box, Promise.allSettled(writers));
     const [one, two, streams] = await Promise.all(writers);
 
-    await box.ok(["check", "--read-data"]);
+    await okHere(box, ["check", "--read-data"]);
     await restic.check();
-    for (const [id, md5] of [...one, ...two]) equal((await box.json(["verify", `@${id}`]))[0]!.md5, md5, id);
+    for (const [id, md5] of [...one, ...two]) equal((await jsonHere(box, ["verify", `@${id}`]))[0]!.md5, md5, id);
     const snapshots = await restic.snapshots();
     equal(snapshots.length, one.size + two.size + streams.size);
     for (const [name, md5] of streams) {

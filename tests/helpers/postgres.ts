@@ -3,6 +3,8 @@
  */
 import { equal } from "node:assert/strict";
 import { join } from "node:path";
+import { PostgresConnection } from "./postgres_connection.ts";
+import { ServerGone } from "./server_socket.ts";
 import { makeOnce } from "./server_template.ts";
 
 /** The absolute paths of the programs that a server needs. */
@@ -18,18 +20,18 @@ export const POSTGRES_PROGRAMS = ["initdb", "postgres", "psql"] as const;
 const STARTUP_MS = 60_000;
 const SUPERUSER = "postgres";
 /** Durability would only cost time: the data are not needed after a crash. */
-const FAST = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"];
+const FAST = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=4MB", "jit=off"];
 
 /** A running server; disposing of it stops it and removes its data. */
 export class PostgresServer implements AsyncDisposable {
   readonly #folder: string;
-  readonly #programs: PostgresPrograms;
   readonly #process: Deno.ChildProcess;
   #isKilled = false;
+  /** A session in the database `postgres`, which nobody drops, unless a statement is under way there. */
+  #kept: PostgresConnection | undefined;
 
-  private constructor(folder: string, programs: PostgresPrograms, process: Deno.ChildProcess) {
+  private constructor(folder: string, process: Deno.ChildProcess) {
     this.#folder = folder;
-    this.#programs = programs;
     this.#process = process;
   }
 
@@ -48,7 +50,7 @@ export class PostgresServer implements AsyncDisposable {
       const [program, args] = asServer(programs.postgres, ["-D", data, ...settings]);
       const process = new Deno.Command(program, { args, cwd: folder, stdin: "null", stdout: "null", stderr: "null" })
         .spawn();
-      const server = new PostgresServer(folder, programs, process);
+      const server = new PostgresServer(folder, process);
       await server.#ready();
       return server;
     } catch (error) {
@@ -76,9 +78,7 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Runs statements; returns the rows of their results as text. */
   async query(sql: string, database = "postgres"): Promise<string[][]> {
-    const { code, stdout, stderr } = await this.#client(sql, database);
-    equal(code, 0, `${sql.slice(0, 200)}: ${stderr}`);
-    return stdout.split("\n").slice(0, -1).map((line) => line.split("\t"));
+    return database === "postgres" ? await this.#queryKept(sql) : await this.#queryOnce(sql, database);
   }
 
   /** An MD5 over all rows of each table in a database, by table name, with its schema if that is not `public`. */
@@ -105,7 +105,7 @@ export class PostgresServer implements AsyncDisposable {
   /** Holds a table for itself alone until the result is disposed of, so that whoever reads it waits. */
   async hold(table: string, database: string): Promise<AsyncDisposable> {
     const sql = `BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)`;
-    const held = this.#client(sql, database);
+    const held = this.#queryOnce(sql, database).catch(() => {});
     let rows: string[][] = [];
     while (rows.length === 0) {
       rows = await this.query("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
@@ -123,26 +123,69 @@ export class PostgresServer implements AsyncDisposable {
     this.#isKilled = true;
     this.#process.kill("SIGQUIT");
     await this.#process.status;
+    await this.#kept?.[Symbol.asyncDispose]();
+    this.#kept = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
     if (!this.#isKilled) this.#process.kill("SIGINT");
     await this.#process.status;
+    await this.#kept?.[Symbol.asyncDispose]();
     await Deno.remove(this.#folder, { recursive: true });
   }
 
-  async #client(sql: string, database: string): Promise<{ code: number; stdout: string; stderr: string }> {
-    const format = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\t"];
-    const args = [...this.connection, ...format, "--set=ON_ERROR_STOP=1", "--command", sql, database];
-    return await run(this.#programs.psql, args);
+  /** In the session that is kept, if it still is there; nothing of what was run before is left in it. */
+  async #queryKept(sql: string): Promise<string[][]> {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (!kept) return await this.#queryAndKeep(sql, await this.#open("postgres"));
+    try {
+      return await this.#queryAndKeep(sql, kept);
+    } catch (error) {
+      // The server has ended it since: all sessions end if one of them is killed.
+      if (!(error instanceof ServerGone)) throw error;
+      return await this.#queryAndKeep(sql, await this.#open("postgres"));
+    }
+  }
+
+  async #queryAndKeep(sql: string, session: PostgresConnection): Promise<string[][]> {
+    let isClean = false;
+    try {
+      const rows = await session.query(sql);
+      if (session.isIdle) await session.query("DISCARD ALL");
+      isClean = session.isIdle;
+      return rows;
+    } finally {
+      if (isClean && !this.#kept) this.#kept = session;
+      else await session[Symbol.asyncDispose]();
+    }
+  }
+
+  async #queryOnce(sql: string, database: string): Promise<string[][]> {
+    await using session = await this.#open(database);
+    return await session.query(sql);
+  }
+
+  #open(database: string): Promise<PostgresConnection> {
+    return PostgresConnection.open(this.#folder, SUPERUSER, database);
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.#queryKept("SELECT 1");
+      return true;
+    } catch (error) {
+      if (error instanceof ServerGone) return false;
+      throw error;
+    }
   }
 
   async #ready(): Promise<void> {
     let ended = false;
     void this.#process.status.then(() => ended = true);
     const deadline = performance.now() + STARTUP_MS;
-    while ((await this.#client("SELECT 1", "postgres")).code !== 0) {
+    while (!await this.#answers()) {
       if (ended || performance.now() > deadline) {
         if (!ended) this.#process.kill("SIGQUIT");
         await this.#process.status;

@@ -7,7 +7,7 @@ import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { type Sandbox, sandbox } from "../helpers/executable.ts";
 import { JournalEngine, smallTree } from "../helpers/journal_engine.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { everyResticTest, Restic, resticTest } from "../helpers/restic.ts";
 import { accessTo, BytesSource, fakeWorld, noise, putRequest } from "../helpers/world.ts";
 import { parseSeries, type SeriesName } from "../../src/format/manifest/series.ts";
 
@@ -41,7 +41,7 @@ async function password(box: Sandbox): Promise<string> {
   return (await Deno.readTextFile(box.join("password"))).trimEnd();
 }
 
-everyResticTest("restic checks and restores levels, whichever of them it has forgotten", async (program, test) => {
+resticTest("restic checks and restores levels, whichever of them it has forgotten", async (program, test) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const engine = new JournalEngine();

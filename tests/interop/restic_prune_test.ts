@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ExitCode } from "../../src/base/errors.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { assertFails, bulkNoise, eventually, type JsonRow, type Sandbox, sandbox } from "../helpers/executable.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { everyResticTest, Restic, resticTest } from "../helpers/restic.ts";
 import { concat } from "../helpers/world.ts";
 
 runAgentHere();
@@ -75,7 +75,7 @@ everyResticTest("the agent reads and checks what restic pruned, and finds nothin
   await restic.check();
 });
 
-everyResticTest("both find the same blobs to be of no use", async (program) => {
+resticTest("both find the same blobs to be of no use", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   await usedByBoth(box, restic);
@@ -96,7 +96,7 @@ everyResticTest("a repository of format 1 is pruned, too", async (program) => {
   for (const [id, md5] of md5s) equal(await restic.md5(id, "/prod/shop/data"), md5);
 });
 
-everyResticTest(
+resticTest(
   "a backup of restic keeps the agent's prune out, and a prune under way keeps restic out",
   async (program) => {
     await using box = await sandbox();

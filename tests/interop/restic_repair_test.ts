@@ -6,7 +6,7 @@ import { ExitCode } from "../../src/base/errors.ts";
 import { runAgentHere } from "../helpers/agent_here.ts";
 import { bulkNoise, jsonRows, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { programTest } from "../helpers/programs.ts";
-import { everyResticTest, Restic } from "../helpers/restic.ts";
+import { Restic, resticTest } from "../helpers/restic.ts";
 import { concat, noise } from "../helpers/world.ts";
 
 runAgentHere();
@@ -61,7 +61,7 @@ for (const [name, damage] of Object.entries(DAMAGES)) {
   });
 }
 
-everyResticTest("our repair of what restic stored", async (program) => {
+resticTest("our repair of what restic stored", async (program) => {
   await using box = await sandbox();
   const restic = await Restic.in(box, program);
   const large = noise(2_000_000, "large");

@@ -36,7 +36,7 @@ const FAULTS: readonly Fault[] = [
 /** So few that the clock of a test lets them pass by itself. */
 const FEW_TRIES: RetryPolicy = { quickMs: 100, backOffMs: 100, longestMs: 200, giveUpMs: 400, giveUpAtStartMs: 400 };
 /** Property tests do the same in every run. */
-const FIXED = { seed: 20261128, numRuns: 150 };
+const FIXED = { seed: 20261128, numRuns: 75 };
 
 type WorldOfTest = ReturnType<typeof cheapWorld>;
 type Work = (

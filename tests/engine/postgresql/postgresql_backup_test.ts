@@ -132,7 +132,7 @@ programTest({
       `CREATE DATABASE ${QUOTED} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'`,
     );
     const odd = ODD.replaceAll(/[\\']/g, "\\$&");
-    await server.query(OBJECTS, `dbname='${odd}'`);
+    await server.query(OBJECTS, ODD);
     const before = await scene.content(odd);
     match(before, /CREATE MATERIALIZED VIEW/);
     for (const format of ["plain", "custom"]) {
