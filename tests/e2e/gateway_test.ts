@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { ExitCode } from "../../src/base/errors.ts";
 import { openAgent } from "../../src/library/open_agent.ts";
 import type { UrlCallOptions } from "../../src/library/call_options.ts";
+import { putHere } from "../helpers/agent_here.ts";
 import { whyNoServer } from "../helpers/agent_server.ts";
 import { makeCertificate } from "../helpers/certificates.ts";
 import {
@@ -65,7 +66,7 @@ function curl(box: Sandbox, ...args: string[]): Promise<Outcome> {
 
 gatewayTest("curl gets all, the head, and what an interrupted download lacks, and later what is new", async (box) => {
   const content = bulkNoise(3_000_000, "curl");
-  await box.put("prod/shop", content);
+  await putHere(box, "prod/shop", content);
   const { gateway, base } = await started(box, "--log", box.join("access.log"));
   await using _gateway = gateway;
   await using urls = await urlsOf(box, base);
@@ -84,7 +85,7 @@ gatewayTest("curl gets all, the head, and what an interrupted download lacks, an
   equal((await curl(box, "-f", "-C", "-", "-o", box.join("part"), url)).exitCode, 0);
   deepEqual(await Deno.readFile(box.join("part")), content);
 
-  await box.put("prod/other", "new");
+  await putHere(box, "prod/other", "new");
   equal((await curl(box, "-f", await urls.url("prod/other"))).stdout, "new");
 
   await box.ok(["gateway", "revoke"]);
@@ -119,7 +120,7 @@ gatewayTest("one file of a tree comes by its path, and all of it as an archive t
 
 gatewayTest("SIGTERM lets a download under way end, and no other begin", async (box) => {
   const content = bulkNoise(3_000_000, "grace");
-  await box.put("prod/shop", content);
+  await putHere(box, "prod/shop", content);
   const { gateway, base } = await started(box);
   await using _gateway = gateway;
   await using urls = await urlsOf(box, base);
@@ -136,7 +137,7 @@ gatewayTest("SIGTERM lets a download under way end, and no other begin", async (
 });
 
 gatewayTest("with a certificate it speaks HTTPS, and tells nothing without", async (box) => {
-  await box.put("prod/shop", "dump");
+  await putHere(box, "prod/shop", "dump");
   const { certificateFile, keyFile, authorityFile } = await makeCertificate(box);
   const { gateway, base } = await started(box, "--tls", "--tls-cert", certificateFile, "--tls-key", keyFile);
   await using _gateway = gateway;

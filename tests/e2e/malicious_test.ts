@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { systemRandomBytes } from "../../src/crypto/random.ts";
 import { openLocalStore } from "../../src/store/local/local_store.ts";
 import { withStore } from "../../src/repository/repository.ts";
+import { putHere } from "../helpers/agent_here.ts";
 import { type Outcome, type Sandbox, sandbox } from "../helpers/executable.ts";
 import { watched } from "../helpers/memory_limit.ts";
 import { sqlDump } from "../helpers/world.ts";
@@ -14,7 +15,7 @@ const MOST_BYTES = 400 * 10 ** 6;
 for (const { name, spoil, isGoodReadable, finding } of MALICIOUS_REPOSITORIES) {
   Deno.test(`a repository with ${name} is listed, read and checked within 400 MB`, async () => {
     await using box = await sandbox();
-    await box.put("shop", DUMP);
+    await putHere(box, "shop", DUMP);
     const repository = await box.open();
     const evil = await spoil(withStore(repository, openLocalStore(box.repo, { random: systemRandomBytes })));
     // What is in trees, a list does not read.
@@ -31,7 +32,7 @@ for (const { name, spoil, isGoodReadable, finding } of MALICIOUS_REPOSITORIES) {
 
 Deno.test("an index of a million blobs opens", async () => {
   await using box = await sandbox();
-  await box.put("shop", DUMP);
+  await putHere(box, "shop", DUMP);
   await addMillionBlobs(await box.open());
   const got = await assertModest(box, ["get", "shop"]);
   assert.deepEqual([got.exitCode, got.stdout, got.stderr.includes("warning")], [
