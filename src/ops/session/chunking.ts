@@ -30,7 +30,8 @@ export function chunkerParameters(sizes: ChunkSizes, predecessor: Backup | undef
 }
 
 /**
- * The warning if another mean size is requested than the series used so far: few chunks are the same then. Undefined if it is the same, or if the series has none yet.
+ * The warning if another mean size is requested than the series used so far: few chunks are the same then. Undefined if
+ * it is the same, or if the series has none yet.
  */
 export function chunkSizeWarning(
   { requested, engine }: ChunkSizes,
