@@ -2,7 +2,8 @@
  * One session of MariaDB on its socket, by the protocol itself (chapter "Clientserver Protocol" of its manual): to start
  * `mariadb` for each of the thousands of looks of the tests takes much of their time.
  */
-import { concatenate, numbersOf, ServerGone, ServerSocket } from "./server_socket.ts";
+import { concatBytes } from "../../src/base/bytes.ts";
+import { numbersOf, ServerGone, ServerSocket } from "./server_socket.ts";
 
 /** LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, MULTI_STATEMENTS, MULTI_RESULTS, PLUGIN_AUTH. */
 const CAPABILITIES = 0x1 | 0x200 | 0x2000 | 0x8000 | 0x10000 | 0x20000 | 0x80000;
@@ -32,7 +33,7 @@ export async function queryMariaDb(socketPath: string, sql: string, database: st
     answer = await readPacket(socket);
   }
   if (answer[0] === FAILED) throw new Error(errorOf(answer).text);
-  await writePacket(socket, concatenate(new Uint8Array([COM_QUERY!]), new TextEncoder().encode(sql)), 0);
+  await writePacket(socket, concatBytes([new Uint8Array([COM_QUERY!]), new TextEncoder().encode(sql)]), 0);
   const rows = await readResults(socket);
   await writePacket(socket, new Uint8Array([COM_QUIT!]), 0).catch(() => {});
   await socket.end();
@@ -45,7 +46,7 @@ function login(database: string): Uint8Array {
   numbersOf(head).setUint32(4, MAX_PACKET_BYTES, true);
   head[8] = UTF8MB4_GENERAL_CI;
   const names = `root\0\0${database ? `${database}\0` : ""}mysql_native_password\0`;
-  return concatenate(head, new TextEncoder().encode(names));
+  return concatBytes([head, new TextEncoder().encode(names)]);
 }
 
 async function readResults(socket: ServerSocket): Promise<string[][]> {
@@ -124,5 +125,5 @@ async function writePacket(socket: ServerSocket, payload: Uint8Array, sequence: 
   const header = new Uint8Array(4);
   numbersOf(header).setUint32(0, payload.length, true);
   header[3] = sequence;
-  await socket.write(concatenate(header, payload));
+  await socket.write(concatBytes([header, payload]));
 }

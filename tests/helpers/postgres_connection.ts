@@ -2,7 +2,8 @@
  * One session of PostgreSQL on its socket, by the protocol itself (version 3.0, chapter "Frontend/Backend Protocol" of
  * its manual): to start `psql` for each of the thousands of looks of the tests takes much of their time.
  */
-import { concatenate, numbersOf, ServerGone, ServerSocket } from "./server_socket.ts";
+import { concatBytes } from "../../src/base/bytes.ts";
+import { numbersOf, ServerGone, ServerSocket } from "./server_socket.ts";
 
 /** The first byte of what the server says, of the messages that count here. */
 const [AUTHENTICATION, ROW, ERROR, READY] = ["R", "D", "E", "Z"];
@@ -27,7 +28,7 @@ export class PostgresConnection implements AsyncDisposable {
     try {
       const session = new PostgresConnection(socket);
       const parameters = ["user", user, "database", database, ""].map((part) => `${part}\0`).join("");
-      await session.#send("", concatenate(new Uint8Array([0, 3, 0, 0]), new TextEncoder().encode(parameters)));
+      await session.#send("", concatBytes([new Uint8Array([0, 3, 0, 0]), new TextEncoder().encode(parameters)]));
       await session.#answer();
       return session;
     } catch (error) {
@@ -79,7 +80,7 @@ export class PostgresConnection implements AsyncDisposable {
   async #send(kind: string, body: Uint8Array): Promise<void> {
     const length = new Uint8Array(4);
     numbersOf(length).setInt32(0, 4 + body.length);
-    await this.#socket.write(concatenate(new TextEncoder().encode(kind), length, body));
+    await this.#socket.write(concatBytes([new TextEncoder().encode(kind), length, body]));
   }
 }
 

@@ -1,4 +1,5 @@
 /** The socket of a server in tests, and the bytes of its protocol. */
+import { concatBytes } from "../../src/base/bytes.ts";
 
 /** The server has ended, or has ended the session. */
 export class ServerGone extends Error {}
@@ -24,7 +25,7 @@ export class ServerSocket implements Disposable {
     while (this.#pending.length < length) {
       const count = await orGone(() => this.#connection.read(this.#chunk));
       if (count === null) throw new ServerGone("the server has closed the connection");
-      this.#pending = concatenate(this.#pending, this.#chunk.subarray(0, count));
+      this.#pending = concatBytes([this.#pending, this.#chunk.subarray(0, count)]);
     }
     const bytes = this.#pending.slice(0, length);
     this.#pending = this.#pending.subarray(length);
@@ -50,17 +51,6 @@ export class ServerSocket implements Disposable {
   [Symbol.dispose](): void {
     this.#connection.close();
   }
-}
-
-/** All parts, one after another. */
-export function concatenate(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** The numbers in the bytes. */

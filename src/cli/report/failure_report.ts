@@ -59,12 +59,8 @@ function asAgentError(thrown: unknown): AgentError {
  */
 function withWayOn(error: IntegrityError): IntegrityError {
   if (/; |"agent |: the list above/.test(error.message)) return error;
-  return new IntegrityError(
-    `${error.message}; "agent check --read-data" tells which backups that affects and what helps; an older one may be whole`,
-    {
-      cause: error,
-    },
-  );
+  const wayOn = '"agent check --read-data" tells which backups that affects and what helps; an older one may be whole';
+  return new IntegrityError(`${error.message}; ${wayOn}`, { cause: error });
 }
 
 /**

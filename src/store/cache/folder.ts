@@ -82,16 +82,18 @@ export class CacheFolder {
     if (!await this.#isOwn(dirname(path))) return undefined;
     try {
       using file = await openPlainFile(path);
-      // Reading the attributes of an open file needs no disk access, so a trip to another thread would cost more.
-      const found = file?.statSync();
-      if (found !== undefined && isForeign(found, this.#uid)) return this.#passOver(path);
-      if (found !== undefined && this.#mayBeWhole(entry, found.size)) {
-        const content = new Uint8Array(found.size - trailerBytes(entry));
-        const trailer = new Uint8Array(trailerBytes(entry));
-        const isWhole = await fill(file!, content) && await fill(file!, trailer);
-        if (isWhole && isIntact(entry, content, trailer)) {
-          await this.#noteUse(file!, found.mtime);
-          return content;
+      if (file !== undefined) {
+        // Reading the attributes of an open file needs no disk access, so a trip to another thread would cost more.
+        const found = file.statSync();
+        if (isForeign(found, this.#uid)) return this.#passOver(path);
+        if (this.#mayBeWhole(entry, found.size)) {
+          const content = new Uint8Array(found.size - trailerBytes(entry));
+          const trailer = new Uint8Array(trailerBytes(entry));
+          const isWhole = await fill(file, content) && await fill(file, trailer);
+          if (isWhole && isIntact(entry, content, trailer)) {
+            await this.#noteUse(file, found.mtime);
+            return content;
+          }
         }
       }
     } catch {
