@@ -207,7 +207,7 @@ async function writeBackup(
   // A lock that turns out not to hold ends the backup at once, not hours later at the commit.
   lock.confirmed.catch((reason) => recipient.fail(reason));
   // A third of the code of a put: it is loaded while the lock settles, when this thread has nothing else to do.
-  const { withSession } = await import("./session/session.ts");
+  const { withSession } = await import("./session/open_session.ts");
   await passGate(gate, recipient.signal);
   const hearing = {
     onStoreFailure: (error: unknown) => recipient.fail(error),

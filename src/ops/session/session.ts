@@ -1,17 +1,14 @@
 /**
  * A session writes one backup: any number of streams at a time, committed together or not at all. A put writes one
- * stream in it, the storage interface as many as a program opens.
+ * stream in it, the storage interface as many as a program opens. `open_session.ts` begins it.
  */
 import { invariant } from "../../base/errors.ts";
 import type { Backup } from "../../backup/backup.ts";
-import { type ParentChoice, withReadableParent } from "../../backup/chain/parent.ts";
+import type { ParentChoice } from "../../backup/chain/parent.ts";
 import { commitBackup, type WrittenItem } from "../../backup/commit.ts";
 import { type ContentListWriter, PART_LIMITS, type StreamContent } from "../../backup/content/content_list.ts";
-import { LENIENT, loadBackups } from "../../backup/load_backups.ts";
 import type { OpenIndex } from "../../backup/rewritten.ts";
-import { similarSeriesWarning } from "../../backup/naming/similar_series.ts";
-import { loadWholeIndex, passingOver } from "../../backup/whole_index.ts";
-import { Chunker, type GearTable, gearTable } from "../../chunker/gear.ts";
+import { Chunker, type GearTable } from "../../chunker/gear.ts";
 import { type ChunkerParameters, LIST_AVERAGE_BYTES, parametersFor } from "../../chunker/parameters.ts";
 import { compareByteStrings } from "../../format/byte_string.ts";
 import type { JsonObject } from "../../format/json/json_text.ts";
@@ -23,27 +20,23 @@ import type { Feed } from "../../pipeline/feed.ts";
 import type { StreamInspection } from "../../pipeline/inspection.ts";
 import { sealStream } from "../../pipeline/seal_stream.ts";
 import type { PipelineThreads, StartingThreads } from "../../pipeline/threads.ts";
-import { withoutEmptyRules } from "../../policy/level/level.ts";
 import type { ExistenceIndex } from "../../repository/index/blob_index.ts";
-import { PackWriter } from "../../repository/pack/pack_writer.ts";
+import type { PackWriter } from "../../repository/pack/pack_writer.ts";
 import type { LockedRepository, Repository } from "../../repository/repository.ts";
 import type { TakenLock, World } from "../access.ts";
-import { packBytesFor } from "../../backup/buffers.ts";
-import { type BackupRequest, checkBackupRequest, type WriteOptions, type WrittenBackup } from "./backup_request.ts";
-import { chunkerParameters, chunkSizeWarning, gearSecret } from "./chunking.ts";
-import { continueChain, type Inherited, NOTHING_INHERITED, type SessionSource } from "./continue_chain.ts";
-import { HeadStart } from "./head_start.ts";
-import { lookBack } from "./look_back.ts";
+import type { BackupRequest, WriteOptions, WrittenBackup } from "./backup_request.ts";
+import type { Inherited, SessionSource } from "./continue_chain.ts";
+import type { HeadStart } from "./head_start.ts";
 import { notesOf } from "./stream_remarks.ts";
 import type { SessionStream } from "./session_stream.ts";
-import { mayTrustParent, openExistence, type SessionExistence } from "./parents_word.ts";
+import type { SessionExistence } from "./parents_word.ts";
 import { sessionManifest } from "./session_manifest.ts";
 import { SessionTables } from "./session_tables.ts";
 import { SessionChunks } from "./session_chunks.ts";
 import type { StreamMemory } from "./stream_memory.ts";
 import type { StoredList } from "./tree/digest_list_writer.ts";
-import { DoubtedTrees } from "./tree/doubted_trees.ts";
-import { type EarlierBackup, groundOf, withoutDamagedParent } from "./tree/earlier_backup.ts";
+import type { DoubtedTrees } from "./tree/doubted_trees.ts";
+import type { EarlierBackup } from "./tree/earlier_backup.ts";
 import { SessionTree } from "./tree/session_tree.ts";
 import type { TreeSlot } from "./tree/tree_writer.ts";
 
@@ -58,7 +51,7 @@ interface CommitOptions {
 /**
  * What a session needs: an open repository, a lock that may not be confirmed yet, and threads for its exclusive use.
  */
-interface SessionTools extends WriteOptions {
+export interface SessionTools extends WriteOptions {
   readonly repository: Repository;
   readonly threads: StartingThreads;
   readonly world: World;
@@ -74,90 +67,6 @@ interface SessionTools extends WriteOptions {
   readonly source?: SessionSource;
   /** Receives what seals streams that are at hand while the lock settles. */
   readonly onHeadStart?: (headStart: HeadStart) => void;
-}
-
-/**
- * Runs `work` with a session. If it throws, nothing is committed unless `commit` had resolved; durable chunks get an
- * index for the next try. Every stream must have ended, successfully or not, when `work` settles.
- */
-export async function withSession<T>(tools: SessionTools, work: (session: Session) => Promise<T>): Promise<T> {
-  const { repository, request, world, signal } = tools;
-  const packBytes = tools.packBytes ?? packBytesFor(world, repository.store.uploads);
-  checkBackupRequest(request);
-  const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
-  const compression = repository.config.version === 2 ? request.compression : "off";
-  const threads = await tools.threads.configure(repository.keys, compression);
-  const { all: earlier, damaged } = await loadBackups(repository.files, {
-    ...LENIENT,
-    rewritten: "unread",
-    signal,
-  });
-  // To save memory, the index of a session does not hold the places of data blobs. Reading a manifest needs an index
-  // that does, which is loaded for that moment and not kept.
-  const passing = passingOver(world, signal);
-  const openIndex = () => loadWholeIndex(repository, passing);
-  const { levelRules = {}, ...whose } = request;
-  const parentRequest = {
-    ...whose,
-    rules: withoutEmptyRules(levelRules),
-    replaysChains: tools.source?.replays ?? false,
-    started: begun.at,
-    unreadable: damaged.map(({ id }) => id),
-  };
-  const { planned, memory } = await lookBack(repository, earlier, parentRequest, passing);
-  const { source } = tools;
-  const { predecessor } = planned;
-  const engine = { name: request.engine.name, chunkAverage: source?.chunkAverage };
-  const sizes = { requested: request.chunkAverage, engine };
-  const parameters = chunkerParameters(sizes, predecessor);
-  const similar = similarSeriesWarning(request.series, earlier.map(({ series }) => series));
-  const seriesWarnings = [similar, chunkSizeWarning(sizes, predecessor)].filter((warning) => warning !== undefined);
-  const gear = gearTable(gearSecret(repository));
-  using headStart = new HeadStart({ threads, gear, parameters });
-  const onAhead = (known: ExistenceIndex) => {
-    headStart.know(known);
-    tools.onHeadStart?.(headStart);
-  };
-  // An index that was read before the lock was confirmed may list packs that a prune is removing, so it is compared then.
-  const { confirmed } = tools.lock;
-  const trustsParent = mayTrustParent(tools);
-  const opening = { planned, repository, confirmed, world, signal, passing, trustsParent, onAhead };
-  await using existence = await openExistence(opening);
-  const { index } = existence;
-  const locked = await confirmed;
-  headStart.confirm(index);
-  const readable = await withReadableParent(planned, { ...locked, index: index.named });
-  const doubts = new DoubtedTrees({ ...locked, index: index.named });
-  const lookedFor = { predecessor, backups: earlier, host: request.host, roots: source?.roots ?? [] };
-  const how = { index, threads, signal, doubts, world, parameters };
-  const ground = await groundOf(engine, { ...lookedFor, ...how, repository: locked });
-  const fitting = withoutDamagedParent(readable, planned, ground);
-  const { choice, inherited } = source === undefined
-    ? { choice: fitting, inherited: NOTHING_INHERITED }
-    : await continueChain(fitting, { source, ground, planned, openIndex, threads, world, signal });
-  const { clock, randomBytes } = world;
-  const writer = new PackWriter({
-    repository: locked,
-    index,
-    clock,
-    randomBytes,
-    packBytes,
-    signal,
-    isDry: tools.isDry ?? false,
-    onFailure: tools.onStoreFailure,
-    isReliable: (tree) => doubts.isReliable(tree),
-  });
-  const found = { existence, memory, earlier, seriesWarnings, doubts, compared: ground.compared };
-  const start = { locked, threads, begun, index, writer, choice, inherited, openIndex, parameters, gear, headStart };
-  const session = new Session(tools, { ...start, ...found });
-  try {
-    return await work(session);
-  } catch (error) {
-    await session.tree?.fail(error);
-    // The cause of the failure must be reported, not a failure here. The index only saves the next try some work.
-    await writer.abandon().catch(() => {});
-    throw error;
-  }
 }
 
 /** What was found or made at the start of a session. */
@@ -203,7 +112,7 @@ export class Session {
   #isBroken = false;
   #isCommitting = false;
 
-  /** Called by `withSession`. */
+  /** Called by `withSession`, which is the only way to begin one. */
   constructor(tools: SessionTools, start: SessionStart) {
     this.#tools = tools;
     this.#start = start;

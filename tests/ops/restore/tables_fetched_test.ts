@@ -129,16 +129,16 @@ function rowsOfMariaDb(rows: number, salt: number): string {
 }
 
 const SHOP_OF_MARIADB = `CREATE DATABASE shop; CREATE DATABASE bureau; USE shop;
-CREATE TABLE before_it (id INT PRIMARY KEY, v TEXT); INSERT INTO before_it ${rowsOfMariaDb(70_000, 1)};
+CREATE TABLE before_it (id INT PRIMARY KEY, v TEXT); INSERT INTO before_it ${rowsOfMariaDb(40_000, 1)};
 CREATE TABLE orders (id INT PRIMARY KEY, v TEXT, b INT AS (id + 1) STORED, o INT, h BLOB,
   FOREIGN KEY (o) REFERENCES before_it (id));
-INSERT INTO orders (id, v, o, h) SELECT seq, CONCAT(MD5(seq), SHA1(-seq)), seq, UNHEX(SHA1(seq)) FROM seq_1_to_20000;
+INSERT INTO orders (id, v, o, h) SELECT seq, CONCAT(MD5(seq), SHA1(-seq)), seq, UNHEX(SHA1(seq)) FROM seq_1_to_10000;
 CREATE TRIGGER tr BEFORE INSERT ON orders FOR EACH ROW SET NEW.v = concat(NEW.v, 'x');
 CREATE TABLE parts (id INT PRIMARY KEY, v TEXT) PARTITION BY RANGE (id)
   (PARTITION p0 VALUES LESS THAN (900), PARTITION p1 VALUES LESS THAN MAXVALUE);
-INSERT INTO parts ${rowsOfMariaDb(10_000, 3)};
+INSERT INTO parts ${rowsOfMariaDb(6_000, 3)};
 CREATE VIEW shown AS SELECT id FROM orders;
-USE bureau; CREATE TABLE orders (id INT PRIMARY KEY, v TEXT); INSERT INTO orders ${rowsOfMariaDb(70_000, 4)};`;
+USE bureau; CREATE TABLE orders (id INT PRIMARY KEY, v TEXT); INSERT INTO orders ${rowsOfMariaDb(40_000, 4)};`;
 
 const KINDS_OF_MARIADB: Readonly<Record<string, readonly string[]>> = {
   "extended inserts": ["--databases", "shop", "bureau"],
@@ -172,17 +172,17 @@ function rowsOfPostgres(rows: number, salt: number): string {
 }
 
 const SHOP_OF_POSTGRES = `CREATE SCHEMA sales;
-CREATE TABLE before_it (id int PRIMARY KEY, v text); INSERT INTO before_it ${rowsOfPostgres(70_000, 1)};
+CREATE TABLE before_it (id int PRIMARY KEY, v text); INSERT INTO before_it ${rowsOfPostgres(40_000, 1)};
 CREATE TABLE orders (id int PRIMARY KEY, v text, b int GENERATED ALWAYS AS (id + 1) STORED);
-INSERT INTO orders ${rowsOfPostgres(20_000, 2)};
+INSERT INTO orders ${rowsOfPostgres(10_000, 2)};
 ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES before_it;
 CREATE TRIGGER tr BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
 CREATE TABLE sales.p (id int, v text) PARTITION BY RANGE (id);
 CREATE TABLE sales.p1 PARTITION OF sales.p FOR VALUES FROM (0) TO (900000); INSERT INTO sales.p ${
-  rowsOfPostgres(10_000, 3)
+  rowsOfPostgres(6_000, 3)
 };
 CREATE VIEW shown AS SELECT id FROM orders;
-CREATE TABLE z_behind_it (id int PRIMARY KEY, v text); INSERT INTO z_behind_it ${rowsOfPostgres(70_000, 4)};`;
+CREATE TABLE z_behind_it (id int PRIMARY KEY, v text); INSERT INTO z_behind_it ${rowsOfPostgres(40_000, 4)};`;
 
 const KINDS_OF_POSTGRES: Readonly<Record<string, readonly ["pg_dump" | "pg_dumpall", ...string[]]>> = {
   "plain with COPY": ["pg_dump", "shop"],
