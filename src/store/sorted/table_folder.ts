@@ -66,7 +66,12 @@ export class TableFolder {
     if (folder === undefined) return undefined;
     using lock = await openLock(folder);
     if (!await lock.tryLock(true)) return undefined;
-    return await work(new TableChange(folder, this.#options));
+    try {
+      return await work(new TableChange(folder, this.#options));
+    } finally {
+      // Closing is not enough: until a child process that is just being started runs its program, it has the file, too.
+      await lock.unlock();
+    }
   }
 
   /**
