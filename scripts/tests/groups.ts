@@ -20,6 +20,9 @@ interface TestGroup {
 /** More would leave threads without work at the end, while one of them is still at its group. */
 const MOST_FILES = 6;
 
+/** Of tests of the executable, which load little and take long: a few files of them are a run of their own in CI. */
+const MOST_FILES_OF_EXECUTABLE = 3;
+
 /** The folders whose files take longest. They come first, so that what is left for the end is short. */
 const LONGEST_FIRST = [
   "e2e",
@@ -49,7 +52,9 @@ export function groupFiles(files: readonly TestFile[], root: string): TestGroup[
     kinds.set(kind, [...kinds.get(kind) ?? [], path]);
   }
   const inOrder = [...kinds].sort(([a], [b]) => rankOf(a) - rankOf(b));
-  return inOrder.flatMap(([kind, paths]) => shares(paths).map((paths, i) => ({ name: `${kind}_${i + 1}`, paths })));
+  return inOrder.flatMap(([kind, paths]) =>
+    shares(kind, paths).map((paths, i) => ({ name: `${kind}_${i + 1}`, paths }))
+  );
 }
 
 /** The text of a module that loads the files of a group in their order. */
@@ -69,8 +74,9 @@ function rankOf(kind: string): number {
 }
 
 /** As few shares as can be, of almost the same size. */
-function shares(paths: readonly string[]): string[][] {
-  const count = Math.ceil(paths.length / MOST_FILES);
+function shares(kind: string, paths: readonly string[]): string[][] {
+  const most = kind === "e2e" ? MOST_FILES_OF_EXECUTABLE : MOST_FILES;
+  const count = Math.ceil(paths.length / most);
   const from = (share: number) => Math.floor(share * paths.length / count);
   return Array.from({ length: count }, (_, share) => paths.slice(from(share), from(share + 1)));
 }
