@@ -5,7 +5,6 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { AgentError, UsageError } from "../../../src/base/errors.ts";
 import { verdictsOf } from "../../../src/backup/restore_tests.ts";
 import { status } from "../../../src/ops/status.ts";
-import { MARIADB_PROGRAMS, MariaDbServer } from "../../helpers/mariadb.ts";
 import { programTest } from "../../helpers/programs.ts";
 import { MARIADB_DUMP, query, runningBelow, Scene } from "./verify_restore_scene.ts";
 
@@ -169,47 +168,6 @@ programTest({
     const [server] = runningBelow(scene.directory.path).filter(({ line }) => /mariadbd .*--socket/.test(line));
     Deno.kill(server!.pid, "SIGKILL");
     await rejects(dying, { exitCode: 1, message: /could not be tried: .*the server is gone/ });
-    deepEqual(scene.leftovers(), []);
-  },
-});
-
-programTest({
-  name: "databases of MariaDB by URL, one and several with accounts of their own, pass",
-  needs: [...MARIADB_PROGRAMS, "mariadb-dump"],
-  async fn(programs) {
-    await using scene = await Scene.make();
-    {
-      await using server = await MariaDbServer.start(programs);
-      await server.query(`CREATE DATABASE shop; CREATE DATABASE wiki; USE shop; CREATE USER app@localhost;
-        GRANT ALL ON shop.* TO app@localhost;
-        CREATE TABLE t (id INT PRIMARY KEY, note TEXT); INSERT INTO t SELECT seq, MD5(seq) FROM seq_1_to_5000;
-        CREATE DEFINER=app@localhost VIEW v AS SELECT * FROM t; CREATE DEFINER=app@localhost PROCEDURE p() SELECT 1;
-        CREATE DEFINER=app@localhost TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.note = 'x';
-        CREATE TABLE wiki.pages (a INT, FULLTEXT (b), b TEXT) ENGINE=MyISAM; INSERT INTO wiki.pages VALUES (1, 'one');`);
-      const socket = encodeURIComponent(server.socket);
-      await scene.putSource(`mysql://root@localhost/shop?socket=${socket}`, "one");
-      await scene.putSource(`mysql://root@localhost/?socket=${socket}`, "all");
-      // Into the same server, which the restore leaves as it was but for its own database.
-      const trial = await scene.verify({ selector: "one", place: `mysql://root@localhost/trial?socket=${socket}` });
-      deepEqual([trial.problems, trial.tables], [[], [{ name: "trial.t", rows: 5000 }]]);
-      deepEqual(await server.query("SELECT COUNT(*) FROM trial.t"), [["5000"]]);
-      const used = scene.verify({ selector: "one", place: `mysql://root@localhost/trial?socket=${socket}` });
-      await rejects(used, UsageError);
-      const filled = scene.verify({ selector: "all", place: `mysql://root@localhost/?socket=${socket}` });
-      await rejects(filled, UsageError);
-      await server.query("CREATE DATABASE other; GRANT SELECT, CREATE ON other.* TO app@localhost");
-      const poor = scene.verify({ selector: "one", place: `mysql://app@localhost/other?socket=${socket}` });
-      await rejects(poor, { exitCode: 1, message: /could not be tried: .*denied/ });
-    }
-    const one = await scene.verify({ selector: "one", queries: [query("SELECT count(*) FROM t", "=5000")] });
-    deepEqual([one.problems, one.tables], [[], [{ name: "restored.t", rows: 5000 }]]);
-    const all = await scene.verify({
-      selector: "all",
-      database: "wiki",
-      queries: [query("SELECT b FROM pages", "=one")],
-    });
-    deepEqual(all.problems, []);
-    deepEqual(all.tables, [{ name: "shop.t", rows: 5000 }, { name: "wiki.pages", rows: 1 }]);
     deepEqual(scene.leftovers(), []);
   },
 });
