@@ -37,17 +37,16 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const begun = { at: request.time ?? world.clock.now(), ms: world.clock.monotonicMs() };
   const compression = repository.config.version === 2 ? request.compression : "off";
   const threads = await tools.threads.configure(repository.keys, compression);
-  const past = await lookAtThePast(tools, begun.at);
-  const { parameters } = past;
+  const plan = await planSession(tools, begun.at);
   const gear = gearTable(gearSecret(repository));
-  using headStart = new HeadStart({ threads, gear, parameters });
+  using headStart = new HeadStart({ threads, gear, parameters: plan.parameters });
   await using existence = await openExistence({
-    planned: past.planned,
+    planned: plan.planned,
     repository,
     confirmed: lock.confirmed,
     world,
     signal,
-    passing: past.passing,
+    passing: plan.passing,
     trustsParent: mayTrustParent(tools),
     onAhead: (known) => {
       headStart.know(known);
@@ -57,13 +56,10 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   const { index } = existence;
   const locked = await lock.confirmed;
   headStart.confirm(index);
-  const ground = await settleGround(tools, past, { locked, index, threads });
+  const ground = await settleGround(tools, plan, { locked, index, threads });
   const writer = openWriter(tools, { locked, index, doubts: ground.doubts });
-  const session = new Session(tools, {
-    ...{ locked, threads, begun, index, existence, writer, gear, headStart },
-    ...past,
-    ...ground,
-  });
+  const held = { locked, threads, index, existence, writer };
+  const session = new Session(tools, { ...plan, ...ground, ...held, begun, gear, headStart });
   try {
     return await work(session);
   } catch (error) {
@@ -74,8 +70,8 @@ export async function withSession<T>(tools: SessionTools, work: (session: Sessio
   }
 }
 
-/** What the earlier backups mean for a session, by their snapshots alone. */
-interface Past {
+/** What the snapshots of earlier backups mean for a session. */
+interface SessionPlan {
   /** All backups, oldest first. */
   readonly earlier: readonly Backup[];
   /** The parent, unless it turns out to be unreadable. */
@@ -89,7 +85,7 @@ interface Past {
 }
 
 /** Plans the session by the snapshots. It needs no lock: what a prune removes meanwhile is found missing later. */
-async function lookAtThePast(tools: SessionTools, started: Date): Promise<Past> {
+async function planSession(tools: SessionTools, started: Date): Promise<SessionPlan> {
   const { repository, request, source, world, signal } = tools;
   const { all: earlier, damaged } = await loadBackups(repository.files, { ...LENIENT, rewritten: "unread", signal });
   // To save memory, the index of a session does not hold the places of data blobs. Reading a manifest needs an index
@@ -139,19 +135,16 @@ interface SettledGround {
 /** Settles the parent: it must be readable, the way to its tree whole, and the source must be able to go on from it. */
 async function settleGround(
   tools: SessionTools,
-  { planned, earlier, parameters, openIndex }: Past,
+  { planned, earlier, parameters, openIndex }: SessionPlan,
   { locked, index, threads }: Held & { readonly threads: PipelineThreads },
 ): Promise<SettledGround> {
   const { request, source, world, signal } = tools;
   const readable = await withReadableParent(planned, { ...locked, index: index.named });
   const doubts = new DoubtedTrees({ ...locked, index: index.named });
-  const ground = await groundOf(engineOf(tools), {
-    predecessor: planned.predecessor,
-    backups: earlier,
-    host: request.host,
-    roots: source?.roots ?? [],
-    ...{ repository: locked, index, threads, signal, doubts, world, parameters },
-  });
+  const { predecessor } = planned;
+  const lookedFor = { predecessor, backups: earlier, host: request.host, roots: source?.roots ?? [] };
+  const how = { repository: locked, index, threads, signal, doubts, world, parameters };
+  const ground = await groundOf(engineOf(tools), { ...lookedFor, ...how });
   const fitting = withoutDamagedParent(readable, planned, ground);
   const chain = source === undefined
     ? { choice: fitting, inherited: NOTHING_INHERITED }
