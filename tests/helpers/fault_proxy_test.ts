@@ -24,11 +24,15 @@ interface Received {
 /** A server that records all requests, and answers every path with `content`. */
 async function recordingServer(content: Uint8Array) {
   const received: Received[] = [];
+  const { promise: firstPiece, resolve: gotFirstPiece } = Promise.withResolvers<void>();
   const { promise: first, resolve: gotFirst } = Promise.withResolvers<Received>();
   const server = createServer(async (incoming, outgoing) => {
     const pieces: Uint8Array[] = [];
     const isWhole = await (async () => {
-      for await (const piece of incoming) pieces.push(piece);
+      for await (const piece of incoming) {
+        pieces.push(piece);
+        gotFirstPiece();
+      }
     })().then(() => true, () => false);
     received.push({ path: incoming.url!, bytes: Buffer.concat(pieces), isWhole });
     gotFirst(received[0]!);
@@ -38,6 +42,8 @@ async function recordingServer(content: Uint8Array) {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   return {
     received,
+    /** Resolves when a part of an upload is there. */
+    firstPiece,
     /** The first request, once it is over. */
     first: () => first,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -56,31 +62,28 @@ interface Ending {
   readonly error?: string;
 }
 
-/** Sends one request over its own connection, and gives up after `giveUpMs` if that is set. */
-async function send(
-  url: string,
-  method: string,
-  content?: Uint8Array,
-  giveUpMs?: number,
-  onData: () => void = () => {},
-): Promise<Ending> {
+/** When a client gives up, and what it does with each piece of the answer. */
+interface Patience {
+  readonly giveUp?: AbortSignal;
+  readonly onData?: (piece: Uint8Array) => void;
+}
+
+/** Sends one request over its own connection. */
+async function send(url: string, method: string, content?: Uint8Array, patience: Patience = {}): Promise<Ending> {
   const agent = new Agent({ keepAlive: false });
   const pieces: Uint8Array[] = [];
   const ending = await new Promise<Ending>((resolve) => {
     const length = content === undefined ? {} : { "content-length": content.length };
     const outgoing = request(url, { method, headers: length, agent });
-    const timer = giveUpMs === undefined ? undefined : setTimeout(() => outgoing.destroy(), giveUpMs);
-    const end = (rest: Omit<Ending, "body">) => {
-      clearTimeout(timer);
-      resolve({ ...rest, body: Buffer.concat(pieces) });
-    };
+    patience.giveUp?.addEventListener("abort", () => outgoing.destroy());
+    const end = (rest: Omit<Ending, "body">) => resolve({ ...rest, body: Buffer.concat(pieces) });
     outgoing.on("error", (error: Error & { code?: string }) => end({ error: error.code ?? error.message }));
     outgoing.on("response", (answer) => {
       const { statusCode: status, headers } = answer;
       const told = { status: status!, headers };
       answer.on("data", (piece: Uint8Array) => {
         pieces.push(piece);
-        onData();
+        patience.onData?.(piece);
       });
       answer.on("error", (error: Error & { code?: string }) => end({ ...told, error: error.code ?? error.message }));
       answer.on("end", () => end(told));
@@ -220,7 +223,13 @@ proxyTest("stall: the answer stops until the client goes", {
   body: "answer",
   afterBytes: 500,
 }, async (proxy) => {
-  const { status, body, error } = await send(proxy.url, "GET", undefined, 100);
+  const enough = new AbortController();
+  let gotBytes = 0;
+  const onData = (piece: Uint8Array) => {
+    gotBytes += piece.length;
+    if (gotBytes >= 500) enough.abort();
+  };
+  const { status, body, error } = await send(proxy.url, "GET", undefined, { giveUp: enough.signal, onData });
   assert.deepEqual([status, body.length], [200, 500]);
   assert.ok(error !== undefined);
 });
@@ -230,7 +239,9 @@ proxyTest("stall: the upload stops, and the server waits", {
   body: "upload",
   afterBytes: 500,
 }, async (proxy, server) => {
-  assert.ok((await send(proxy.url, "POST", UPLOAD, 100)).error !== undefined);
+  const enough = new AbortController();
+  void server.firstPiece.then(() => enough.abort());
+  assert.ok((await send(proxy.url, "POST", UPLOAD, { giveUp: enough.signal })).error !== undefined);
   await proxy.pause();
   const { isWhole, bytes } = await server.first();
   assert.deepEqual([isWhole, bytes.length], [false, 500]);
@@ -251,7 +262,7 @@ proxyTest("a paused proxy refuses connections, a resumed one has its old address
 
 proxyTest("pausing breaks what is under way", { type: "stall", body: "answer", afterBytes: 500 }, async (proxy) => {
   const begun = Promise.withResolvers<void>();
-  const under = send(proxy.url, "GET", undefined, undefined, begun.resolve);
+  const under = send(proxy.url, "GET", undefined, { onData: () => begun.resolve() });
   await begun.promise;
   await proxy.pause();
   assert.ok((await under).error !== undefined);
