@@ -10,6 +10,7 @@ const SERVE: Readonly<Record<ThreadPurpose, () => void>> = {
   catalogue: () => serveCalls(import("./catalogue/query_calls.ts").then(({ queryCalls }) => queryCalls())),
   digest: () => serveCalls(import("./pipeline/digest_calls.ts").then(({ digestCalls }) => digestCalls())),
   files: () => serveCalls(import("./engine/files/files_calls.ts").then(({ filesCalls }) => filesCalls())),
+  mixing: () => serveCalls(import("./crypto/scrypt/mixing_calls.ts").then(({ mixingCalls }) => mixingCalls())),
   passwords: () => serveCalls(import("./server/access/password_calls.ts").then(({ passwordCalls }) => passwordCalls())),
   restore: () => serveCalls<RestoreCalls>(restoreHandlersOfThisMachine()),
 };

@@ -6,6 +6,8 @@ export interface MemoryBudget {
   readonly blobThreads: number;
   /** Bytes that packs, segments and batches may take in memory together. If absent, as much as is useful. */
   readonly bufferBytes?: number | undefined;
+  /** Threads that derive the key of a password, before there are any others; 1 if absent. */
+  readonly keyThreads?: 1 | 2;
 }
 
 const MIB = 1024 * 1024;
@@ -18,6 +20,8 @@ const THREAD_BYTES = 16 * MIB;
 const BUFFERS_PER_THREAD = 16 * MIB;
 /** No work is possible with less. If the limit leaves less than this, the work is tried nevertheless. */
 const LEAST_BUFFER_BYTES = 16 * MIB;
+/** What a second thread takes to derive a key with its heap, and which the buffers take later. */
+const KEY_THREAD_BYTES = 96 * MIB;
 /** With fewer than two threads, sealing waits for the store; more than eight only wait for the thread that cuts. */
 const LEAST_USUAL_THREADS = 2;
 const MOST_THREADS = 8;
@@ -25,9 +29,10 @@ const MOST_THREADS = 8;
 /** The budget of a process that may take `limitBytes` in all on a machine with `cores` cores. */
 export function memoryBudget(
   { limitBytes, cores }: { limitBytes: number; cores: number },
-): MemoryBudget & { readonly bufferBytes: number } {
+): Required<MemoryBudget> & { readonly bufferBytes: number } {
   const usual = Math.max(LEAST_USUAL_THREADS, Math.min(cores, MOST_THREADS));
   const room = limitBytes - RUNTIME_BYTES;
   const blobThreads = Math.max(1, Math.min(usual, Math.floor(room / (THREAD_BYTES + BUFFERS_PER_THREAD))));
-  return { blobThreads, bufferBytes: Math.max(LEAST_BUFFER_BYTES, room - blobThreads * THREAD_BYTES) };
+  const bufferBytes = Math.max(LEAST_BUFFER_BYTES, room - blobThreads * THREAD_BYTES);
+  return { blobThreads, bufferBytes, keyThreads: cores > 1 && bufferBytes > 2 * KEY_THREAD_BYTES ? 2 : 1 };
 }

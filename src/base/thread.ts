@@ -137,7 +137,7 @@ export class Thread<C extends Calls> implements Caller<C> {
 }
 
 /** What a worker thread is for: `src/worker.ts` has the calls that it answers. */
-export type ThreadPurpose = "blobs" | "catalogue" | "digest" | "files" | "passwords" | "restore";
+export type ThreadPurpose = "blobs" | "catalogue" | "digest" | "files" | "mixing" | "passwords" | "restore";
 
 /** Starts a worker thread of this program. In a build, `worker.js` lies beside the bundled files. */
 export function startWorker(purpose: ThreadPurpose): Worker {

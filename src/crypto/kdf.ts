@@ -1,10 +1,9 @@
 /** Keys derived from passwords (scrypt, as restic's key files require) and from the master key (HKDF). */
 import { hkdfSync, pbkdf2 } from "node:crypto";
-import { setImmediate } from "node:timers";
 import { promisify } from "node:util";
 import { concatBytes } from "../base/bytes.ts";
 import { IntegrityError, UsageError } from "../base/errors.ts";
-import { romix } from "./scrypt/romix.ts";
+import { type Mix, mixHere, mixOnTwoThreads } from "./scrypt/mixing.ts";
 import type { SealingKeys } from "./seal.ts";
 
 /** The cost of deriving a key in work and memory: RFC 7914's N (cost), r (block size) and p (parallelism). */
@@ -74,27 +73,32 @@ export async function deriveKey(
   password: Uint8Array,
   salt: Uint8Array,
   parameters: ScryptParameters,
+  mix: Mix = mixHere,
 ): Promise<SealingKeys> {
   assertParameters(parameters);
   if (salt.length !== SALT_BYTES) {
     throw new IntegrityError(`Not a key file of restic: its salt has ${salt.length} bytes instead of ${SALT_BYTES}`);
   }
-  const bytes = await scryptBytes(password, salt, parameters, 64);
+  const bytes = await scryptBytes(password, salt, parameters, 64, mix);
   return { encrypt: bytes.slice(0, 32), macK: bytes.slice(32, 48), macR: bytes.slice(48, 64) };
 }
 
-/**
- * `length` bytes of scrypt (RFC 7914). The mixing works in this thread and lets others have their turn (`romix`). The
- * parameters are those that `assertParameters` accepts.
- */
+/** `deriveKey` on that many threads. */
+export function deriveKeyOn(threads: 1 | 2 = 1): DeriveKey {
+  const mix = threads === 2 ? mixOnTwoThreads() : mixHere;
+  return (password, salt, parameters) => deriveKey(password, salt, parameters, mix);
+}
+
+/** `length` bytes of scrypt (RFC 7914). The parameters are those that `assertParameters` accepts. */
 export async function scryptBytes(
   password: Uint8Array,
   salt: Uint8Array,
   { N, r, p }: ScryptParameters,
   length: number,
+  mix: Mix = mixHere,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const blocks = await pbkdf2Once(password, salt, 128 * r * p);
-  await romix(blocks, { N, r }, () => new Promise((resolve) => setImmediate(resolve)));
+  await mix(blocks, { N, r });
   return await pbkdf2Once(password, blocks, length);
 }
 

@@ -1,5 +1,5 @@
 /** Opens an agent, with defaults for everything that a program does not say. */
-import type { Password } from "../crypto/kdf.ts";
+import { deriveKeyOn, type Password } from "../crypto/kdf.ts";
 import { KeptKeys } from "../crypto/kept_keys.ts";
 import { builtInEngines } from "../engine/built_in.ts";
 import { EngineRegistry } from "../engine/engine_urls.ts";
@@ -39,7 +39,7 @@ export async function openAgent(options: AgentOptions): Promise<Agent> {
   const stores = options.stores === undefined ? builtInStores() : new StoreRegistry(options.stores);
   const given = accessOf(configured, { world, stores, environment });
   let changed: Password | undefined;
-  const keptKeys = new KeptKeys();
+  const keptKeys = new KeptKeys(deriveKeyOn(world.keyThreads));
   const access = {
     ...given,
     password: async () => changed ?? await given.password(),

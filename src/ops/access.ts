@@ -6,7 +6,7 @@ import { AgentError, DeniedError, messageOf, StoreFullError, WrongPasswordError 
 import type { MemoryBudget } from "../base/memory_budget.ts";
 import { interruptible, unlessAborted } from "../base/abort.ts";
 import type { Argon2Parameters } from "../crypto/argon2.ts";
-import type { DeriveKey, Password } from "../crypto/kdf.ts";
+import { type DeriveKey, deriveKeyOn, type Password } from "../crypto/kdf.ts";
 import type { Sealer } from "../crypto/seal.ts";
 import { acquireLock } from "../repository/lock/held_lock.ts";
 import type { KeyMemory } from "../repository/key_search.ts";
@@ -331,7 +331,7 @@ async function openWithPassword(
         password,
         randomBytes: world.randomBytes,
         keyMemory: access.keyMemory?.(store.location),
-        deriveKey: access.deriveKey,
+        deriveKey: access.deriveKey ?? deriveKeyOn(world.keyThreads),
         onProblem: world.onProblem,
         observe: world.observe,
       });

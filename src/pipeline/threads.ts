@@ -55,8 +55,9 @@ interface ThreadOptions {
    */
   readonly digest?: boolean;
   /**
-   * Resolves when there is much to do. The threads start then, or with the first call that is more than a little work;
-   * until then this thread does it. Without it, they start at once, for example while the user types the password.
+   * Resolves when there is much to do. Once they can be configured, too, the threads start then, or with the first call
+   * that is more than a little work; until then this thread does it. Before they have keys they could only hold up those
+   * who derive these. Without it, they start at once, for example while the user types the password.
    */
   readonly needed?: Promise<unknown>;
   /**
@@ -146,6 +147,7 @@ export class PipelineThreads {
   readonly #settings = new Map<Setting, BlobCalls[Setting]["request"]>();
   /** Which blobs the sealing threads see. */
   #known: (KnownChunks & { readonly generation: number }) | undefined;
+  readonly #hasKeys = Promise.withResolvers<void>();
   #isOver = false;
 
   /** Called by `startThreads`. */
@@ -166,7 +168,7 @@ export class PipelineThreads {
     try {
       if (digest) this.#digest = new DigestThread({ startsLate: this.#startsLate });
       if (needed === undefined) this.#startBlobThreads();
-      else void needed.then(() => this.#startOneByOne()).catch(() => {}); // The next call tries again.
+      else void this.#startWhen(needed).catch(() => {}); // The next call tries again.
     } catch (error) {
       this.#terminate();
       throw error;
@@ -181,6 +183,12 @@ export class PipelineThreads {
     if (this.#digest === undefined && !needsThread) return (this.#digestHere ??= new DigestHere()).inspect();
     this.#digest ??= new DigestThread({ startsLate: this.#startsLate });
     return this.#digest.inspect(guard, wanted);
+  }
+
+  async #startWhen(needed: Promise<unknown>): Promise<void> {
+    await needed;
+    await this.#hasKeys.promise;
+    await this.#startOneByOne();
   }
 
   /** Starts all threads, with pauses, since each start holds this thread up for ten milliseconds. */
@@ -210,6 +218,7 @@ export class PipelineThreads {
 
   async #configure(keys: SealingKeys, compression: CompressionLevel): Promise<this> {
     await this.#tell("configure", { keys, compression });
+    this.#hasKeys.resolve();
     if (this.#startsLate && this.#blobs.length === 0) {
       // The lock settles meanwhile.
       this.#here.prepare();

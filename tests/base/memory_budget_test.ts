@@ -14,8 +14,13 @@ Deno.test("with plenty of memory there are as many threads as cores, at least 2 
 
 Deno.test("192 MiB leave room for two threads and 64 MiB of buffers, 128 MiB for one and the least of buffers", () => {
   const [some, few] = [192, 128].map((mib) => memoryBudget({ limitBytes: mib * MIB, cores: 2 }));
-  assert.deepEqual(some, { blobThreads: 2, bufferBytes: 64 * MIB });
-  assert.deepEqual(few, { blobThreads: 1, bufferBytes: 16 * MIB });
+  assert.deepEqual(some, { blobThreads: 2, bufferBytes: 64 * MIB, keyThreads: 1 });
+  assert.deepEqual(few, { blobThreads: 1, bufferBytes: 16 * MIB, keyThreads: 1 });
+});
+
+Deno.test("keys are derived on two threads where there are two cores, and twice the memory that this takes", () => {
+  const threadsOf = (mib: number, cores: number) => memoryBudget({ limitBytes: mib * MIB, cores }).keyThreads;
+  assert.deepEqual([threadsOf(4096, 1), threadsOf(4096, 2), threadsOf(300, 2), threadsOf(340, 2)], [1, 2, 1, 2]);
 });
 
 Deno.test("more memory never means fewer threads, and there is always something to work with", () => {

@@ -80,15 +80,18 @@ Deno.test("little work again and again becomes much", async () => {
   assert.equal(started, 1);
 });
 
-Deno.test("the threads start when there is much to do, unless all is over by then", async () => {
+Deno.test("the threads start when there is much to do and they have keys, unless all is over by then", async () => {
   const needed = Promise.withResolvers<void>();
   const started = await workersOf(async (started) => {
     const over = startThreads(2, { needed: needed.promise });
+    await over.configure(KEYS, "off");
     over[Symbol.dispose]();
     using starting = startThreads(2, { needed: needed.promise });
     needed.resolve();
-    while (started() < 3) await macrotask();
+    for (let turn = 0; turn < 20; turn++) await macrotask();
+    assert.equal(started(), 0, "threads without keys only take time from those who derive these");
     await starting.configure(KEYS, "off");
+    while (started() < 3) await macrotask();
   });
   assert.equal(started, 3);
 });

@@ -25,10 +25,10 @@ const TURN_BYTES = 8 * 2 ** 20;
  * The most memory that two pieces may take together to be mixed side by side, which takes less time than one after the
  * other, and twice the memory: enough for N = 32768 and r = 8, the cost of usual key files.
  */
-const MOST_SIDE_BY_SIDE_BYTES = 72 * 2 ** 20;
+export const MOST_SIDE_BY_SIDE_BYTES = 72 * 2 ** 20;
 
 /** The parameters of the mixing. */
-interface RomixParameters {
+export interface RomixParameters {
   /** How many pieces are kept in memory, a power of two above 1. */
   readonly N: number;
   /** A piece has `128 * r` bytes. */
@@ -48,8 +48,8 @@ export async function romix(
   const bytes = 128 * r;
   invariant(blocks.length % bytes === 0, "scrypt mixes whole pieces");
   const module = instantiate();
-  const laneBytes = (N + 3) * bytes;
-  const lanes = blocks.length > bytes && 2 * laneBytes <= MOST_SIDE_BY_SIDE_BYTES ? 2 : 1;
+  const laneBytes = laneBytesOf({ N, r });
+  const lanes = lanesOf(blocks.length, { N, r });
   growTo(module.memory, lanes * laneBytes);
   using adviser = new MemoryAdviser();
   const used = new Uint8Array(module.memory.buffer);
@@ -68,6 +68,17 @@ export async function romix(
     // The collector would leave it for seconds.
     adviser.advise(used, "notNeeded");
   }
+}
+
+/** How many of the pieces that have `blocksBytes` together are mixed side by side: one or two. */
+export function lanesOf(blocksBytes: number, parameters: RomixParameters): 1 | 2 {
+  const isMore = blocksBytes > 128 * parameters.r;
+  return isMore && 2 * laneBytesOf(parameters) <= MOST_SIDE_BY_SIDE_BYTES ? 2 : 1;
+}
+
+/** The memory that a piece takes to be mixed. */
+export function laneBytesOf({ N, r }: RomixParameters): number {
+  return (N + 3) * 128 * r;
 }
 
 /** How the pieces of a call are mixed. */
