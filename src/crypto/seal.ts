@@ -64,6 +64,31 @@ function assertKeyPart(name: string, part: Uint8Array, length: number): void {
   }
 }
 
+/** The ciphers of one call or of several, each made when it is first needed. */
+class Ciphers implements Disposable {
+  readonly #keys: { readonly macK: Uint8Array; readonly ctr: Ctr };
+  #masks: BlockCipher | undefined;
+  #keystreams: BlockCipher | undefined;
+
+  constructor(keys: { readonly macK: Uint8Array; readonly ctr: Ctr }) {
+    this.#keys = keys;
+  }
+
+  /** For the masks of tags. */
+  get masks(): BlockCipher {
+    return this.#masks ??= new BlockCipher(this.#keys.macK);
+  }
+
+  get keystreams(): BlockCipher {
+    return this.#keystreams ??= this.#keys.ctr.cipher();
+  }
+
+  [Symbol.dispose](): void {
+    this.#masks?.[Symbol.dispose]();
+    this.#keystreams?.[Symbol.dispose]();
+  }
+}
+
 /** Seals and opens under one set of keys. Made by `createSealer`. */
 export class Sealer {
   readonly #ctr: Ctr;
@@ -71,6 +96,8 @@ export class Sealer {
   readonly #macK: Uint8Array;
   readonly #poly1305: Poly1305;
   readonly #randomBytes: RandomBytes;
+  /** The ciphers of all calls that are over when they return, while `keepCiphers` holds. */
+  #kept: Ciphers | undefined;
   /** The short payloads that `openEach` opens together; made when first needed. */
   #together: Uint8Array<ArrayBuffer> | undefined;
 
@@ -81,6 +108,33 @@ export class Sealer {
     this.#macK = macK.slice();
     this.#poly1305 = new Poly1305(macR);
     this.#randomBytes = randomBytes;
+  }
+
+  /**
+   * Keeps the ciphers between calls until the result is disposed of. To make them takes longer than to open a tree, and a
+   * repository that is open has thousands. May be called once at a time.
+   */
+  keepCiphers(): Disposable {
+    invariant(this.#kept === undefined, "The ciphers of a sealer are kept already");
+    const kept = this.#kept = this.#newCiphers();
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#kept !== kept) return;
+        this.#kept = undefined;
+        kept[Symbol.dispose]();
+      },
+    };
+  }
+
+  #newCiphers(): Ciphers {
+    return new Ciphers({ macK: this.#macK, ctr: this.#ctr });
+  }
+
+  /** Gives `work` the ciphers that are kept, or some for it alone. */
+  #withCiphers<T>(work: (ciphers: Ciphers) => T): T {
+    if (this.#kept !== undefined) return work(this.#kept);
+    using ciphers = this.#newCiphers();
+    return work(ciphers);
   }
 
   /** Seals `plaintext` (shared memory is allowed) under a fresh random nonce. */
@@ -111,8 +165,10 @@ export class Sealer {
   sealBatch(region: Uint8Array<ArrayBuffer>, pieces: readonly Piece[]): SealedPayloads {
     assertLayout(region, pieces);
     const nonces = this.#drawNonces(pieces.length);
-    this.#ctr.apply(region, pieces, nonces);
-    return joinSealed(nonces, region, pieces, this.#tags(nonces, region, pieces));
+    return this.#withCiphers(({ keystreams, masks }) => {
+      this.#ctr.applyWith(keystreams, region, pieces, nonces);
+      return joinSealed(nonces, region, pieces, this.#tags(masks, nonces, region, pieces));
+    });
   }
 
   /**
@@ -125,13 +181,17 @@ export class Sealer {
     const nonceOf = (i: number) => nonces.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
     const [short, long] = [[] as number[], [] as number[]];
     pieces.forEach(({ length }, i) => (length >= LONG_BYTES ? long : short).push(i));
-    this.#ctr.apply(region, short.map((i) => pieces[i]!), concatBytes(short.map(nonceOf)));
+    this.#withCiphers(({ keystreams }) => {
+      this.#ctr.applyWith(keystreams, region, short.map((i) => pieces[i]!), concatBytes(short.map(nonceOf)));
+    });
     for (const i of long) {
       const ciphertext = await this.#longCtr.apply(bytesOf(region, pieces[i]!), nonceOf(i));
       region.set(ciphertext, pieces[i]!.offset);
       freeBuffer(ciphertext);
     }
-    return joinSealed(nonces, region, pieces, this.#tags(nonces, region, pieces));
+    return this.#withCiphers(({ masks }) => {
+      return joinSealed(nonces, region, pieces, this.#tags(masks, nonces, region, pieces));
+    });
   }
 
   /**
@@ -141,10 +201,11 @@ export class Sealer {
    * all share one buffer, which each of them keeps alive.
    */
   openBatch(bytes: Uint8Array, pieces: readonly Piece[], what: (index: number) => string): Uint8Array<ArrayBuffer>[] {
-    assertWhole(this.brokenPieces(bytes, pieces), what);
-    const region = new Uint8Array(pieces.reduce((sum, piece) => sum + blocksOf(piece), 0));
-    using keystreams = this.#ctr.cipher();
-    return this.#decryptInto(region, bytes, pieces, keystreams).map((payload) => bytesOf(region, payload));
+    return this.#withCiphers(({ masks, keystreams }) => {
+      assertWhole(this.#brokenPieces(masks, bytes, pieces), what);
+      const region = new Uint8Array(pieces.reduce((sum, piece) => sum + blocksOf(piece), 0));
+      return this.#decryptInto(region, bytes, pieces, keystreams).map((payload) => bytesOf(region, payload));
+    });
   }
 
   /**
@@ -159,8 +220,9 @@ export class Sealer {
     what: (index: number) => string,
     use: (index: number, payload: Uint8Array<ArrayBuffer>) => void,
   ): Promise<void> {
-    using masks = new BlockCipher(this.#macK);
-    using keystreams = this.#ctr.cipher();
+    // Others may end what is kept while this waits.
+    using ciphers = this.#newCiphers();
+    const { masks, keystreams } = ciphers;
     for (let first = 0; first < pieces.length;) {
       const run = pieces.slice(first, endOfRun(pieces, first));
       assertWhole(this.#brokenPieces(masks, bytes, run), (i) => what(first + i));
@@ -203,15 +265,14 @@ export class Sealer {
 
   /** The sealed blobs in `bytes` that cannot be opened, in the order of the pieces. Decrypts nothing. */
   brokenPieces(bytes: Uint8Array, pieces: readonly Piece[]): BrokenPiece[] {
-    using masks = new BlockCipher(this.#macK);
-    return this.#brokenPieces(masks, bytes, pieces);
+    return this.#withCiphers(({ masks }) => this.#brokenPieces(masks, bytes, pieces));
   }
 
   #brokenPieces(masks: BlockCipher, bytes: Uint8Array, pieces: readonly Piece[]): BrokenPiece[] {
     assertInside(pieces, bytes.length);
     const whole = pieces.map((piece, index) => ({ piece, index })).filter(({ piece }) => isLongEnough(piece));
     const nonces = noncesOf(bytes, whole.map(({ piece }) => piece));
-    const tags = this.#tagsWith(masks, nonces, bytes, whole.map(({ piece }) => ciphertextOf(piece)));
+    const tags = this.#tags(masks, nonces, bytes, whole.map(({ piece }) => ciphertextOf(piece)));
 
     const reasons = new Map<number, string>();
     pieces.forEach((piece, index) => {
@@ -237,12 +298,7 @@ export class Sealer {
   }
 
   /** Poly1305-AES tags, 16 bytes each, of the ciphertexts in `bytes`. */
-  #tags(nonces: Uint8Array, bytes: Uint8Array, ciphertexts: readonly Piece[]): Uint8Array {
-    using masks = new BlockCipher(this.#macK);
-    return this.#tagsWith(masks, nonces, bytes, ciphertexts);
-  }
-
-  #tagsWith(masks: BlockCipher, nonces: Uint8Array, bytes: Uint8Array, ciphertexts: readonly Piece[]): Uint8Array {
+  #tags(masks: BlockCipher, nonces: Uint8Array, bytes: Uint8Array, ciphertexts: readonly Piece[]): Uint8Array {
     const tags = new Uint8Array(masks.encrypt(nonces));
     this.#poly1305.tags(bytes, ciphertexts, tags);
     return tags;

@@ -280,6 +280,12 @@ function opened(
   world: World,
 ): OpenedRepository {
   const { store, sortedIndex, sortedTables, spill } = repository;
+  const ciphers = repository.sealer.keepCiphers();
+  const release = async () => {
+    await sortedTables?.[Symbol.asyncDispose]();
+    spill?.[Symbol.dispose]();
+    ciphers[Symbol.dispose]();
+  };
   return {
     ...readingFrom(repository, store, kept),
     sortedIndex,
@@ -288,13 +294,11 @@ function opened(
     lock: (request) => takeLock(repository, { ...request, retryLockMs }, world),
     removeLocks: (options) => removeLocks(repository.files, world, options),
     async close() {
-      await sortedTables?.[Symbol.asyncDispose]();
-      spill?.[Symbol.dispose]();
+      await release();
       await store.close();
     },
     async [Symbol.asyncDispose]() {
-      await sortedTables?.[Symbol.asyncDispose]();
-      spill?.[Symbol.dispose]();
+      await release();
       await closeStore(store, world);
     },
   };

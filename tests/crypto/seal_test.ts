@@ -292,6 +292,47 @@ Deno.test("one after the other, a failure of whoever takes a blob ends the openi
   }
 });
 
+Deno.test("with ciphers that are kept, everything is sealed and opened as without, also after a failure and after their end", async () => {
+  const lengths = fc.array(fc.nat(200), { minLength: 1, maxLength: 5 });
+  const property = fc.asyncProperty(fc.array(lengths, { minLength: 1, maxLength: 4 }), async (batches) => {
+    const plain = createSealer(KEYS, systemRandomBytes);
+    const sealer = createSealer(KEYS, systemRandomBytes);
+    const goThrough = async () => {
+      for (const [i, batch] of batches.entries()) {
+        const { batch: { bytes }, payloads, pieces } = sealedBatch(batch, [], `kept ${i}`);
+        assert.deepEqual(sealer.openBatch(bytes, pieces, String), payloads);
+        assert.throws(() => sealer.open(bytes.subarray(1), "a part"), IntegrityError);
+        assert.deepEqual(plain.open(sealer.seal(payloads[0]!), "sealed"), payloads[0]);
+        const opened: Uint8Array[] = [];
+        await sealer.openEach(bytes, pieces, String, (_, payload) => void opened.push(payload.slice()));
+        assert.deepEqual(opened, payloads);
+        assert.deepEqual(sealer.brokenPieces(bytes, pieces), []);
+      }
+    };
+    const kept = sealer.keepCiphers();
+    assert.throws(() => sealer.keepCiphers(), BugError);
+    await goThrough();
+    kept[Symbol.dispose]();
+    await goThrough();
+    using again = sealer.keepCiphers();
+    kept[Symbol.dispose]();
+    assert.throws(() => sealer.keepCiphers(), BugError, "who gave his up twice ends nobody else's");
+    await goThrough();
+    void again;
+  });
+  await fc.assert(property, { numRuns: 30 });
+});
+
+Deno.test("what was begun with ciphers that are kept goes on when they end", async () => {
+  const { sealer, batch: { bytes }, payloads, pieces } = sealedBatch([70_000, 100, 70_000, 5]);
+  const kept = sealer.keepCiphers();
+  const opened: Uint8Array[] = [];
+  const opening = sealer.openEach(bytes, pieces, String, (_, payload) => void opened.push(payload.slice()));
+  kept[Symbol.dispose]();
+  await opening;
+  assert.deepEqual(opened, payloads);
+});
+
 Deno.test("every flipped bit and every truncation is refused", () => {
   const sealer = createSealer(KEYS, systemRandomBytes);
   for (let bit = 0; bit < SEALED_HELLO.length * 8; bit++) {
