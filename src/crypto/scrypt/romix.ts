@@ -36,20 +36,20 @@ export interface RomixParameters {
 }
 
 /**
- * Mixes each piece of `blocks` in its place, two at a time where that takes little memory. It works in this thread, and
- * calls `turn` every few milliseconds, which lets others work until it resolves. Throws `AgentError` if the system has
- * not the memory.
+ * Mixes each piece of `blocks` in its place, `lanes` at a time; by default two, where that takes little memory. It works
+ * in this thread, and calls `turn` every few milliseconds, which lets others work until it resolves. Throws `AgentError`
+ * if the system has not the memory.
  */
 export async function romix(
   blocks: Uint8Array<ArrayBuffer>,
   { N, r }: RomixParameters,
   turn: () => Promise<void>,
+  lanes = lanesOf(blocks.length, { N, r }),
 ): Promise<void> {
   const bytes = 128 * r;
   invariant(blocks.length % bytes === 0, "scrypt mixes whole pieces");
   const module = instantiate();
   const laneBytes = laneBytesOf({ N, r });
-  const lanes = lanesOf(blocks.length, { N, r });
   growTo(module.memory, lanes * laneBytes);
   using adviser = new MemoryAdviser();
   const used = new Uint8Array(module.memory.buffer);

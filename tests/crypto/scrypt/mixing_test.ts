@@ -38,6 +38,13 @@ for (const [log2N, started] of [[16, 1], [17, 0]] as const) {
   });
 }
 
+Deno.test("thousands of small pieces take one memory in each thread", async () => {
+  const parameters = { N: 2, r: 1, p: 65536 };
+  const { mix } = countingMix();
+  const found = await scryptBytes(PASSWORD, SALT, parameters, 64, mix);
+  assert.deepEqual(found, new Uint8Array(scryptSync(PASSWORD, SALT, 64, { ...parameters, maxmem: 2 ** 26 })));
+});
+
 Deno.test("a thread that cannot start leaves the mixing to this one", async () => {
   const { mix, counts } = countingMix(() => {
     throw new TypeError("no worker here");
