@@ -20,8 +20,8 @@ const THREAD_BYTES = 16 * MIB;
 const BUFFERS_PER_THREAD = 16 * MIB;
 /** No work is possible with less. If the limit leaves less than this, the work is tried nevertheless. */
 const LEAST_BUFFER_BYTES = 16 * MIB;
-/** What a second thread takes to derive a key with its heap, and which the buffers take later. */
-const KEY_THREAD_BYTES = 96 * MIB;
+/** Buffers, of which nothing is taken yet, must have room for what two threads take to derive a key: 80 MiB each. */
+const BUFFERS_FOR_KEY_THREADS = 160 * MIB;
 /** With fewer than two threads, sealing waits for the store; more than eight only wait for the thread that cuts. */
 const LEAST_USUAL_THREADS = 2;
 const MOST_THREADS = 8;
@@ -34,5 +34,5 @@ export function memoryBudget(
   const room = limitBytes - RUNTIME_BYTES;
   const blobThreads = Math.max(1, Math.min(usual, Math.floor(room / (THREAD_BYTES + BUFFERS_PER_THREAD))));
   const bufferBytes = Math.max(LEAST_BUFFER_BYTES, room - blobThreads * THREAD_BYTES);
-  return { blobThreads, bufferBytes, keyThreads: cores > 1 && bufferBytes > 2 * KEY_THREAD_BYTES ? 2 : 1 };
+  return { blobThreads, bufferBytes, keyThreads: cores > 1 && bufferBytes >= BUFFERS_FOR_KEY_THREADS ? 2 : 1 };
 }

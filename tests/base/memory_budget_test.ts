@@ -18,9 +18,9 @@ Deno.test("192 MiB leave room for two threads and 64 MiB of buffers, 128 MiB for
   assert.deepEqual(few, { blobThreads: 1, bufferBytes: 16 * MIB, keyThreads: 1 });
 });
 
-Deno.test("keys are derived on two threads where there are two cores, and twice the memory that this takes", () => {
+Deno.test("keys are derived on two threads where there are two cores and 288 MiB", () => {
   const threadsOf = (mib: number, cores: number) => memoryBudget({ limitBytes: mib * MIB, cores }).keyThreads;
-  assert.deepEqual([threadsOf(4096, 1), threadsOf(4096, 2), threadsOf(300, 2), threadsOf(340, 2)], [1, 2, 1, 2]);
+  assert.deepEqual([threadsOf(4096, 1), threadsOf(4096, 2), threadsOf(287, 2), threadsOf(288, 2)], [1, 2, 1, 2]);
 });
 
 Deno.test("more memory never means fewer threads, and there is always something to work with", () => {

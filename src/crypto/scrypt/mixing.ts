@@ -45,8 +45,9 @@ async function mixThere(
 }
 
 /**
- * How many bytes this thread mixes. It may mix two pieces in the time of one, the other thread mixes one after the other.
- * All of them, if each takes so much memory that two threads would take too much.
+ * How many bytes this thread mixes. It may mix two pieces in the time of one, the other thread mixes one after the other:
+ * of three, two are mixed here and one there. All of them, if each takes so much memory that two threads would take too
+ * much.
  */
 function ownShareBytes(bytes: number, parameters: RomixParameters): number {
   if (laneBytesOf(parameters) > MOST_SIDE_BY_SIDE_BYTES) return bytes;

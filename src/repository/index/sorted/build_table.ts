@@ -156,7 +156,8 @@ class Building {
     this.#kept = stillListed(before, sizesOf(listed));
     this.#named = namedPacks(before.indexes);
     this.#packs = new ListedPacks(before.packs, this.#named);
-    // Then there are never more rows than blobs are listed, so that their numbers tell whether one is missing.
+    // An extension skips the packs that are listed already. So there are never more rows than listed blobs, and their
+    // numbers tell whether one is missing.
     this.#blobs = new BlobRows(keys, { packs: this.#packs, skipsListed: this.#isExtension });
   }
 
