@@ -10,7 +10,12 @@ async function scene(onHeld: () => Promise<void> = () => Promise.resolve()) {
   const { store, access } = await memoryRepository(world);
   const repository = await openAccess(access, { world });
   const lock = new CountedLock(repository, { signal: new AbortController().signal, onHeld });
-  return { world, lock, locks: () => namesOf(store, "lock") };
+  return {
+    world,
+    lock,
+    locks: () => namesOf(store, "lock"),
+    [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
+  };
 }
 
 /** Work that lasts until it is told to end. */
@@ -21,7 +26,8 @@ function lasting() {
 
 Deno.test("a counted lock is one for all, and gone with the last", async () => {
   let held = 0;
-  const { lock, locks } = await scene(() => Promise.resolve(void held++));
+  await using taken = await scene(() => Promise.resolve(void held++));
+  const { lock, locks } = taken;
   const [a, b] = [lasting(), lasting()];
   const both = [lock.hold(a.work), lock.hold(b.work)];
   await lock.hold(async () => equal((await locks()).length, 1));
@@ -35,7 +41,8 @@ Deno.test("a counted lock is one for all, and gone with the last", async () => {
 });
 
 Deno.test("a counted lock that was lost in standby is replaced for the next reader", async () => {
-  const { lock, locks, world } = await scene();
+  await using taken = await scene();
+  const { lock, locks, world } = taken;
   const first = lasting();
   const reading = lock.hold(first.work);
   await lock.hold(() => Promise.resolve());
@@ -53,9 +60,10 @@ Deno.test("a counted lock that was lost in standby is replaced for the next read
 
 Deno.test("a counted lock whose work cannot begin is not kept, and the next reader tries again", async () => {
   let failures = 1;
-  const { lock, locks } = await scene(() =>
+  await using taken = await scene(() =>
     failures-- > 0 ? Promise.reject(new AgentError("no index")) : Promise.resolve()
   );
+  const { lock, locks } = taken;
   await rejects(lock.hold(() => Promise.resolve()), /no index/);
   deepEqual(await locks(), []);
   equal(await lock.hold(() => Promise.resolve("read")), "read");

@@ -30,11 +30,13 @@ async function running(plan: FaultPlan = () => undefined) {
       return work().then(() => faulty.calls.slice(before).map(({ method, kind }) => `${method} ${kind}`));
     },
     current: async () => (await keys.current()).map((key) => key.toHex()),
+    [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
   };
 }
 
 Deno.test("A gateway reads the records when it is asked, and again only after seconds", async () => {
-  const { world, access, calls, current } = await running();
+  await using gateway = await running();
+  const { world, access, calls, current } = gateway;
   deepEqual(await current(), await validKeys(access, world));
   deepEqual(await calls(current), []);
   world.clock.jump(LOOK_AGAIN_MS - 1);
@@ -44,7 +46,8 @@ Deno.test("A gateway reads the records when it is asked, and again only after se
 });
 
 Deno.test("A generation that begins ends what a running gateway accepts within seconds", async () => {
-  const { world, access, calls, current } = await running();
+  await using gateway = await running();
+  const { world, access, calls, current } = gateway;
   const before = await current();
   await raiseGeneration(access, generationOptions(world));
   deepEqual(await current(), before);
@@ -55,13 +58,15 @@ Deno.test("A generation that begins ends what a running gateway accepts within s
 });
 
 Deno.test("All who ask at the same time wait for one look", async () => {
-  const { calls, current } = await running();
+  await using gateway = await running();
+  const { calls, current } = gateway;
   const made = await calls(() => Promise.all(Array.from({ length: 20 }, current)));
   deepEqual(made.filter((call) => call.startsWith("list")), ["list snapshot"]);
 });
 
 Deno.test("No URL is valid where the record was removed, nor are those of an earlier generation again", async () => {
-  const { world, access, store, current } = await running();
+  await using gateway = await running();
+  const { world, access, store, current } = gateway;
   const { backup } = await raiseGeneration(access, generationOptions(world));
   await current();
   await store.remove({ kind: "snapshot", name: backup!.snapshotId });
@@ -71,9 +76,8 @@ Deno.test("No URL is valid where the record was removed, nor are those of an ear
 
 Deno.test("While the records cannot be read, no key is known; then they are read again at once", async () => {
   const down = new TemporaryError("down");
-  const { world, fail, current } = await running(({ method }) =>
-    method === "list" ? { type: "fail", error: down } : undefined
-  );
+  await using gateway = await running(({ method }) => method === "list" ? { type: "fail", error: down } : undefined);
+  const { world, fail, current } = gateway;
   const before = await current();
   fail(true);
   deepEqual(await current(), before);
@@ -86,9 +90,10 @@ Deno.test("While the records cannot be read, no key is known; then they are read
 
 Deno.test("A snapshot that could not be read is read again", async () => {
   const down = new TemporaryError("down");
-  const { world, access, fail, current } = await running(({ method, kind }) =>
+  await using gateway = await running(({ method, kind }) =>
     method === "get" && kind === "snapshot" ? { type: "fail", error: down } : undefined
   );
+  const { world, access, fail, current } = gateway;
   await current();
   await raiseGeneration(access, generationOptions(world));
   world.clock.jump(LOOK_AGAIN_MS);
